@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# Builds everything under $(O). Each folder says what it makes in its own build.mk; the rules are in mk/.
+#   make all | check | modules/NAME.mod | images/NAME.cpio      O=DIR  CODE_MODEL=small|large  V=1
+O ?= build
+CODE_MODEL ?= small
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+include mk/toolchain.mk
+include mk/rules.mk
+
+FRAGMENTS := $(sort $(wildcard $(foreach d,kernel interfaces lib rs servers apps randomizer images bench tools, \
+    $(d)/build.mk $(d)/*/build.mk $(d)/*/*/build.mk)))
+include $(FRAGMENTS)
+
+all: $(ALL_TARGETS)
+
+# `make check` runs every host test; each prints its own result, the first failure ends it.
+check: $(HOST_TESTS:%=$(O)/test/%.passed)
+
+modules/%.mod: $(O)/modules/%.mod ;
+images/%.cpio: $(O)/images/%.cpio ;
+kernel.elf bootstrap.bin: %: $(O)/% ;
+.PHONY: all check clean
+clean:
+	rm -rf $(O)
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

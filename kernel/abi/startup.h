@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// What a newborn task finds: the start-up block, the status page, the layout record.
+//
+// The kernel makes these for the root task (rs), rs makes them for everybody else. A newborn starts in
+// the bootstrap (randomizer/linker), which links the module at fresh places and jumps to its entry
+// with the same argument: rdi = address of struct startup.
+#pragma once
+#include "handle.h"
+#include "syscall.h"
+#include <stdint.h>
+
+#define STARTUP_MAGIC 0x5a4d5352u // "RSMZ"
+enum { STARTUP_HANDLES = 48, STARTUP_ARGS = 1024, STARTUP_VERSION = 1 };
+
+// Handles that every task has at a fixed index.
+enum startup_handle {
+    H_SELF_TASK = 1,   // own task [READ, MANAGE]
+    H_SELF_THREAD = 2, // first thread
+    H_SERVICE_PORT = 3, // where its requests arrive [RECV, CALL, NOTIFY, BADGE, COPY, TRANSFER]
+    H_RS = 4,          // the supervisor [CALL, NOTIFY], badge = service number
+    H_LAYOUT = 5,      // memory of the layout record
+    H_MODULE = 6,      // memory of the module, read-only
+    H_FIRST_NAMED = 8, // from here on: what the manifest names
+};
+
+struct named_handle {
+    char name[24];
+    handle_t handle;
+    uint32_t type; // enum object_type
+};
+
+// Read-only for the newborn, one page or more.
+struct startup {
+    uint32_t magic, version;
+    char name[NAME_SIZE];
+    uint32_t incarnation; // 1 for the first
+    uint32_t cause;       // enum birth_cause
+    uint8_t seed[32];     // everything random in the layout comes from this (ChaCha20 key)
+    uint64_t tsc_hz, tsc_base; // ns since boot = (rdtsc - tsc_base) * 1e9 / tsc_hz
+    uint64_t module, module_bytes;       // address of the relocatable ELF file, read-only
+    uint64_t bootstrap, bootstrap_bytes; // where the bootstrap itself is mapped, to be unmapped by the runtime
+    uint64_t layout, layout_bytes;       // address of struct layout_record, writable
+    uint64_t status;                     // address of struct status_page, writable; shared with rs
+    uint64_t stack_bytes, heap_limit_bytes; // from the manifest
+    uint64_t boot_archive, boot_archive_bytes; // root task only: the whole cpio archive, read-only
+    struct boot_info *boot;                    // root task only
+    uint32_t handle_count;
+    uint32_t reserved;
+    struct named_handle handles[STARTUP_HANDLES];
+    char args[STARTUP_ARGS]; // the manifest's args, or the kernel command line for the root task
+};
+enum birth_cause { BIRTH_FIRST = 0, BIRTH_CRASH = 1, BIRTH_HANG = 2, BIRTH_EXIT = 3, BIRTH_ASKED = 4 };
+
+// Root task only: the machine as the kernel found it.
+struct boot_info {
+    uint64_t rsdp;                        // physical address, 0 if none
+    uint64_t ecam_base;                   // PCI configuration space (ACPI MCFG), 0 if none
+    uint32_t ecam_bus_first, ecam_bus_last;
+    uint64_t memory_bytes;
+    uint32_t cpus, reserved;
+    char cmdline[512];
+};
+// Named handles of the root task: "ports" (IORANGE_PORT 0..65535), "mmio", "irq", "dma".
+
+// Written by the bootstrap, read by rs: where each ELF section of the module went.
+#define LAYOUT_MAGIC 0x54554f594c4d5353ull
+struct layout_record {
+    uint64_t magic;
+    uint32_t sections; // entries in address[]; index = ELF section index
+    uint32_t reserved;
+    uint64_t window, window_bytes; // all sections lie inside, with the small code model
+    uint64_t stack_low, stack_high;
+    uint64_t entry;
+    uint64_t address[]; // 0: not placed
+};
+
+// Shared with rs, kept over rebirths (the same page is given to the heir). Everything in it that the
+// other side wrote is data from another domain: bounds are checked by whoever reads.
+enum { STATUS_KEPT = 64, STATUS_MESSAGES = 16, STATUS_TEXT = 200 };
+#define STATUS_MAGIC 0x53555441u
+struct kept_handle { // a handle that the next incarnation shall find again
+    uint32_t key;    // chosen by the service, 0 = free
+    handle_t handle;
+    uint64_t aux[2];
+};
+struct message_trace {
+    uint64_t time_ns, badge;
+    uint32_t label, delivery;
+    uint64_t word0;
+};
+struct status_page {
+    uint32_t magic, incarnation;
+    // Progress, written by the service.
+    uint64_t ready;         // 1 once its start-up is over
+    uint64_t beats;         // answers to pings
+    uint64_t work;          // requests completed (and device completions handled)
+    uint64_t request_since; // ns when the current request was taken up, 0 when idle
+    uint32_t request_label, request_delivery;
+    uint64_t request_badge;
+    uint64_t waiting_since; // ns since when it waits for somebody else inside a request, 0 if it does not
+    char waiting_on[24];
+    uint64_t heap_bytes, heap_objects;
+    // Last words.
+    uint32_t assert_line, assert_incarnation;
+    char assert_file[64], assert_text[STATUS_TEXT];
+    // Last messages, a ring.
+    uint32_t message_next, reserved;
+    struct message_trace messages[STATUS_MESSAGES];
+    struct kept_handle kept[STATUS_KEPT];
+};
+static_assert(sizeof(struct status_page) <= PAGE_SIZE, "the status page is one page");
+static_assert(sizeof(struct startup) <= PAGE_SIZE, "the start-up block is one page");
+
+// Notification bits of a service port that are not the service's own.
+#define NOTIFY_PING  (1ull << 63) // rs asks: are you there?
+#define NOTIFY_TIMER (1ull << 62) // the runtime's timer
+#define NOTIFY_OWN   ((1ull << 56) - 1) // bits a service may use

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+# The macros that build.mk fragments use. All paths are relative to the root of the tree.
+#   $(eval $(call user_lib,NAME,SOURCES,EXTRA_CFLAGS))      $(O)/lib/NAME.a
+#   $(eval $(call module,NAME,SOURCES,LIBS,EXTRA_CFLAGS))   $(O)/modules/NAME.mod
+#   $(eval $(call host_tool,NAME,SOURCES,EXTRA_CFLAGS))     $(O)/tools/NAME
+#   $(eval $(call host_test,NAME,SOURCES,EXTRA_CFLAGS))     $(O)/test/NAME, run by `make check`
+# Sources may lie under $(O) (generated). Everything user-side waits for USER_PREREQUISITES
+# (installed libc headers, generated interfaces), to which fragments add.
+ALL_TARGETS :=
+HOST_TESTS :=
+USER_PREREQUISITES :=
+HOST_PREREQUISITES :=
+
+ifdef V
+Q :=
+else
+Q := @
+endif
+say = @printf '  %-5s %s\n' $(1) $(2)
+
+# objects,NAME,SOURCES: the object files of one target, each target its own directory.
+objects = $(patsubst %,$(O)/obj/$(1)/%.o,$(subst $(O)/,,$(2)))
+
+# compile,NAME,SOURCE,COMPILER-AND-FLAGS,ORDER-ONLY-PREREQUISITES
+define compile
+$(call objects,$(1),$(2)): $(2) Makefile mk/toolchain.mk mk/rules.mk | $(4)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$(Q)$(3) -MMD -MP -c $$< -o $$@
+endef
+
+define user_lib
+$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(3),$$(USER_PREREQUISITES))))
+$(O)/lib/$(1).a: $(call objects,$(1),$(2))
+	@mkdir -p $$(@D)
+	$$(call say,AR,$$@)
+	$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+ALL_TARGETS += $(O)/lib/$(1).a
+endef
+
+# One relocatable file a service: nothing is placed at build time, every section stays its own (--unique).
+define module
+$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(4),$$(USER_PREREQUISITES))))
+$(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$(Q)$$(LD) -r --unique --gc-sections -e start_service -u start_service -o $$@.full \
+	    $(call objects,$(1),$(2)) --start-group $(foreach l,$(3),$(O)/lib/$(l).a) --end-group
+	$(Q)$$(OBJCOPY) --strip-debug --remove-section=.comment --remove-section=.llvm_addrsig $$@.full $$@
+ALL_TARGETS += $(O)/modules/$(1).mod
+endef
+
+define host_tool
+$(foreach s,$(2),$(eval $(call compile,tool-$(1),$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) $(3),$$(HOST_PREREQUISITES))))
+$(O)/tools/$(1): $(call objects,tool-$(1),$(2))
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$(Q)$$(CC) -o $$@ $$^
+ALL_TARGETS += $(O)/tools/$(1)
+endef
+
+define host_test
+$(foreach s,$(2),$(eval $(call compile,test-$(1),$(s),$$(CC) $$(HOST_TEST_FLAGS) $$(WARNINGS) $(3),$$(HOST_PREREQUISITES))))
+$(O)/test/$(1): $(call objects,test-$(1),$(2)) $(4)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$(Q)$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka
+$(O)/test/$(1).passed: $(O)/test/$(1)
+	$$(call say,TEST,$$<)
+	$(Q)$$< > $$<.log 2>&1 || { cat $$<.log; exit 1; }
+	@grep -E 'PASSED|FAILED' $$<.log | tail -n 2; touch $$@
+HOST_TESTS += $(1)
+endef
