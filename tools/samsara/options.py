@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Argument parsing with one clear line for a mistake, and the options that several words share."""
+import argparse
+import sys
+
+
+class Parser(argparse.ArgumentParser):
+    """A mistake costs one line and exit code 2."""
+
+    def error(self, message):
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def whole(low, high):
+    """Type of an option that is a whole number from low to high."""
+
+    def parse(text):
+        try:
+            value = int(text, 0)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is no whole number")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{value} is not within {low}..{high}")
+        return value
+
+    return parse
+
+
+def seed(text):
+    """A seed of 1 to 16 hexadecimal digits."""
+    try:
+        value = int(text, 16)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no hexadecimal number")
+    if not 0 <= value < 1 << 64:
+        raise argparse.ArgumentTypeError("a seed has at most 16 hexadecimal digits")
+    return value
+
+
+def machine_options(parser, cpus=1):
+    """Options about the virtual machine."""
+    parser.add_argument("--cpus", type=whole(1, 8), default=cpus, help=f"virtual processors (default {cpus})")
+    parser.add_argument("--memory", type=whole(256, 16384), default=512, metavar="MIB", help="default 512")
+    parser.add_argument("--seed", type=seed, metavar="HEX",
+                        help="fixes every random choice of this boot (layouts, addresses) so that it can be repeated")
+    parser.add_argument("--accel", choices=("auto", "kvm", "tcg"), default="auto",
+                        help="auto (default) takes KVM where a guest really runs under it")

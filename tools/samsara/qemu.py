@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""One virtual machine: starting QEMU, its serial lines, its QMP monitor, its end.
+
+The serial lines and the monitor are socket pairs handed to QEMU as descriptors: nothing on disk to clean
+up, no ports to collide, and not a byte lost between the start of the machine and the first read.
+"""
+import functools
+import json
+import os
+import select
+import socket
+import subprocess
+import tempfile
+import time
+
+from . import BUILD
+
+# A boot sector that ends QEMU through the debug-exit device: proof that a guest runs at all.
+_EXIT_SECTOR = bytes([0xBA, 0xF4, 0x00, 0xB0, 0x10, 0xEE, 0xF4]).ljust(510, b"\0") + b"\x55\xaa"
+
+
+@functools.cache
+def kvm_works():
+    """True if a guest really runs under KVM here; that /dev/kvm exists proves nothing."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    with tempfile.NamedTemporaryFile() as disk:
+        disk.write(_EXIT_SECTOR.ljust(1 << 20, b"\0"))
+        disk.flush()
+        try:
+            done = subprocess.run(
+                ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-display", "none", "-nodefaults",
+                 "-drive", f"format=raw,file={disk.name}", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+                capture_output=True, timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 33
+
+
+class Line:
+    """One serial line of the guest, read and written as bytes without ever blocking the caller for long."""
+
+    def __init__(self, end):
+        self.end = end
+        self.end.setblocking(False)
+        self.seen = bytearray()  # everything read so far
+        self.closed = False
+
+    def fileno(self):
+        return self.end.fileno()
+
+    def read(self):
+        """Takes what is there; returns the new bytes (empty if none)."""
+        fresh = bytearray()
+        while not self.closed:
+            try:
+                part = self.end.recv(65536)
+            except BlockingIOError:
+                break
+            except OSError:
+                part = b""
+            if not part:
+                self.closed = True
+                break
+            fresh += part
+        self.seen += fresh
+        return bytes(fresh)
+
+    def write(self, data):
+        """Sends all of data; a guest that does not read for 10 s is an error."""
+        view = memoryview(data)
+        limit = time.monotonic() + 10
+        while view:
+            try:
+                view = view[self.end.send(view):]
+            except BlockingIOError:
+                if time.monotonic() > limit:
+                    raise TimeoutError("the guest does not read its serial line")
+                select.select([], [self.end], [], 0.1)
+
+    def wait_for(self, text, timeout, start=0):
+        """Waits until text stands in what was read from position start on; returns the position after it."""
+        wanted = text.encode() if isinstance(text, str) else text
+        limit = time.monotonic() + timeout
+        while True:
+            at = self.seen.find(wanted, start)
+            if at >= 0:
+                return at + len(wanted)
+            left = limit - time.monotonic()
+            if left <= 0 or self.closed:
+                tail = bytes(self.seen[-2000:]).decode(errors="replace")
+                why = "the machine ended" if self.closed else f"{timeout} s passed"
+                raise TimeoutError(f"{why} while waiting for {text!r}; last output:\n{tail}")
+            select.select([self.end], [], [], min(left, 0.2))
+            self.read()
+
+
+class Monitor:
+    """QMP, the machine's own monitor."""
+
+    def __init__(self, end):
+        self.file = end.makefile("rwb")
+        self._answer()  # the greeting
+        self.command("qmp_capabilities")
+
+    def _answer(self):
+        while True:
+            line = self.file.readline()
+            if not line:
+                raise ConnectionError("the monitor is gone")
+            answer = json.loads(line)
+            if "event" not in answer:
+                return answer
+
+    def command(self, name, **arguments):
+        self.file.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        self.file.flush()
+        answer = self._answer()
+        if "error" in answer:
+            raise RuntimeError(f"{name}: {answer['error'].get('desc')}")
+        return answer["return"]
+
+
+class Machine:
+    """A running QEMU with Samsara's reference hardware. Use it as a context manager."""
+
+    def __init__(self, archive, disk=None, *, cpus=1, memory=512, accel="auto", seed=None, icount=False,
+                 kernel=None, append="", drive="", disk_device="", extra=(), stdio=False, monitor=False,
+                 debug_log=None, iso=None, firmware=None):
+        self.disk = disk
+        self.ended = None
+        self.debug_log = debug_log or tempfile.NamedTemporaryFile(prefix="samsara-", suffix=".log").name
+        if accel == "auto":
+            accel = "kvm" if not icount and kvm_works() else "tcg"
+        self.accel = accel
+        command = ["qemu-system-x86_64", "-nodefaults", "-machine", "q35", "-accel", accel,
+                   "-cpu", "host" if accel == "kvm" else "max", "-m", str(memory), "-smp", str(cpus),
+                   "-display", "none", "-no-reboot",
+                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+                   "-chardev", f"file,id=log,path={self.debug_log}", "-device", "isa-debugcon,iobase=0xe9,chardev=log"]
+        if seed is not None:
+            append = f"{append} seed={seed:016x}".strip()
+        if iso:
+            command += ["-cdrom", str(iso), "-boot", "d"]
+            if firmware:
+                command += ["-bios", str(firmware)]
+        else:
+            command += ["-kernel", str(kernel or BUILD / "kernel.elf"), "-initrd", str(archive)]
+            if append:
+                command += ["-append", append]
+        if icount:
+            command += ["-icount", "shift=0"]
+        if disk:
+            command += ["-drive", drive or f"if=none,id=disk,format=raw,file={disk},cache=unsafe",
+                        "-device", disk_device or "virtio-blk-pci,drive=disk,disable-legacy=on"]
+        command += ["-device", "virtio-rng-pci,disable-legacy=on"]
+        descriptors, self.console, self.events, mine = [], None, None, {}
+        for name, used in (("console", not stdio), ("events", True), ("qmp", monitor)):
+            if not used:
+                continue
+            ours, theirs = socket.socketpair()
+            mine[name] = ours
+            descriptors.append(theirs)
+            command += ["-chardev", f"socket,id={name},fd={theirs.fileno()}"]
+        if stdio:
+            command += ["-chardev", "stdio,id=console,mux=on,signal=off", "-mon", "chardev=console"]
+        command += ["-serial", "chardev:console", "-serial", "chardev:events"]
+        if monitor:
+            command += ["-mon", "chardev=qmp,mode=control"]
+        self.command = command + [str(word) for word in extra]
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command, pass_fds=[end.fileno() for end in descriptors],
+            stdin=None if stdio else subprocess.DEVNULL, stderr=None if stdio else subprocess.PIPE)
+        for end in descriptors:
+            end.close()
+        self.console = Line(mine["console"]) if "console" in mine else None
+        self.events = Line(mine["events"])
+        self.monitor = Monitor(mine["qmp"]) if monitor else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def running(self):
+        return self.process.poll() is None
+
+    def wait(self, timeout):
+        """Waits for the machine to end by itself, draining its lines; returns QEMU's exit code or None."""
+        limit = time.monotonic() + timeout
+        while self.process.poll() is None and time.monotonic() < limit:
+            select.select([line for line in (self.console, self.events) if line and not line.closed], [], [], 0.05)
+            for line in (self.console, self.events):
+                if line:
+                    line.read()
+        for line in (self.console, self.events):
+            if line:
+                line.read()
+        return self.process.poll()
+
+    def kill(self):
+        """Pulls the plug."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def kernel_log(self):
+        """What the kernel and the services' log lines wrote to the debug console."""
+        try:
+            with open(self.debug_log, errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def complaint(self):
+        """QEMU's own error output, if it ended."""
+        if self.process.poll() is None or not self.process.stderr:
+            return ""
+        return self.process.stderr.read().decode(errors="replace").strip()
