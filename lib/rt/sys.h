@@ -111,6 +111,12 @@ MUST_USE SYS_INLINE enum status sys_handle_info(handle_t handle, struct handle_i
     return trap2(SYS_handle_info, handle, SYS_ARG(out));
 }
 
+// The dynamic handle with the next larger index; start with 0. ERR_NOT_FOUND: that was the last.
+MUST_USE SYS_INLINE enum status sys_handle_next(handle_t after, handle_t *out)
+{
+    return sys_get_handle(SYS_handle_next, after, 0, 0, 0, 0, out);
+}
+
 // ---- Ports and replies ----
 
 MUST_USE SYS_INLINE enum status sys_port_create(handle_t *out)
