@@ -41,13 +41,17 @@ def plant(root, seed, tree_files=2000, big_mib=64):
         (dice.choice(folders) / name).write_bytes(dice.randbytes(size))
 
 
-def make(path, seed, mib=256, tree_files=2000, big_mib=64, options=()):
-    """Makes an ext4 image at path; returns {file path in the image: SHA-256} of its regular files."""
+def make(path, seed, mib=256, tree_files=2000, big_mib=64, options=(), keep=None):
+    """Makes an ext4 image at path; returns {file path in the image: SHA-256} of its regular files.
+
+    keep: a directory that shall hold the planted files afterwards (emptied first).
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="plant-") as folder:
-        root = Path(folder) / "root"
-        root.mkdir()
+        root = Path(keep or folder) / "root"
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
         plant(root, seed, tree_files, big_mib)
         path.unlink(missing_ok=True)
         command = [tool("mke2fs"), "-q", "-F", "-t", "ext4", "-E", "root_owner=0:0,hash_seed=" + uuid(seed),

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""One demo run without its screen: the kill schedule, the guest's state as its events tell it, the judgement."""
+import itertools
+import random
+import statistics
+import time
+from collections import deque
+
+from . import BUILD, disk, qemu
+from .events import EventReader
+from .model import Model, differences, original_bytes
+
+WAYS = ("null", "jump", "loop", "assert", "exit")
+WAY_TEXT = {"null": "null dereference", "jump": "jump to garbage", "loop": "endless loop",
+            "assert": "failed assertion", "exit": "unasked exit", "now": "killed outright"}
+
+
+class Session:
+    """Boots the demo image, kills on schedule, follows the events, judges at the end."""
+
+    def __init__(self, given, image=None):
+        self.given = given
+        self.kills_wanted, self.every, self.target = given.kills, given.every / 1000, given.service
+        self.image = image or BUILD / "demo.img"
+        self.planted = disk.make(self.image, given.disk_seed, keep=BUILD / "demo-planted")
+        self.model = Model(self.planted)
+        self.machine = qemu.Machine(
+            BUILD / "images" / "demo.cpio", self.image, cpus=given.cpus, memory=given.memory, seed=given.seed,
+            accel=given.accel, debug_log=str(BUILD / "demo.log"))
+        self.reader = EventReader()
+        self.ways = itertools.cycle(WAYS)
+        self.dice = random.Random(given.disk_seed)
+        self.services, self.parts = {}, []
+        self.originals, self.finals = {}, {}
+        self.errors, self.recent = [], deque(maxlen=200)
+        self.deaths, self.recoveries, self.layouts = [], [], set()
+        self.progress, self.rate, self.rate_from = {}, 0.0, None
+        self.done = None
+        self.paused = self.finishing = self.quit = False
+        self.started = self.last_sign = time.monotonic()
+        self.next_kill = None
+
+    # -- following the guest
+
+    def step(self, wait=0.05, also=()):
+        """Waits up to wait seconds for news (or for readable descriptors in also) and takes it in."""
+        import select
+        lines = [line for line in (self.machine.events, self.machine.console) if not line.closed]
+        select.select([*lines, *also], [], [], wait)
+        self.machine.console.read()
+        fresh = self.machine.events.read()
+        if fresh:
+            self.last_sign = time.monotonic()
+        for event in self.reader.feed(fresh):
+            handler = getattr(self, "on_" + event["ev"], None)
+            if handler:
+                handler(event)
+        self.kill_on_schedule()
+
+    def note(self, event, text):
+        self.recent.append((event.get("t", 0) / 1e9, text))
+
+    def on_hello(self, event):
+        self.command("start")
+        self.next_kill = time.monotonic() + self.every
+
+    def on_birth(self, event):
+        self.layouts.add((event["service"], event["seed"]))
+        if event["incarnation"] > 1:
+            self.note(event, f"{event['service']} reborn as incarnation {event['incarnation']}, "
+                             f"layout seed {event['seed'][:8]}…")
+
+    def on_death(self, event):
+        self.deaths.append(event)
+        self.note(event, f"{event['service']} died: {event.get('detail') or event['cause']} at {event.get('place') or '?'}")
+
+    def on_recovered(self, event):
+        self.recoveries.append(event)
+        self.note(event, f"{event['service']} serves again after {event['ns'] / 1e6:.1f} ms")
+
+    def on_giveup(self, event):
+        self.errors.append(f"rs gave {event['service']} up: {event.get('why')}")
+        self.note(event, self.errors[-1])
+
+    def on_services(self, event):
+        self.parts = event["list"] if event.get("part", 1) == 1 else self.parts + event["list"]
+        if event.get("part", 1) == event.get("parts", 1):
+            self.services = {entry["name"]: entry for entry in self.parts}
+
+    def on_progress(self, event):
+        now = event["t"]
+        if self.rate_from and now - self.rate_from[0] >= 1e9:
+            self.rate = (event["bytes"] - self.rate_from[1]) / (now - self.rate_from[0]) * 1e9
+            self.rate_from = (now, event["bytes"])
+        elif not self.rate_from or event["bytes"] < self.rate_from[1]:
+            self.rate_from = (now, event["bytes"])
+        self.progress = event
+
+    def on_original(self, event):
+        self.originals[event["path"]] = event["sha256"]
+
+    def on_final(self, event):
+        self.finals[event["path"]] = event["sha256"]
+
+    def on_op(self, event):
+        self.model.apply(event)
+
+    def on_error(self, event):
+        self.errors.append(f"{event.get('who')}: {event.get('what')}")
+        self.note(event, self.errors[-1])
+
+    def on_done(self, event):
+        self.done = event
+
+    def on_answer(self, event):
+        if event.get("status") != "OK":
+            self.note(event, f"{event.get('to')}: {event.get('status')} {event.get('text', '')}")
+            if event.get("to", "").startswith("kill") and self.next_kill:
+                self.next_kill = min(self.next_kill, time.monotonic() + 0.05)
+
+    # -- acting
+
+    def command(self, text):
+        self.machine.events.write(text.encode() + b"\n")
+
+    def kill(self, service, way):
+        self.command(f"kill {service} {way}")
+
+    def asked_deaths(self):
+        return [death for death in self.deaths if death["service"] == self.target]
+
+    def kill_on_schedule(self):
+        now = time.monotonic()
+        if self.next_kill is None or self.paused or self.done:
+            return
+        if len(self.asked_deaths()) >= self.kills_wanted:
+            if not self.finishing and (self.kills_wanted or self.originals.keys() >= self.planted.keys()):
+                self.command("finish")
+                self.finishing = True
+            return
+        if now >= self.next_kill:
+            self.next_kill = now + self.every
+            self.kill(self.target, next(self.ways))
+
+    def stalled(self, seconds=60):
+        """True if the machine ended or said nothing for that long."""
+        return not self.machine.running() or time.monotonic() - self.last_sign > seconds
+
+    # -- judging
+
+    def judge(self):
+        """Ends the machine in order, compares everything, returns a dict with `ok` and `problems`."""
+        problems = list(self.errors)
+        if self.done:
+            self.command("poweroff")
+            if self.machine.wait(30) is None:
+                problems.append("the machine did not power off within 30 s")
+        else:
+            problems.append("the workload did not end" + (": the machine ended by itself" if not self.machine.running() else ""))
+        self.machine.kill()
+        if self.done and self.done.get("errors"):
+            problems.append(f"the workload saw {self.done['errors']} errors")
+        problems += self.model.problems[:5]
+        problems += [f"event line is no JSON: {line[:80]!r}" for line in self.reader.garbage[:3]]
+        problems += [f"first pass: {line}" for line in differences(self.planted, self.originals)]
+        if self.done:
+            problems += self.judge_disk()
+        return self.report(problems)
+
+    def judge_disk(self):
+        problems = []
+        expected = self.model.digests(original_bytes(BUILD / "demo-planted" / "root"))
+        problems += [f"guest's final pass: {line}" for line in differences(expected, self.finals)]
+        clean, said = disk.check(self.image)
+        if not clean:
+            problems.append("e2fsck: " + " / ".join(said.splitlines()[:6]))
+        problems += [f"disk as the host reads it: {line}" for line in differences(expected, disk.hash_image(self.image))]
+        return problems
+
+    def report(self, problems):
+        times = sorted(event["ns"] for event in self.recoveries if event["service"] == self.target)
+        pick = lambda share: times[min(len(times) - 1, int(len(times) * share))] if times else None
+        births = [death["service"] for death in self.deaths]
+        return {
+            "ok": not problems, "problems": problems, "cpus": self.given.cpus, "accel": self.machine.accel,
+            "seconds": round(time.monotonic() - self.started, 1), "deaths": len(self.deaths),
+            "deaths_of_target": len(self.asked_deaths()), "target": self.target,
+            "deaths_by_cause": {cause: sum(death["cause"] == cause for death in self.deaths)
+                                for cause in sorted({death["cause"] for death in self.deaths})},
+            "deaths_by_service": {name: births.count(name) for name in sorted(set(births))},
+            "recovery_ns": {"n": len(times), "p50": pick(.5), "p99": pick(.99), "max": times[-1] if times else None,
+                            "mean": round(statistics.fmean(times)) if times else None},
+            "distinct_layouts": len(self.layouts), "client_errors": len(self.errors),
+            "files_hashed": len(self.originals), "files_final": len(self.finals), "workload": self.done,
+        }
