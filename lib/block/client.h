@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Disk access for services: requests submitted to a block driver, several at a time.
+//
+//     static struct disk disk;
+//     struct disk_memory cache = {.bytes = 16 << 20};
+//     status = disk_memory_create(&cache);                     // mapped at cache.base
+//     status = disk_attach(&disk, rt_handle("disk"), 64, DISK_BIT, &cache, 1);
+//     disk_request_init(&r, BLOCK_READ, sector); disk_request_add(&r, 0, offset, bytes);
+//     status = disk_submit(&disk, &r);   … more requests …
+//     status = disk_wait(&disk, &r);     // or let r.done be called from disk_poll / the event loop
+//
+// A driver that dies and is reborn is no event for the caller: what was submitted is run again, a
+// request only takes longer. Data of a write must stay as it is until the request has completed.
+// All functions are for the one thread of the service.
+#pragma once
+#include "kernel/abi/status.h"
+#include "kernel/abi/handle.h"
+#include "lib/block/ring.h"
+#include <stddef.h>
+
+struct disk;
+struct disk_request;
+
+// Called once for each request when it has completed, from disk_poll, disk_wait or the event loop.
+// It may submit further requests and reuse the request.
+typedef void disk_done(struct disk *, struct disk_request *);
+
+// One request, in the caller's memory until it has completed. Fill it with disk_request_init and
+// disk_request_add.
+struct disk_request {
+    enum block_op op;
+    uint64_t sector;
+    uint32_t segments;
+    struct block_segment segment[BLOCK_SEGMENTS];
+    disk_done *done; // or nullptr
+    void *arg;        // for `done`
+    // Results.
+    enum status status; // when not under_way
+    bool under_way;
+};
+
+// A data buffer that the driver may move data to and from.
+struct disk_memory {
+    uint64_t bytes; // multiple of the page size, at most 1 GiB
+    void *base;     // where it is mapped in this service
+    handle_t memory;
+};
+
+// A session with a driver. The fields are to be read only.
+struct disk {
+    uint64_t sectors;   // size of the disk in units of BLOCK_SECTOR bytes
+    bool read_only;     // writes end with ERR_READ_ONLY
+    bool flush_needed;  // only what was written before a successful BLOCK_FLUSH is durable
+    uint32_t max_bytes; // most that one request may carry
+    uint32_t entries, under_way;
+    uint64_t bit;       // notification bit of the own port that tells of completions
+    // Private.
+    handle_t port, doorbell, ring_memory;
+    uint32_t session, buffers;
+    uint64_t buffer_bytes[BLOCK_BUFFERS];
+    uint64_t free[BLOCK_WORDS]; // a bit for each entry that can be used
+    struct block_ring *ring;
+    struct disk_request *owner[BLOCK_ENTRIES_MAX];
+};
+
+// Creates a Memory object of m->bytes and maps it; sets base and memory. Pages are supplied at once.
+[[nodiscard]] enum status disk_memory_create(struct disk_memory *m);
+
+// Opens the session: `entries` requests can be under way at once (1..BLOCK_ENTRIES_MAX), `bit` is one
+// notification bit (of NOTIFY_OWN) of the service's own port that is used for nothing else.
+// Errors: ERR_DEAD no driver; ERR_BUSY too many sessions; ERR_IO no usable device; ERR_QUOTA.
+[[nodiscard]] enum status disk_attach(struct disk *d, handle_t port, uint32_t entries, uint64_t bit,
+                                       const struct disk_memory *memory, uint32_t memories);
+
+// Ends the session after everything under way has completed, and frees the ring.
+void disk_detach(struct disk *d);
+
+// Prepares a request without data; then add up to BLOCK_SEGMENTS stretches, in the order in which they
+// lie on the disk. Adding joins stretches that follow each other. ERR_RANGE: no room for another.
+void disk_request_init(struct disk_request *r, enum block_op op, uint64_t sector);
+[[nodiscard]] enum status disk_request_add(struct disk_request *r, uint32_t buffer, uint32_t offset,
+                                            uint32_t bytes);
+
+// Hands the request to the driver and returns at once.
+// Errors, nothing submitted then: ERR_AGAIN all entries are under way (call disk_poll or disk_wait,
+// then repeat); ERR_RANGE outside of the disk or of a buffer, or more than max_bytes; ERR_ALIGN;
+// ERR_READ_ONLY; ERR_DEAD the driver is gone for good; ERR_STATE this request is under way already.
+[[nodiscard]] enum status disk_submit(struct disk *d, struct disk_request *r);
+
+// Takes in what has completed and calls the `done` functions. Never waits. Returns how many.
+uint32_t disk_poll(struct disk *d);
+
+// Waits until the request has completed (others are taken in meanwhile); pings are answered.
+// Returns the request's status: OK, ERR_IO the device failed it for good, ERR_READ_ONLY,
+// ERR_UNSUPPORTED the device does not know the operation, ERR_DEAD the driver is gone for good.
+[[nodiscard]] enum status disk_wait(struct disk *d, struct disk_request *r);
+
+// Waits until at least one request has completed; returns at once if none is under way.
+void disk_wait_any(struct disk *d);
+
+// Submits and waits: one stretch of buffer `buffer`, any length up to the buffer's (cut as needed).
+[[nodiscard]] enum status disk_transfer(struct disk *d, enum block_op op, uint64_t sector,
+                                         uint32_t buffer, uint32_t offset, uint64_t bytes);
+[[nodiscard]] enum status disk_flush(struct disk *d);
