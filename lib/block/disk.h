@@ -41,7 +41,7 @@ struct disk_request {
 
 // A data buffer that the driver may move data to and from.
 struct disk_memory {
-    uint64_t bytes; // multiple of the page size, at most 1 GiB
+    uint64_t bytes; // multiple of the page size, at most BLOCK_BUFFER_BYTES_MAX
     void *base;     // where it is mapped in this service
     handle_t memory;
 };
@@ -98,7 +98,13 @@ uint32_t disk_poll(struct disk *d);
 // Waits until at least one request has completed; returns at once if none is under way.
 void disk_wait_any(struct disk *d);
 
+// Submits, waiting for a free entry if need be, and waits for the result. Errors as of both.
+[[nodiscard]] enum status disk_run(struct disk *d, struct disk_request *r);
+
 // Submits and waits: one stretch of buffer `buffer`, any length up to the buffer's (cut as needed).
 [[nodiscard]] enum status disk_transfer(struct disk *d, enum block_op op, uint64_t sector,
                                          uint32_t buffer, uint32_t offset, uint64_t bytes);
 [[nodiscard]] enum status disk_flush(struct disk *d);
+
+// Ends everything under way with `status`: for when the driver is known to be gone for good.
+void disk_fail_all(struct disk *d, enum status status);

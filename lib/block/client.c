@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// Sessions with a block driver, and waiting for it.
+#include "interfaces/block.client.h"
+#include "lib/block/disk.h"
+#include "lib/rt/rt.h"
+
+// A driver that is being reborn takes milliseconds. When a wait gets as long as this, the doorbell is
+// rung again, which tells whether there is still a port behind it at all.
+static const uint64_t ring_again_ns = 1'000'000'000;
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+enum status disk_memory_create(struct disk_memory *m)
+{
+    uint64_t address = 0;
+    handle_t memory;
+
+    if (m->bytes == 0 || m->bytes % PAGE_SIZE != 0 || m->bytes > BLOCK_BUFFER_BYTES_MAX) {
+        return ERR_RANGE;
+    }
+    enum status status = sys_mem_create(m->bytes, MEM_POPULATE, &memory);
+    if (status != OK) {
+        return status;
+    }
+    status = sys_mem_map(HANDLE_NONE, memory, &address, 0, m->bytes, PROT_READ | PROT_WRITE);
+    if (status != OK) {
+        sys_handle_close(memory);
+        return status;
+    }
+    m->memory = memory;
+    m->base = (void *)address;
+    return OK;
+}
+
+static enum status make_ring(struct disk *d, uint32_t entries)
+{
+    struct disk_memory m = {.bytes = whole_pages(block_ring_bytes(entries))};
+    enum status status = disk_memory_create(&m);
+
+    if (status != OK) {
+        return status;
+    }
+    d->ring_memory = m.memory;
+    d->ring = m.base;
+    d->ring->magic = BLOCK_RING_MAGIC;
+    d->ring->entries = entries;
+    d->entries = entries;
+    for (uint32_t i = 0; i < entries; i++) {
+        d->free[i / 64] |= 1ull << (i % 64);
+    }
+    return OK;
+}
+
+static void drop_ring(struct disk *d)
+{
+    sys_mem_unmap(HANDLE_NONE, (uint64_t)d->ring, whole_pages(block_ring_bytes(d->entries)));
+    sys_handle_close(d->ring_memory);
+    if (d->doorbell != HANDLE_NONE) {
+        sys_handle_close(d->doorbell);
+    }
+    *d = (struct disk){0};
+}
+
+static enum status share_buffers(struct disk *d, const struct disk_memory *memory, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        enum status status =
+            block_buffer(d->port, d->session, i, memory[i].memory, &d->buffer_bytes[i]);
+        if (status != OK) {
+            return status;
+        }
+        d->buffers = i + 1;
+    }
+    return OK;
+}
+
+static enum status tell_completion_port(struct disk *d)
+{
+    handle_t port;
+    enum status status = rt_notify_handle(d->bit, &port);
+
+    if (status == OK) {
+        status = block_completion(d->port, d->session, port);
+        sys_handle_close(port); // the driver has its own copy
+    }
+    return status;
+}
+
+static void on_completion(uint64_t, void *arg)
+{
+    struct disk *d = arg;
+    if (d->ring != nullptr) { // detached meanwhile
+        disk_poll(d);
+    }
+}
+
+static enum status open_session(struct disk *d, const struct disk_memory *memory, uint32_t count)
+{
+    uint32_t features;
+    enum status status = block_attach(d->port, d->entries, d->ring_memory, &d->session,
+                                      &d->sectors, &features, &d->max_bytes, &d->doorbell);
+    if (status != OK) {
+        return status;
+    }
+    d->read_only = (features & BLOCK_READ_ONLY) != 0;
+    d->flush_needed = (features & BLOCK_FLUSH_NEEDED) != 0;
+    status = share_buffers(d, memory, count);
+    if (status == OK) {
+        status = tell_completion_port(d);
+    }
+    if (status != OK) {
+        (void)block_detach(d->port, d->session);
+    }
+    return status;
+}
+
+enum status disk_attach(struct disk *d, handle_t port, uint32_t entries, uint64_t bit,
+                        const struct disk_memory *memory, uint32_t memories)
+{
+    if (entries == 0 || entries > BLOCK_ENTRIES_MAX || memories > BLOCK_BUFFERS) {
+        return ERR_RANGE;
+    }
+    *d = (struct disk){.port = port, .bit = bit};
+    enum status status = make_ring(d, entries);
+    if (status != OK) {
+        return status;
+    }
+    status = open_session(d, memory, memories);
+    if (status != OK) {
+        drop_ring(d);
+        return status;
+    }
+    rt_on_notify(bit, on_completion, d);
+    return OK;
+}
+
+void disk_detach(struct disk *d)
+{
+    while (d->under_way > 0) {
+        disk_wait_any(d);
+    }
+    (void)block_detach(d->port, d->session); // fails only if the driver is gone: nothing to end then
+    drop_ring(d);
+}
+
+void disk_wait_any(struct disk *d)
+{
+    while (d->under_way > 0 && disk_poll(d) == 0) {
+        if (rt_wait_until(d->bit, "disk", rt_now_ns() + ring_again_ns) == 0 &&
+            ipc_notify(d->doorbell) != OK) {
+            disk_fail_all(d, ERR_DEAD);
+        }
+    }
+}
+
+enum status disk_wait(struct disk *d, struct disk_request *r)
+{
+    while (r->under_way) {
+        disk_wait_any(d);
+    }
+    return r->status;
+}
+
+enum status disk_transfer(struct disk *d, enum block_op op, uint64_t sector, uint32_t buffer,
+                          uint32_t offset, uint64_t bytes)
+{
+    while (bytes > 0) {
+        struct disk_request r;
+        uint32_t piece = bytes < d->max_bytes ? (uint32_t)bytes : d->max_bytes;
+        disk_request_init(&r, op, sector);
+        enum status status = disk_request_add(&r, buffer, offset, piece);
+        if (status == OK) {
+            status = disk_run(d, &r);
+        }
+        if (status != OK) {
+            return status;
+        }
+        sector += piece / BLOCK_SECTOR;
+        offset += piece;
+        bytes -= piece;
+    }
+    return OK;
+}
+
+enum status disk_run(struct disk *d, struct disk_request *r)
+{
+    enum status status;
+
+    while ((status = disk_submit(d, r)) == ERR_AGAIN) {
+        disk_wait_any(d);
+    }
+    return status == OK ? disk_wait(d, r) : status;
+}
+
+enum status disk_flush(struct disk *d)
+{
+    struct disk_request r;
+
+    disk_request_init(&r, BLOCK_FLUSH, 0);
+    return disk_run(d, &r);
+}
