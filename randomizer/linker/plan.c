@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+// The planner: shuffle, gaps, clusters, random pages.
+//
+// No state outlives a call and nothing is read but the arguments, so host and newborn agree.
+#include "randomizer/linker/plan.h"
+#include "kernel/abi/syscall.h"
+
+enum stream { STREAM_SECTIONS = 1, STREAM_STACK = 2 };
+enum { PLACE_TRIES = 4096 }; // free places are at least every tenth draw; this many failures mean there is none
+
+struct planner {
+    struct plan *p;
+    const struct module *m;
+    struct chacha random;
+    uint32_t first[CLASS_COUNT + 1]; // where each class starts in p->order
+    uint64_t bytes[CLASS_COUNT];     // upper bound with gaps and alignment
+    struct cluster *open;            // being filled, or null
+    uint32_t open_first;             // index in p->order of its first object
+    uint64_t open_end, open_align;   // first free byte; strictest alignment in it
+};
+
+static uint64_t round_up(uint64_t x, uint64_t power)
+{
+    return (x + power - 1) & ~(power - 1);
+}
+
+static enum link_error fail(struct link_failure *why, enum link_error error, uint32_t section)
+{
+    *why = (struct link_failure){error, section, UINT32_MAX, UINT32_MAX, 0};
+    return error;
+}
+
+static bool starts_with(const char *s, const char *prefix)
+{
+    while (*prefix != 0) {
+        if (*s++ != *prefix++) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_got(const struct planner *l, uint32_t object)
+{
+    return object == l->m->section_count;
+}
+
+static uint64_t object_bytes(const struct planner *l, uint32_t object)
+{
+    return is_got(l, object) ? l->p->got_entries * sizeof(uint64_t) : l->m->sections[object].size;
+}
+
+static uint64_t object_align(const struct planner *l, uint32_t object)
+{
+    uint64_t align = is_got(l, object) ? 0 : l->m->sections[object].align;
+    return align < PLAN_GRANULE ? PLAN_GRANULE : align;
+}
+
+// Data that the compiler wants read-only once pointers in it are set.
+static bool read_only_after_relocation(const struct module *m, uint32_t section)
+{
+    return starts_with(module_section_name(m, section), ".data.rel.ro");
+}
+
+static enum plan_class classify(const struct module *m, uint32_t section)
+{
+    const struct elf_section *s = &m->sections[section];
+    unsigned wide = s->flags & SHF_LARGE ? CLASS_WIDE : 0;
+    if (s->flags & SHF_EXEC) {
+        return CLASS_TEXT + wide;
+    }
+    if (s->type == SHT_NOBITS && s->size >= PLAN_LAZY_MIN) {
+        return CLASS_ZERO + wide;
+    }
+    if (!(s->flags & SHF_WRITE) || read_only_after_relocation(m, section)) {
+        return CLASS_RODATA + wide;
+    }
+    return CLASS_DATA + wide;
+}
+
+// Each such relocation gets a slot of its own: hardly any are left in modules built as they should
+// be, and looking for a slot that another one could share would cost more than it saves.
+static uint32_t count_got_entries(const struct module *m)
+{
+    const uint64_t kinds = 1ull << R_X86_64_GOTPCREL | 1ull << R_X86_64_GOTPCRELX |
+                           1ull << R_X86_64_REX_GOTPCRELX;
+    uint32_t entries = 0;
+    for (uint32_t i = 1; i < m->section_count; i++) {
+        const struct elf_section *s = &m->sections[i];
+        if (!module_is_relocation(m, s)) {
+            continue;
+        }
+        const struct elf_rela *r = (const struct elf_rela *)(m->bytes + s->offset);
+        for (uint64_t n = s->size / sizeof(*r); n > 0; n--, r++) {
+            entries += r->type < 64 && (kinds >> r->type & 1);
+        }
+    }
+    return entries;
+}
+
+// Sorts the objects by class into p->order and sums up sizes. Uses p->address for the class of each.
+static enum link_error sort_by_class(struct planner *l, struct link_failure *why)
+{
+    struct plan *p = l->p;
+    uint32_t count[CLASS_COUNT] = {0};
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < plan_entries(l->m); i++) {
+        p->address[i] = CLASS_COUNT;
+        if (is_got(l, i) ? p->got_entries == 0 : !module_is_loaded(&l->m->sections[i])) {
+            continue;
+        }
+        enum plan_class class = is_got(l, i) ? CLASS_RODATA : classify(l->m, i);
+        p->address[i] = class;
+        count[class]++;
+        l->bytes[class] += object_bytes(l, i) + object_align(l, i) + PLAN_GAP_GRANULES * PLAN_GRANULE;
+        total += object_bytes(l, i);
+        if (total > MODULE_LOADED_MAX) {
+            return fail(why, LINK_TOO_BIG, i);
+        }
+    }
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        l->first[c + 1] = l->first[c] + count[c];
+    }
+    uint32_t next[CLASS_COUNT];
+    __builtin_memcpy(next, l->first, sizeof(next));
+    for (uint32_t i = 0; i < plan_entries(l->m); i++) {
+        if (p->address[i] < CLASS_COUNT) {
+            p->order[next[p->address[i]]++] = i;
+        }
+        p->address[i] = PLAN_UNPLACED;
+    }
+    return LINK_OK;
+}
+
+// Whether [address, address + bytes) comes closer than `distance` to a cluster that has its place.
+static bool is_taken(const struct plan *p, uint32_t placed, uint64_t address, uint64_t bytes,
+                     uint64_t distance)
+{
+    for (uint32_t i = 0; i < placed; i++) {
+        const struct cluster *c = &p->clusters[i];
+        if (address < c->address + c->bytes + distance && c->address < address + bytes + distance) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Draws a free place of `bytes` in [low, high); uniform over all aligned ones. 0 if none is found.
+static uint64_t draw_place(struct chacha *random, const struct plan *p, uint32_t placed,
+                           uint64_t low, uint64_t high, uint64_t bytes, uint64_t align,
+                           uint64_t distance)
+{
+    low = round_up(low, align);
+    if (high < low || high - low < bytes) {
+        return 0;
+    }
+    uint64_t places = (high - low - bytes) / align + 1;
+    for (int i = 0; i < PLACE_TRIES; i++) {
+        uint64_t address = low + align * chacha_below(random, places);
+        if (!is_taken(p, placed, address, bytes, distance)) {
+            return address;
+        }
+    }
+    return 0;
+}
+
+// Gives the open cluster its address, and with it all objects in it.
+static enum link_error close_cluster(struct planner *l, bool wide, uint32_t end)
+{
+    struct plan *p = l->p;
+    struct cluster *c = l->open;
+    uint64_t low = p->window + PLAN_WINDOW_MARGIN;
+    uint64_t high = p->window + PLAN_WINDOW - PLAN_WINDOW_MARGIN;
+    if (wide) {
+        low = USER_MIN;
+        high = USER_MAX;
+    }
+    c->bytes = round_up(l->open_end, PLAN_PAGE);
+    // One page is left free on both sides: running off a cluster is a fault.
+    c->address = draw_place(&l->random, p, p->cluster_count, low, high, c->bytes, l->open_align,
+                            PLAN_PAGE);
+    if (c->address == 0) {
+        return LINK_TOO_BIG;
+    }
+    uint64_t *sum = c->class == CLASS_ZERO ? &p->zero_bytes : &p->image_bytes;
+    c->offset = *sum;
+    *sum += c->bytes;
+    for (uint32_t k = l->open_first; k < end; k++) {
+        uint32_t object = p->order[k];
+        p->image[object] = c->offset + p->address[object];
+        p->address[object] += c->address;
+    }
+    p->cluster_count++;
+    l->open = nullptr;
+    return LINK_OK;
+}
+
+// The first object starts at a random granule of the first page, so that each object's place in
+// its page is uniform whatever comes before it in the cluster.
+static enum link_error open_cluster(struct planner *l, enum plan_class class, uint32_t first)
+{
+    if (l->p->cluster_count == PLAN_CLUSTERS_MAX) {
+        return LINK_TOO_BIG;
+    }
+    l->open = &l->p->clusters[l->p->cluster_count];
+    *l->open = (struct cluster){.class = class};
+    l->open_first = first;
+    l->open_end = chacha_word(&l->random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;
+    l->open_align = PLAN_PAGE;
+    return LINK_OK;
+}
+
+// Appends the object at order[k]. `gap` unused granules follow it, and at least one byte: a pointer
+// one past its end must not be a pointer to the next object.
+static void append(struct planner *l, uint32_t k, uint32_t gap)
+{
+    uint32_t object = l->p->order[k];
+    uint64_t align = object_align(l, object);
+    uint64_t start = round_up(l->open_end, align);
+    l->p->address[object] = start; // in the cluster, until it is closed
+    l->open_end = start + object_bytes(l, object) + 1 + gap * PLAN_GRANULE;
+    if (align > l->open_align) {
+        l->open_align = align;
+    }
+}
+
+static uint64_t cluster_capacity(const struct planner *l, unsigned class)
+{
+    if (class % CLASS_WIDE == CLASS_ZERO) {
+        return 0; // a cluster for each
+    }
+    uint64_t share = l->bytes[class] / PLAN_CLUSTERS_A_CLASS;
+    return share < PLAN_CLUSTER_MIN ? PLAN_CLUSTER_MIN : share;
+}
+
+// Shuffles the objects of a class (Fisher-Yates from the front) and packs them as they are drawn.
+// One random word serves for both choices: the high half of word * n picks the object, the low half
+// is still uniform (to n / 2^32) and picks the gap.
+static enum link_error place_class(struct planner *l, unsigned class)
+{
+    uint32_t *order = l->p->order;
+    uint64_t capacity = cluster_capacity(l, class);
+    bool wide = class >= CLASS_WIDE;
+    enum link_error error = LINK_OK;
+
+    for (uint32_t k = l->first[class]; k < l->first[class + 1]; k++) {
+        uint64_t draw = (uint64_t)chacha_word(&l->random) * (l->first[class + 1] - k);
+        uint32_t pick = k + (uint32_t)(draw >> 32);
+        uint32_t object = order[pick];
+        order[pick] = order[k];
+        order[k] = object;
+
+        uint64_t end = l->open == nullptr ? 0 : l->open_end + object_bytes(l, object);
+        if (l->open != nullptr && end > capacity) {
+            error = close_cluster(l, wide, k);
+        }
+        if (error == LINK_OK && l->open == nullptr) {
+            error = open_cluster(l, class % CLASS_WIDE, k);
+        }
+        if (error != LINK_OK) {
+            return error;
+        }
+        append(l, k, (uint32_t)((draw & UINT32_MAX) * PLAN_GAP_GRANULES >> 32));
+    }
+    return l->open == nullptr ? LINK_OK : close_cluster(l, wide, l->first[class + 1]);
+}
+
+// The cluster table is left as it is: clearing it would cost more than planning a small module.
+static void start_empty(struct plan *p)
+{
+    p->window = p->window_bytes = p->entry = 0;
+    p->stack_low = p->stack_high = p->stack_start = 0;
+    p->image_bytes = p->zero_bytes = p->got = p->got_image = 0;
+    p->got_entries = p->cluster_count = 0;
+}
+
+static void draw_window(struct planner *l)
+{
+    for (unsigned c = 0; c < CLASS_WIDE; c++) {
+        if (l->bytes[c] != 0) {
+            l->p->window_bytes = PLAN_WINDOW;
+        }
+    }
+    if (l->p->window_bytes != 0) {
+        l->p->window = draw_place(&l->random, l->p, 0, USER_MIN, USER_MAX, PLAN_WINDOW, PLAN_PAGE, 0);
+    }
+}
+
+static enum link_error place_stack(struct plan *p, const uint8_t *seed, uint64_t bytes)
+{
+    struct chacha random;
+    if (bytes < PLAN_STACK_MIN || bytes > PLAN_STACK_MAX) {
+        return LINK_STACK;
+    }
+    bytes = round_up(bytes, PLAN_PAGE);
+    chacha_start(&random, seed, STREAM_STACK);
+    p->stack_low = draw_place(&random, p, p->cluster_count, USER_MIN + PLAN_GUARD,
+                              USER_MAX - PLAN_GUARD, bytes, PLAN_PAGE, PLAN_GUARD);
+    p->stack_high = p->stack_low + bytes;
+    p->stack_start = p->stack_high - chacha_word(&random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;
+    return p->stack_low == 0 ? LINK_TOO_BIG : LINK_OK;
+}
+
+static bool is_entry(const struct module *m, uint32_t symbol)
+{
+    static const char name[] = "start_service";
+    const struct elf_symbol *s = &m->symbols[symbol];
+    const char *its = module_symbol_name(m, symbol);
+    return elf_symbol_type(s) == STT_FUNC && elf_symbol_binding(s) == STB_GLOBAL &&
+           s->section != SHN_UNDEF && s->section < m->section_count && starts_with(its, name) &&
+           its[sizeof(name) - 1] == 0;
+}
+
+static enum link_error find_entry(struct plan *p, const struct module *m)
+{
+    for (uint32_t i = m->symbol_count; i-- > 0;) { // global symbols are at the end
+        if (!is_entry(m, i)) {
+            continue;
+        }
+        const struct elf_symbol *s = &m->symbols[i];
+        const struct elf_section *code = &m->sections[s->section];
+        if (!module_is_loaded(code) || !(code->flags & SHF_EXEC) || s->value >= code->size) {
+            return LINK_BAD_TARGET;
+        }
+        p->entry = p->address[s->section] + s->value;
+        return LINK_OK;
+    }
+    return LINK_NO_ENTRY;
+}
+
+enum link_error plan_layout(struct plan *p, const struct module *m,
+                            const uint8_t seed[CHACHA_KEY_BYTES], uint64_t stack_bytes,
+                            struct link_failure *why)
+{
+    // Big things first, while the window is empty.
+    static const uint8_t sequence[] = {CLASS_ZERO, CLASS_DATA, CLASS_RODATA, CLASS_TEXT};
+    struct planner l = {.p = p, .m = m};
+    start_empty(p);
+    p->got_entries = count_got_entries(m);
+    enum link_error error = sort_by_class(&l, why);
+    if (error != LINK_OK) {
+        return error;
+    }
+    chacha_start(&l.random, seed, STREAM_SECTIONS);
+    draw_window(&l);
+    for (unsigned i = 0; i < 2 * sizeof(sequence); i++) {
+        error = place_class(&l, sequence[i % sizeof(sequence)] + (i / sizeof(sequence)) * CLASS_WIDE);
+        if (error != LINK_OK) {
+            return fail(why, error, UINT32_MAX);
+        }
+    }
+    p->got = p->address[m->section_count];
+    p->got_image = p->image[m->section_count];
+    error = find_entry(p, m);
+    if (error == LINK_OK) {
+        error = place_stack(p, seed, stack_bytes);
+    }
+    return error == LINK_OK ? LINK_OK : fail(why, error, UINT32_MAX);
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Fills the image of a planned module: copies its sections and applies their relocations.
+#pragma once
+#include "randomizer/linker/plan.h"
+
+// Copies all loaded sections to their places in the image (p->image_bytes, already zeroed).
+void copy_sections(const struct module *m, const struct plan *p, uint8_t *image);
+
+// Applies every relocation of every loaded section for the final addresses of the plan.
+// On an error the image is of no use and *why tells where.
+enum link_error relocate(const struct module *m, const struct plan *p, uint8_t *image,
+                         struct link_failure *why);
