@@ -31,7 +31,10 @@
 //            saves the arch_thread part of `from` (may be NULL) and loads that of `to`: FPU, fs_base,
 //            address space if it differs from the loaded one. to == NULL: the CPU goes idle, load
 //            the kernel's own address space, so that the old one may be destroyed.
-//   void     arch_pause(void)
+//   struct cpu *arch_this_cpu(void)
+//   void     arch_copy(void *to, const void *from, size_t bytes)
+//            any alignment, no overlap; what grant_copy uses, so it is worth some care (SSE moves of
+//            16 bytes cost two instructions; save and restore the registers used)
 #pragma once
 #include "kernel/abi/syscall.h"
 #include <stdbool.h>
@@ -106,7 +109,9 @@ MUST_USE enum status arch_page_map(struct arch_space *, uint64_t va, uint64_t pa
 // Both return whether something was mapped there; the caller flushes afterwards.
 bool arch_page_unmap(struct arch_space *, uint64_t va);
 bool arch_page_protect(struct arch_space *, uint64_t va, uint32_t prot);
-// Walks: true and *pa (page frame), *prot (enum prot) if va is mapped.
+// Walks: true and *pa (page frame), *prot (enum prot) if va is mapped. *prot has PAGE_DEVICE if the
+// mapping is not write-back: such a frame is not in the direct map.
+enum { PAGE_DEVICE = 8 };
 bool arch_page_lookup(struct arch_space *, uint64_t va, uint64_t *pa, uint32_t *prot);
 // The lowest address >= va that may have something mapped; skips absent tables in big steps.
 // Lets unmap of a large sparse range stay cheap. May return va itself.
