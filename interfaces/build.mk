@@ -31,3 +31,14 @@ interface-pages: $(IDL_STAMP)
 	@mkdir -p docs/interfaces
 	$(Q)cp $(IDL_NAMES:%=$(O)/gen/pages/%.md) docs/interfaces/
 .PHONY: interface-pages
+
+# The generator's own test: an interface that uses the whole language, against a fake kernel.
+IDL_TEST := $(O)/gen/idltest/interfaces
+$(IDL_TEST)/.made: interfaces/gen/test/lamp.idl $(wildcard interfaces/gen/*.py)
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) -B -m interfaces.gen --out $(@D) $<
+	@touch $@
+HOST_PREREQUISITES += $(IDL_TEST)/.made
+$(foreach f,lamp.server.c lamp.trace.c all.trace.c,$(IDL_TEST)/$(f)): $(IDL_TEST)/.made ;
+$(eval $(call host_test,interfaces,interfaces/gen/test/dispatch_test.c interfaces/trace.c \
+    $(foreach f,lamp.server.c lamp.trace.c all.trace.c,$(IDL_TEST)/$(f)),-iquote $(O)/gen/idltest))

@@ -13,9 +13,9 @@ def banner(it, what):
 
 
 def number(value):
-    """A C constant of the right width and sign."""
+    """A C constant of the right width and sign. C has no literal for the lowest number of a type."""
     if value < 0:
-        return f"(-{-value - 1}ll - 1)"
+        return f"({value})" if value > -(2**31) else f"({value + 1}ll - 1)"
     return str(value) if value < 2**31 else f"{value:#x}ull"
 
 
