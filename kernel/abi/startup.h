@@ -94,6 +94,7 @@ struct status_page {
     uint64_t ready;         // 1 once its start-up is over
     uint64_t beats;         // answers to pings
     uint64_t work;          // requests completed (and device completions handled)
+    uint64_t first_work_ns; // when this incarnation completed its first piece of work; rs clears it
     uint64_t request_since; // ns when the current request was taken up, 0 when idle
     uint32_t request_label, request_delivery;
     uint64_t request_badge;
