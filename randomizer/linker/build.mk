@@ -14,3 +14,31 @@ $(O)/bootstrap.bin: $(O)/bootstrap.elf
 	$(call say,COPY,$@)
 	$(Q)$(OBJCOPY) -O binary -j .blob $< $@
 ALL_TARGETS += $(O)/bootstrap.bin
+
+# Modules that the tests link, in both code models whatever CODE_MODEL says.
+LINKER_TEST := $(O)/test/linker
+LINKER_SAMPLES := $(addprefix randomizer/linker/test/,sample_a.c sample_b.c many.c)
+LINKER_SAMPLE_FLAGS = $(filter-out $(MODEL_FLAGS),$(USER_FLAGS))
+LINKER_MODEL_small := -fpie -fdirect-access-external-data
+LINKER_MODEL_large := -fno-pic -mcmodel=large
+
+define linker_test_module # NAME, OBJECTS
+$(LINKER_TEST)/$(1).mod: $(2)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$(Q)$$(LD) -r --unique --gc-sections -e start_service -u start_service -o $$@.full $$^
+	$(Q)$$(OBJCOPY) --strip-debug --remove-section=.comment --remove-section=.llvm_addrsig $$@.full $$@
+LINKER_TEST_MODULES += $(LINKER_TEST)/$(1).mod
+endef
+define linker_sample # MODEL
+$(foreach s,$(LINKER_SAMPLES),$(eval $(call compile,linker-sample-$(1),$(s),$$(CC) $$(LINKER_SAMPLE_FLAGS) $$(LINKER_MODEL_$(1)) $$(WARNINGS),)))
+$(call linker_test_module,sample-$(1),$(call objects,linker-sample-$(1),$(LINKER_SAMPLES)))
+endef
+$(eval $(call linker_sample,small))
+$(eval $(call linker_sample,large))
+$(eval $(call compile,linker-kinds,randomizer/linker/test/kinds.S,$$(CC) --target=x86_64-unknown-none-elf,))
+$(eval $(call linker_test_module,kinds,$(call objects,linker-kinds,randomizer/linker/test/kinds.S)))
+
+LINKER_CORE := $(addprefix randomizer/linker/,module.c plan.c relocate.c chacha.c symbolise.c)
+$(eval $(call host_test,linker_test,randomizer/linker/test/linker_test.c randomizer/linker/test/host.c $(LINKER_CORE),-D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"'))
+$(O)/test/linker_test.passed: $(LINKER_TEST_MODULES)
