@@ -16,7 +16,12 @@ FRAGMENTS := $(sort $(wildcard $(foreach d,kernel interfaces lib rs servers apps
     $(d)/build.mk $(d)/*/build.mk $(d)/*/*/build.mk)))
 include $(FRAGMENTS)
 
-all: $(ALL_TARGETS)
+# Order-only prerequisites of every compilation; fragments may add to the lists in any order.
+user-prerequisites: $(USER_PREREQUISITES)
+host-prerequisites: $(HOST_PREREQUISITES)
+.PHONY: user-prerequisites host-prerequisites
+
+all: $(sort $(ALL_TARGETS))
 
 # `make check` runs every host test; each prints its own result, the first failure ends it.
 check: $(HOST_TESTS:%=$(O)/test/%.passed)

@@ -30,7 +30,7 @@ $(call objects,$(1),$(2)): $(2) Makefile mk/toolchain.mk mk/rules.mk | $(4)
 endef
 
 define user_lib
-$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(3),$$(USER_PREREQUISITES))))
+$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(3),user-prerequisites)))
 $(O)/lib/$(1).a: $(call objects,$(1),$(2))
 	@mkdir -p $$(@D)
 	$$(call say,AR,$$@)
@@ -40,7 +40,7 @@ endef
 
 # One relocatable file a service: nothing is placed at build time, every section stays its own (--unique).
 define module
-$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(4),$$(USER_PREREQUISITES))))
+$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(4),user-prerequisites)))
 $(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
@@ -51,7 +51,7 @@ ALL_TARGETS += $(O)/modules/$(1).mod
 endef
 
 define host_tool
-$(foreach s,$(2),$(eval $(call compile,tool-$(1),$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) $(3),$$(HOST_PREREQUISITES))))
+$(foreach s,$(2),$(eval $(call compile,tool-$(1),$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) $(3),host-prerequisites)))
 $(O)/tools/$(1): $(call objects,tool-$(1),$(2))
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
@@ -60,7 +60,7 @@ ALL_TARGETS += $(O)/tools/$(1)
 endef
 
 define host_test
-$(foreach s,$(2),$(eval $(call compile,test-$(1),$(s),$$(CC) $$(HOST_TEST_FLAGS) $$(WARNINGS) $(3),$$(HOST_PREREQUISITES))))
+$(foreach s,$(2),$(eval $(call compile,test-$(1),$(s),$$(CC) $$(HOST_TEST_FLAGS) $$(WARNINGS) $(3),host-prerequisites)))
 $(O)/test/$(1): $(call objects,test-$(1),$(2)) $(4)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)

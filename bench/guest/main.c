@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The measuring service. With `groups=N` in its arguments it runs those groups once at its start and
+// then powers the machine off through the supervisor if `poweroff=1` is there: for ./build.sh bench.
+#include "bench/guest/bench.h"
+#include "bench/guest/measure.h"
+#include "interfaces/bench.server.h"
+#include "interfaces/rs.client.h"
+#include "lib/rt/rt.h"
+#include <stdlib.h>
+
+static const struct {
+    uint32_t group;
+    void (*run)(void);
+} groups[] = {
+    {BENCH_MESSAGES, bench_messages},   {BENCH_MEMORY, bench_memory}, {BENCH_TASKS, bench_tasks},
+    {BENCH_INTERRUPT, bench_interrupt}, {BENCH_FILES, bench_files},   {BENCH_RECOVERY, bench_recovery},
+};
+
+static uint32_t run_groups(uint32_t wanted)
+{
+    uint32_t before = report_failures();
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        if (wanted & groups[i].group) {
+            groups[i].run();
+            rt_progress();
+        }
+    }
+    log_info("B done failures=%u", report_failures() - before);
+    return report_failures() - before;
+}
+
+static enum status do_run(struct request *, uint32_t wanted, uint32_t *failures)
+{
+    *failures = run_groups(wanted);
+    return OK;
+}
+
+static uint32_t number_argument(const char *name)
+{
+    char text[16];
+    return rt_arg(name, text, sizeof text) ? (uint32_t)strtoul(text, nullptr, 0) : 0;
+}
+
+int service_main(void)
+{
+    static const struct bench_ops ops = {.run = do_run};
+    const struct rt_interface list[] = {{BENCH_PROTOCOL, bench_dispatch, &ops}};
+    uint32_t at_start = number_argument("groups");
+    rt_ready();
+    if (at_start) {
+        run_groups(at_start);
+    }
+    if (number_argument("poweroff")) {
+        (void)rs_power(H_RS, 1);
+    }
+    return rt_serve(list, 1);
+}
