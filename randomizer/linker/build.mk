@@ -42,3 +42,16 @@ $(eval $(call linker_test_module,kinds,$(call objects,linker-kinds,randomizer/li
 LINKER_CORE := $(addprefix randomizer/linker/,module.c plan.c relocate.c chacha.c symbolise.c)
 $(eval $(call host_test,linker_test,randomizer/linker/test/linker_test.c randomizer/linker/test/host.c $(LINKER_CORE),-D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"'))
 $(O)/test/linker_test.passed: $(LINKER_TEST_MODULES)
+
+# The blob itself under a played kernel. Without sanitizers: it runs at addresses of its own, and
+# the sanitizers' shadow memory would stand where a plan wants to put things.
+$(foreach s,randomizer/linker/test/bootstrap_test.c randomizer/linker/test/host.c $(LINKER_CORE),$(eval $(call compile,test-bootstrap_test,$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) -D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"' -DBOOTSTRAP='"$(O)/bootstrap.bin"',)))
+$(O)/test/bootstrap_test: $(call objects,test-bootstrap_test,randomizer/linker/test/bootstrap_test.c randomizer/linker/test/host.c $(LINKER_CORE))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ -lcmocka
+$(O)/test/bootstrap_test.passed: $(O)/test/bootstrap_test $(O)/bootstrap.bin $(LINKER_TEST_MODULES)
+	$(call say,TEST,$<)
+	$(Q)$< > $<.log 2>&1 || { cat $<.log; exit 1; }
+	@grep -E 'PASSED|FAILED' $<.log | tail -n 2; touch $@
+HOST_TESTS += bootstrap_test
