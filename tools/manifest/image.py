@@ -393,7 +393,8 @@ class _Reader:
         values = service.values
         values["module"] = values["module"] or service.name
         for key in [key for key, value in values.items() if value is None]:
-            self.wrong(service.place, f"service {service.name} must say its {key}")
+            if key not in service.places:  # else it was given, and wrong
+                self.wrong(service.place, f"service {service.name} must say its {key}")
             values[key] = 4096 if key == "quota" else 1
         for needed in values["needs"]:
             if needed not in numbers:
