@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""A thousand restarts: memory, handles and quotas are flat afterwards; deaths of every kind are told apart."""
+import json
+import time
+
+import pytest
+from conftest import Shell
+
+from tools.samsara.events import EventReader
+
+RESTARTS = 1000
+
+
+class Conductor:
+    """Speaks the event line's command language."""
+
+    def __init__(self, machine):
+        self.machine, self.reader, self.seen = machine, EventReader(), []
+
+    def pump(self):
+        fresh = self.reader.feed(self.machine.events.read())
+        self.seen += fresh
+        return fresh
+
+    def until(self, wanted, timeout=30):
+        limit = time.monotonic() + timeout
+        while time.monotonic() < limit:
+            for event in self.pump():
+                if wanted(event):
+                    return event
+            time.sleep(0.002)
+        raise TimeoutError(f"no such event; last: {self.seen[-3:]}")
+
+    def command(self, text):
+        self.machine.events.write(text.encode() + b"\n")
+        return self.until(lambda event: event["ev"] == "answer" and event.get("to") == text)
+
+    def kill_and_wait(self, service, way):
+        while self.command(f"kill {service} {way}")["status"] == "ERR_STATE":
+            time.sleep(0.005)
+        return self.until(lambda event: event["ev"] == "ready" and event["service"] == service)
+
+    def services(self):
+        part = self.until(lambda event: event["ev"] == "services" and event.get("part", 1) == 1)
+        entries = list(part["list"])
+        for _ in range(part.get("parts", 1) - 1):
+            entries += self.until(lambda event: event["ev"] == "services")["list"]
+        return {entry["name"]: entry for entry in entries}
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_flat_after_many_restarts(boot, small_disk, cpus, quick):
+    machine = boot("demo", small_disk[0], cpus=cpus)
+    conductor = Conductor(machine)
+    conductor.until(lambda event: event["ev"] == "hello", 60)
+    conductor.until(lambda event: event["ev"] == "services")
+    for _ in range(20):  # warm up: tables and caches reach their size
+        conductor.kill_and_wait("blk", "null")
+    before = conductor.services()
+    rounds = (60 if quick else RESTARTS) // (1 if cpus == 1 else 4)
+    for number in range(rounds):
+        conductor.kill_and_wait("blk", ("null", "jump", "assert", "exit", "now")[number % 5])
+    time.sleep(0.5)
+    after = conductor.services()
+    assert after["blk"]["incarnation"] == before["blk"]["incarnation"] + rounds
+    for name in ("blk", "fs", "pci", "console", "rs"):
+        if name in before:
+            assert after[name]["memory"] <= before[name]["memory"] + 16384, (name, before[name], after[name])
+            assert after[name].get("handles") == before[name].get("handles"), (name, before[name], after[name])
+    seeds = [event["seed"] for event in conductor.seen if event["ev"] == "birth" and event["service"] == "blk"]
+    assert len(set(seeds)) == len(seeds)
+
+
+EXPECTED = {"null": "exception", "jump": "exception", "loop": "hang", "assert": "assert", "exit": "exit"}
+
+
+@pytest.mark.parametrize("service", ["blk", "console", "pci", "fs", "time", "entropy"])
+def test_every_service_dies_every_death(boot, small_disk, service):
+    machine = boot("run", small_disk[0])
+    shell = Shell(machine)
+    for way, cause in EXPECTED.items():
+        said = shell.run(f"kill {service} {way}")
+        limit = time.monotonic() + 20
+        while time.monotonic() < limit:
+            line = next(line for line in shell.run("ps").splitlines() if line.split()[:1] == [service])
+            if cause in line and ("ready" in line or "running" in line):
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail(f"{service} after {way}: {line}\n{said}")
+    assert "sizes" in shell.run("ls /")
