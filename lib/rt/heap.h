@@ -16,6 +16,7 @@
 struct rt_type {
     const char *name;
     size_t bytes; // of one element
+    uint32_t id;  // given at the first use; what the object's record keeps
 };
 
 // Zeroed memory for a T, or for n of them in a row; nullptr when the heap limit or the quota is reached.
@@ -25,11 +26,11 @@ struct rt_type {
 
 #define RT_NEW_TYPED(T, n)                                                                          \
     __extension__({                                                                                \
-        static const struct rt_type rt_type_of_new = {#T, sizeof(T)};                              \
+        static struct rt_type rt_type_of_new = {#T, sizeof(T), 0};                                 \
         rt_new(&rt_type_of_new, n);                                                                \
     })
 
-void *rt_new(const struct rt_type *type, size_t count);
+void *rt_new(struct rt_type *type, size_t count);
 
 // Untyped memory for third-party code; malloc and its family are these. Aligned to 16 bytes.
 void *rt_malloc(size_t bytes);

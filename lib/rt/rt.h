@@ -32,6 +32,10 @@ handle_t rt_handle(const char *name);
 // false: not there, or longer than out.
 bool rt_arg(const char *name, char *out, size_t out_bytes);
 
+// A status code's name (ERR_RANGE) and its sentence.
+const char *rt_status_name(enum status status);
+const char *rt_status_text(enum status status);
+
 // ---- Requests ----
 
 // What a handler returns after rt_park() took its request away: no answer now.
@@ -136,10 +140,16 @@ uint64_t rt_wait(uint64_t bits, const char *waiting_on);
 // The same, at most until at_ns: 0 if nothing came by then.
 uint64_t rt_wait_until(uint64_t bits, const char *waiting_on, uint64_t at_ns);
 
-// Counts a unit of work for the supervisor (each answered request counts by itself).
+uint64_t rt_now_ns(void); // since boot; no system call
+
+// Counts a unit of work for the supervisor (each answered request counts by itself). The time of an
+// incarnation's first one shows how long its rebirth took; rs clears it.
 static inline void rt_progress(void)
 {
     rt_status->work++;
+    if (__builtin_expect(rt_status->first_work_ns == 0, 0)) {
+        rt_status->first_work_ns = rt_now_ns();
+    }
 }
 
 // Start-up is over; rt_serve says so by itself. For a service with a loop of its own.
@@ -147,9 +157,7 @@ void rt_ready(void);
 // Answers a ping (NOTIFY_PING) in a loop of one's own.
 void rt_beat(void);
 
-// ---- Time ----
-
-uint64_t rt_now_ns(void); // since boot; no system call
+// ---- Time (rt_now_ns is above) ----
 
 // A timer, owned by the caller, one shot. Zero-initialise it before the first use.
 struct rt_timer {

@@ -113,4 +113,10 @@ TRAP_INLINE enum status trap_ipc(uint64_t number, uint64_t where, struct ipc_mes
     m->bits = r14;
     return (enum status)rax;
 }
+
+// The processor's time stamp counter.
+TRAP_INLINE uint64_t trap_ticks(void)
+{
+    return __builtin_ia32_rdtsc();
+}
 #endif

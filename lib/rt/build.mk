@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# The runtime of services, and its host tests.
+RT_SOURCES := $(addprefix lib/rt/,start.c serve.c park.c notify.c timer.c keep.c time.c random.c log.c text.c \
+    heap.c heap_pages.c heap_slab.c heap_table.c)
+
+$(eval $(call user_lib,rt_core,$(RT_SOURCES),))
+$(eval $(call user_lib,rt_mem,lib/rt/mem.c,-fno-builtin))
+
+$(O)/lib/rt.a: $(O)/lib/rt_core.a $(O)/lib/rt_mem.a
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && printf 'create $@\naddlib $(O)/lib/rt_core.a\naddlib $(O)/lib/rt_mem.a\nsave\nend\n' | $(AR) -M
+ALL_TARGETS += $(O)/lib/rt.a

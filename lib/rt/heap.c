@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+// The heap's front: sizes to slabs or own mappings, types, policy, accounts.
+#include "lib/rt/heap_internal.h"
+
+enum { MAX_TYPES = 512 }; // distinct new(T) in one service's text
+
+struct large {
+    struct record record;
+    uint64_t bytes; // as asked for
+    uint32_t type;
+};
+
+static struct rt_type *types[MAX_TYPES]; // by id; 0 is untyped
+static uint32_t type_count = 1;
+static uint64_t objects, object_bytes, larges;
+static struct heap_policy policy;
+
+void rt_heap_init(uint64_t limit_bytes)
+{
+    pages_init(limit_bytes);
+}
+
+void rt_heap_policy(const struct heap_policy *wanted)
+{
+    policy = *wanted;
+}
+
+const struct rt_type *heap_type(uint32_t id)
+{
+    return id < type_count ? types[id] : nullptr;
+}
+
+static uint32_t type_id(struct rt_type *type)
+{
+    if (type->id == 0) {
+        rt_assert(type_count < MAX_TYPES);
+        types[type_count] = type;
+        type->id = type_count++;
+    }
+    return type->id;
+}
+
+static inline void count(int64_t more_objects, int64_t more_bytes)
+{
+    objects += (uint64_t)more_objects;
+    object_bytes += (uint64_t)more_bytes;
+    rt_status->heap_objects = objects;
+    rt_status->heap_bytes = object_bytes;
+}
+
+// ---- Large objects ----
+
+static uint64_t large_mapping(size_t bytes)
+{
+    return (bytes + 1 + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+static void *large_alloc(size_t bytes, uint32_t type)
+{
+    if (bytes >= USER_MAX) {
+        return nullptr;
+    }
+    struct large *large = record_alloc(sizeof(*large));
+    if (!large) {
+        return nullptr;
+    }
+    *large = (struct large){.record = {.bytes = large_mapping(bytes), .kind = RECORD_LARGE},
+                            .bytes = bytes,
+                            .type = type};
+    large->record.start = pages_map(large->record.bytes);
+    if (large->record.start == 0) {
+        record_free(large, sizeof(*large));
+        return nullptr;
+    }
+    if (!table_add(&large->record)) {
+        pages_unmap(large->record.start, large->record.bytes);
+        record_free(large, sizeof(*large));
+        return nullptr;
+    }
+    larges++;
+    return (void *)large->record.start;
+}
+
+static void check_large_start(const struct record *record, const void *p)
+{
+    if ((uint64_t)p != record->start) {
+        rt_die("heap: %p is inside a large object, not its start", p);
+    }
+}
+
+static void large_free(struct record *record)
+{
+    struct large *large = (struct large *)record;
+    larges--;
+    table_remove(record);
+    pages_unmap(record->start, record->bytes);
+    record_free(large, sizeof(*large));
+}
+
+// ---- Allocation ----
+
+static void *allocate(size_t bytes, uint32_t type, bool zero)
+{
+    if (bytes > SIZE_MAX - policy.pad_bytes) {
+        return nullptr;
+    }
+    bytes += policy.pad_bytes;
+    bool large = bytes >= HEAP_LARGE;
+    void *p = large ? large_alloc(bytes, type) : slab_alloc(bytes, type, slab_class(bytes));
+    if (!p) {
+        return nullptr;
+    }
+    count(1, (int64_t)bytes);
+    if ((zero || policy.zero) && !large) { // fresh mappings are zero
+        __builtin_memset(p, 0, bytes);
+    }
+    return p;
+}
+
+void *rt_new(struct rt_type *type, size_t n)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(type->bytes, n, &bytes)) {
+        return nullptr;
+    }
+    return allocate(bytes, type_id(type), true);
+}
+
+void *rt_malloc(size_t bytes)
+{
+    return allocate(bytes, 0, false);
+}
+
+void *rt_calloc(size_t n, size_t each)
+{
+    size_t bytes;
+    return __builtin_mul_overflow(n, each, &bytes) ? nullptr : allocate(bytes, 0, true);
+}
+
+void *rt_memalign(size_t alignment, size_t bytes)
+{
+    if (alignment <= 16) {
+        return rt_malloc(bytes);
+    }
+    if ((alignment & (alignment - 1)) != 0 || alignment > GRANULE || bytes >= USER_MAX) {
+        return nullptr;
+    }
+    int size_class = slab_class_aligned(bytes, alignment);
+    void *p = size_class < 0 ? large_alloc(bytes, 0) : slab_alloc(bytes, 0, size_class);
+    if (p) {
+        count(1, (int64_t)bytes);
+    }
+    return p;
+}
+
+static struct record *find_record(const void *p)
+{
+    struct record *record = table_find((uint64_t)p);
+    if (!record) {
+        rt_die("heap: %p is not the heap's", p);
+    }
+    return record;
+}
+
+static size_t object_size(struct record *record, const void *p)
+{
+    if (record->kind == RECORD_SLAB) {
+        return slab_object_bytes(record, p);
+    }
+    check_large_start(record, p);
+    return ((struct large *)record)->bytes;
+}
+
+void rt_free(void *p)
+{
+    if (!p) {
+        return;
+    }
+    struct record *record = find_record(p);
+    count(-1, -(int64_t)object_size(record, p));
+    if (record->kind == RECORD_SLAB) {
+        slab_free(record, p);
+    } else {
+        large_free(record);
+    }
+}
+
+// In place if the object's slot or mapping is right for the new size.
+static bool resize(struct record *record, void *p, size_t bytes)
+{
+    if (record->kind == RECORD_SLAB) {
+        return bytes < HEAP_LARGE && slab_resize(record, p, bytes);
+    }
+    struct large *large = (struct large *)record;
+    if (bytes >= record->bytes || bytes < record->bytes / 2) {
+        return false;
+    }
+    large->bytes = bytes;
+    return true;
+}
+
+void *rt_realloc(void *old, size_t bytes)
+{
+    if (!old) {
+        return rt_malloc(bytes);
+    }
+    struct record *record = find_record(old);
+    size_t old_bytes = object_size(record, old);
+    if (policy.pad_bytes == 0 && resize(record, old, bytes)) {
+        count(0, (int64_t)bytes - (int64_t)old_bytes);
+        return old;
+    }
+    void *fresh = rt_malloc(bytes);
+    if (fresh) {
+        __builtin_memcpy(fresh, old, old_bytes < bytes ? old_bytes : bytes);
+        rt_free(old);
+    }
+    return fresh;
+}
+
+// ---- Looking ----
+
+bool rt_heap_find(const void *address, struct heap_object *out)
+{
+    struct record *record = table_find((uint64_t)address);
+    if (!record) {
+        return false;
+    }
+    if (record->kind == RECORD_SLAB) {
+        return slab_find(record, (uint64_t)address, out);
+    }
+    const struct large *large = (const struct large *)record;
+    *out = (struct heap_object){(void *)record->start, large->bytes, heap_type(large->type)};
+    return (uint64_t)address <= record->start + large->bytes;
+}
+
+void rt_heap_stats(struct heap_stats *out)
+{
+    *out = (struct heap_stats){
+        .objects = objects,
+        .object_bytes = object_bytes,
+        .mapped_bytes = pages_mapped(),
+        .limit_bytes = pages_limit(),
+        .slabs = slab_count(),
+        .large = larges,
+    };
+}

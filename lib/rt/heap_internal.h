@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Shared by the heap's files only.
+#pragma once
+#include "lib/rt/internal.h"
+
+// ---- heap_pages.c: memory from the kernel at random addresses ----
+
+// A granule is the unit of the address table and the alignment of every span.
+enum { GRANULE_SHIFT = 14, GRANULE = 1 << GRANULE_SHIFT };
+
+// Maps `bytes` (page multiple) of zeroed memory at a random granule; 0 if limit, quota or memory is
+// exhausted. What it maps counts against the heap limit.
+uint64_t pages_map(uint64_t bytes);
+void pages_unmap(uint64_t address, uint64_t bytes);
+uint64_t pages_mapped(void);
+void pages_init(uint64_t limit_bytes);
+uint64_t pages_limit(void);
+
+// The heap's own records: power-of-two blocks, never near user data. nullptr: exhausted.
+void *record_alloc(size_t bytes);
+void record_free(void *record, size_t bytes);
+
+// For placement: fast, not for keys (xorshift-multiply of a counter, seeded from rt_random).
+uint64_t heap_random(void);
+
+static inline uint32_t heap_random_below(uint32_t limit)
+{
+    return (uint32_t)(((heap_random() >> 32) * limit) >> 32);
+}
+
+// ---- heap_table.c: address -> record ----
+
+enum record_kind : uint8_t { RECORD_SLAB = 1, RECORD_LARGE = 2 };
+
+// First member of every record.
+struct record {
+    uint64_t start, bytes; // what is mapped
+    enum record_kind kind;
+};
+
+// Enters all granules of the record; false: no memory for the table, nothing entered.
+bool table_add(struct record *record);
+void table_remove(const struct record *record);
+struct record *table_find(uint64_t address); // nullptr: not the heap's
+
+// ---- heap_slab.c: small objects ----
+
+void *slab_alloc(size_t bytes, uint32_t type, int size_class);
+void slab_free(struct record *record, void *p);
+size_t slab_object_bytes(struct record *record, const void *p); // as asked for; asserts that p is living
+// Makes a living object this long without moving it; false if its slot is too small or much too large.
+bool slab_resize(struct record *record, void *p, size_t bytes);
+bool slab_find(struct record *record, uint64_t address, struct heap_object *out);
+int slab_class(size_t bytes); // of the smallest slot larger than `bytes`
+int slab_class_aligned(size_t bytes, size_t alignment); // slots at multiples of alignment; -1: none
+uint64_t slab_count(void);
+
+// ---- heap.c ----
+
+const struct rt_type *heap_type(uint32_t id);

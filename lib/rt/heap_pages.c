@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// Memory from the kernel for the heap, at random addresses.
+//
+// Spans lie in windows of 1 GiB, each at a random place of the 47-bit space, and at a random granule in
+// their window: 17 + 16 bits for a slab. One window for all would be cheaper in page tables, one for
+// each span dearer (12 KiB of tables for a slab of 16 KiB); at a quarter full the next one is opened.
+#include "lib/rt/heap_internal.h"
+
+enum : uint64_t {
+    WINDOW = 1ull << 30,
+    WINDOW_FILL = WINDOW / 4,
+    RECORD_CHUNK = 64 << 10, // records are carved out of chunks of this size
+};
+enum { TRIES = 64, RECORD_MIN_SHIFT = 5, RECORD_SHIFTS = 40 };
+
+static uint64_t window, window_used;
+static uint64_t mapped, limit;
+static uint64_t random_state;
+
+// Freed records by size, and what is left of the newest chunk.
+struct free_record {
+    struct free_record *next;
+};
+static struct free_record *free_records[RECORD_SHIFTS];
+static uint64_t chunk, chunk_end;
+
+uint64_t heap_random(void)
+{
+    // The splitmix64 generator.
+    uint64_t z = random_state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+void pages_init(uint64_t limit_bytes)
+{
+    limit = limit_bytes;
+    random_state = rt_random64();
+    window = 0;
+}
+
+uint64_t pages_mapped(void)
+{
+    return mapped;
+}
+
+uint64_t pages_limit(void)
+{
+    return limit;
+}
+
+static uint64_t draw(uint64_t low, uint64_t high, uint64_t step)
+{
+    uint64_t places = (high - low) / step;
+    return low + (uint64_t)(((unsigned __int128)rt_random64() * places) >> 64) * step;
+}
+
+static uint64_t draw_address(uint64_t bytes)
+{
+    if (bytes > WINDOW_FILL) {
+        return draw(GRANULE * 4, USER_MAX - bytes, GRANULE);
+    }
+    if (window == 0 || window_used + bytes > WINDOW_FILL) {
+        window = draw(WINDOW, USER_MAX - WINDOW, WINDOW);
+        window_used = 0;
+    }
+    return draw(window, window + WINDOW - bytes, GRANULE);
+}
+
+static enum status map_somewhere(handle_t memory, uint64_t bytes, uint64_t *address)
+{
+    enum status status = ERR_EXISTS;
+    for (int i = 0; i < TRIES && status == ERR_EXISTS; i++) {
+        *address = draw_address(bytes);
+        status = sys_mem_map(0, memory, address, 0, bytes, PROT_READ | PROT_WRITE);
+        if (status == ERR_EXISTS && i % 8 == 7) {
+            window = 0; // crowded: another one
+        }
+    }
+    return status;
+}
+
+uint64_t pages_map(uint64_t bytes)
+{
+    handle_t memory;
+    uint64_t address;
+    if ((limit != 0 && bytes > limit - mapped) || sys_mem_create(bytes, 0, &memory) != OK) {
+        return 0;
+    }
+    enum status status = map_somewhere(memory, bytes, &address);
+    (void)sys_handle_close(memory); // the mapping holds it
+    if (status != OK) {
+        return 0;
+    }
+    mapped += bytes;
+    window_used += bytes;
+    return address;
+}
+
+void pages_unmap(uint64_t address, uint64_t bytes)
+{
+    enum status status = sys_mem_unmap(0, address, bytes);
+    rt_assert(status == OK);
+    mapped -= bytes;
+    window_used = window_used > bytes ? window_used - bytes : 0;
+}
+
+// ---- Records ----
+
+static int record_shift(size_t bytes)
+{
+    int shift = 64 - __builtin_clzll(bytes - 1);
+    return shift < RECORD_MIN_SHIFT ? RECORD_MIN_SHIFT : shift;
+}
+
+static void *carve(uint64_t bytes)
+{
+    if (bytes >= RECORD_CHUNK) {
+        return (void *)pages_map(bytes);
+    }
+    if (chunk_end - chunk < bytes) {
+        uint64_t fresh = pages_map(RECORD_CHUNK);
+        if (fresh == 0) {
+            return nullptr;
+        }
+        chunk = fresh;
+        chunk_end = fresh + RECORD_CHUNK;
+    }
+    void *record = (void *)chunk;
+    chunk += bytes;
+    return record;
+}
+
+void *record_alloc(size_t bytes)
+{
+    int shift = record_shift(bytes);
+    struct free_record *record = free_records[shift];
+    if (record) {
+        free_records[shift] = record->next;
+    } else {
+        record = carve(1ull << shift);
+    }
+    return record;
+}
+
+void record_free(void *record, size_t bytes)
+{
+    int shift = record_shift(bytes);
+    if (1ull << shift >= RECORD_CHUNK) {
+        pages_unmap((uint64_t)record, 1ull << shift);
+        return;
+    }
+    struct free_record *freed = record;
+    freed->next = free_records[shift];
+    free_records[shift] = freed;
+}

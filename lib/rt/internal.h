@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// What the files of the runtime share with each other and with nobody else.
+#pragma once
+#include "lib/rt/rt.h"
+
+// start.c
+void rt_begin(const struct startup *given); // all of start-up but service_main; host tests call it, too
+
+// time.c
+void time_init(uint64_t tsc_hz, uint64_t tsc_base);
+
+// random.c
+void random_init(const uint8_t seed[32]);
+
+// keep.c: drops kept entries whose handle is gone, closes inherited handles that were not kept.
+void keep_init(void);
+
+// timer.c
+void timers_run(void); // runs what is due, arms the port's timer for the next
+void timers_rearm(void);
+
+// notify.c
+void notify_bits(uint64_t bits);  // pings, timers, handlers
+void notify_deferred(void);       // what came while a handler was waiting
+extern uint64_t notify_pending;   // bits that came while a handler was waiting
+
+// park.c
+handle_t reply_take(void);          // a free Reply object; HANDLE_NONE if there can be no more
+void reply_give_back(handle_t reply);
+
+// serve.c: the Reply object that the event loop receives with next.
+extern handle_t serve_reply;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Requests that are answered later, and the Reply objects that carry them.
+//
+// A caller stays bound to the Reply object it was received with. To park it, the event loop goes on
+// with another one, from a small pool.
+#include "lib/rt/internal.h"
+
+enum { POOL = 16 }; // more are closed: a burst of parked requests does not hold kernel memory for ever
+
+static handle_t pool[POOL];
+static int pooled;
+
+handle_t reply_take(void)
+{
+    if (pooled > 0) {
+        return pool[--pooled];
+    }
+    handle_t reply = HANDLE_NONE;
+    if (sys_reply_create(&reply) != OK) {
+        return HANDLE_NONE;
+    }
+    return reply;
+}
+
+void reply_give_back(handle_t reply)
+{
+    if (pooled < POOL) {
+        pool[pooled++] = reply;
+    } else {
+        (void)sys_handle_close(reply);
+    }
+}
+
+struct parked *rt_park(struct request *rq)
+{
+    rt_assert(rq->outcome == RT_OPEN);
+    handle_t spare = reply_take();
+    if (spare == HANDLE_NONE) {
+        return nullptr;
+    }
+    struct parked *parked = new(struct parked);
+    if (!parked || sys_reply_park(rq->reply, true) != OK) {
+        delete(parked);
+        reply_give_back(spare);
+        return nullptr;
+    }
+    rq->outcome = RT_PARKED;
+    parked->rq = *rq;
+    serve_reply = spare;
+    return parked;
+}
+
+static void send(struct parked *parked, struct ipc_message *m)
+{
+    (void)ipc_reply(parked->rq.reply, m); // fails only if the caller is gone: nobody to tell
+    if (parked->rq.close_after != HANDLE_NONE) {
+        (void)sys_handle_close(parked->rq.close_after);
+    }
+    reply_give_back(parked->rq.reply);
+    delete(parked);
+    rt_progress();
+}
+
+static void fill(struct ipc_message *m, enum status status, const uint64_t *words)
+{
+    *m = (struct ipc_message){.tag = status};
+    if (words) {
+        __builtin_memcpy(m->w, words, sizeof(m->w));
+    }
+}
+
+void rt_answer(struct parked *parked, enum status status, const uint64_t *words)
+{
+    struct ipc_message m;
+    fill(&m, status, words);
+    send(parked, &m);
+}
+
+void rt_answer_handle(struct parked *parked, enum status status, const uint64_t *words,
+                      handle_t handle, uint32_t rights)
+{
+    struct ipc_message m;
+    fill(&m, status, words);
+    m.tag |= TAG_HANDLE;
+    m.handle = handle;
+    m.handle_rights = rights;
+    send(parked, &m);
+}
+
+struct parked *rt_adopt(handle_t reply)
+{
+    struct reply_info info;
+    if (sys_reply_info(reply, &info) != OK) {
+        return nullptr;
+    }
+    struct parked *parked = info.bound ? new(struct parked) : nullptr;
+    if (!parked) {
+        (void)sys_handle_close(reply);
+        return nullptr;
+    }
+    uint64_t delivery = info.delivery < 255 ? info.delivery : 255;
+    parked->rq.m.tag = delivery << TAG_DELIVERY_SHIFT;
+    parked->rq.m.badge = info.badge;
+    parked->rq.m.grant = info.grant;
+    parked->rq.reply = reply;
+    parked->rq.outcome = RT_PARKED;
+    return parked;
+}
+
+// ---- Grants ----
+
+static enum status copy(struct request *rq, uint64_t direction, uint64_t offset, const void *own,
+                        size_t bytes)
+{
+    if (offset > rt_grant_bytes(rq) || bytes > rt_grant_bytes(rq) - offset) {
+        return ERR_RANGE;
+    }
+    size_t done = 0;
+    while (done < bytes) {
+        size_t part = bytes - done < GRANT_COPY_MAX ? bytes - done : GRANT_COPY_MAX;
+        enum status status = sys_grant_copy(rq->reply, direction, offset + done,
+                                            (const char *)own + done, part);
+        if (status != OK) {
+            return status;
+        }
+        done += part;
+    }
+    return OK;
+}
+
+enum status rt_grant_read(struct request *rq, uint64_t offset, void *to, size_t bytes)
+{
+    return copy(rq, GRANT_READ, offset, to, bytes);
+}
+
+enum status rt_grant_write(struct request *rq, uint64_t offset, const void *from, size_t bytes)
+{
+    return copy(rq, GRANT_WRITE, offset, from, bytes);
+}
