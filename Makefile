@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 include mk/toolchain.mk
 include mk/rules.mk
 
-FRAGMENTS := $(sort $(wildcard $(foreach d,kernel interfaces lib rs servers apps randomizer images bench tools, \
+FRAGMENTS := $(sort $(wildcard $(foreach d,kernel interfaces lib rs servers apps randomizer images bench test tools, \
     $(d)/build.mk $(d)/*/build.mk $(d)/*/*/build.mk)))
 include $(FRAGMENTS)
 

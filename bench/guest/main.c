@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The measuring service. With `groups=N` in its arguments it runs those groups once at its start and
-// then powers the machine off through the supervisor if `poweroff=1` is there: for ./build.sh bench.
+// The measuring service. With `bench.groups=N` on the kernel command line it runs those groups at its start and
+// then, with `bench.poweroff=1`, powers the machine off.
 #include "bench/guest/bench.h"
 #include "bench/guest/measure.h"
 #include "interfaces/bench.server.h"
@@ -45,12 +45,12 @@ int service_main(void)
 {
     static const struct bench_ops ops = {.run = do_run};
     const struct rt_interface list[] = {{BENCH_PROTOCOL, bench_dispatch, &ops}};
-    uint32_t at_start = number_argument("groups");
+    uint32_t at_start = number_argument("bench.groups");
     rt_ready();
     if (at_start) {
         run_groups(at_start);
     }
-    if (number_argument("poweroff")) {
+    if (number_argument("bench.poweroff")) {
         (void)rs_power(H_RS, 1);
     }
     return rt_serve(list, 1);

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+$(eval $(call module,hostile,test/guest/hostile/main.c,rt libc,))
