@@ -72,7 +72,8 @@ struct birth {
     const struct startup *startup;
     struct module module;
     struct link_failure why;
-    struct plan *plan; // in the work area
+    struct plan *plan;  // in the work area
+    uint64_t *values;   // likewise
     handle_t work_handle, image_handle, zero_handle;
     uint64_t work, work_bytes;
     uint64_t staging;
@@ -135,7 +136,8 @@ static void plan_birth(struct birth *b)
 {
     const struct startup *s = b->startup;
     uint64_t entries = plan_entries(&b->module);
-    uint64_t table_bytes = entries * (2 * sizeof(uint64_t) + sizeof(uint32_t));
+    uint64_t table_bytes = entries * (2 * sizeof(uint64_t) + sizeof(uint32_t)) +
+                           b->module.symbol_count * sizeof(uint64_t);
 
     if (s->layout_bytes - sizeof(struct layout_record) < b->module.section_count * sizeof(uint64_t)) {
         b->why = (struct link_failure){LINK_LAYOUT_RECORD, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
@@ -146,7 +148,8 @@ static void plan_birth(struct birth *b)
     b->plan = (struct plan *)b->work;
     b->plan->address = (uint64_t *)(b->plan + 1);
     b->plan->image = b->plan->address + entries;
-    b->plan->order = (uint32_t *)(b->plan->image + entries);
+    b->values = b->plan->image + entries;
+    b->plan->order = (uint32_t *)(b->values + b->module.symbol_count);
     must_link(b, plan_layout(b->plan, &b->module, s->seed, s->stack_bytes, &b->why));
 }
 
@@ -155,7 +158,7 @@ static void fill_image(struct birth *b)
     const struct plan *p = b->plan;
     b->staging = make_and_map(b, p->image_bytes, MEM_POPULATE, &b->image_handle, 0);
     copy_sections(&b->module, p, (uint8_t *)b->staging);
-    must_link(b, relocate(&b->module, p, (uint8_t *)b->staging, &b->why));
+    must_link(b, relocate(&b->module, p, (uint8_t *)b->staging, b->values, &b->why));
     must(b, boot_mem_unmap(b->staging, p->image_bytes), SYS_mem_unmap);
 }
 

@@ -5,11 +5,21 @@
 // outside the object (array - 16), which would name a neighbour if they were looked up as a sum.
 #include "randomizer/linker/relocate.h"
 
+// Marks a symbol in the table of values that the fast path leaves to resolve(): undefined, weak,
+// absolute, or bad. No symbol of a module has this address (USER_MIN is above it).
+enum : uint64_t { VALUE_SLOW = 1 };
+
+// What the inner loop needs, by value: stores into the image could alias anything that is reached
+// through pointers, and would make the compiler load it again for each relocation.
 struct relocator {
-    const struct module *m;
-    const struct plan *p;
-    uint8_t *image;
-    uint32_t got_used;
+    const struct elf_section *sections;
+    const struct elf_symbol *symbols;
+    const uint64_t *address; // of the sections
+    const uint64_t *values;  // of the symbols, or VALUE_SLOW
+    uint32_t section_count, symbol_count;
+    uint64_t window;
+    uint64_t got;       // address of the next free slot of the address table
+    uint8_t *got_image; // where that slot is in the image
 };
 
 void copy_sections(const struct module *m, const struct plan *p, uint8_t *image)
@@ -22,39 +32,52 @@ void copy_sections(const struct module *m, const struct plan *p, uint8_t *image)
     }
 }
 
-static enum link_error resolve_special(const struct relocator *l, const struct elf_symbol *s,
-                                       uint64_t *value)
+// The value of a symbol that is in no section of the module.
+static enum link_error resolve_special(const struct elf_symbol *s, bool is_null, uint64_t *value)
 {
-    *value = s->value;
+    *value = s->section == SHN_ABS ? s->value : 0;
     if (s->section == SHN_ABS) {
         return LINK_OK;
     }
     if (s->section == SHN_COMMON) {
         return LINK_COMMON;
     }
-    *value = 0;
     if (s->section != SHN_UNDEF) {
         return LINK_BAD_TARGET;
     }
-    return elf_symbol_binding(s) == STB_WEAK || s == l->m->symbols ? LINK_OK : LINK_UNDEFINED;
+    return elf_symbol_binding(s) == STB_WEAK || is_null ? LINK_OK : LINK_UNDEFINED;
 }
 
-static inline enum link_error resolve(const struct relocator *l, uint32_t symbol, uint64_t *value)
+static inline bool is_in_section(const struct relocator *l, const struct elf_symbol *s)
 {
-    if (symbol >= l->m->symbol_count) {
+    uint32_t section = s->section;
+    return section != SHN_UNDEF && section < l->section_count && l->address[section] != PLAN_UNPLACED &&
+           s->value <= l->sections[section].size && elf_symbol_type(s) < STT_TLS;
+}
+
+// Says of any symbol what its value is, or what is wrong with it.
+static enum link_error resolve(const struct relocator *l, uint32_t symbol, uint64_t *value)
+{
+    if (symbol >= l->symbol_count) {
         return LINK_BAD_RELOCATION;
     }
-    const struct elf_symbol *s = &l->m->symbols[symbol];
-    if (s->section == SHN_UNDEF || s->section >= l->m->section_count) {
-        return resolve_special(l, s, value);
+    const struct elf_symbol *s = &l->symbols[symbol];
+    if (s->section == SHN_UNDEF || s->section >= l->section_count) {
+        return resolve_special(s, symbol == 0, value);
     }
-    uint64_t base = l->p->address[s->section];
-    if (base == PLAN_UNPLACED || s->value > l->m->sections[s->section].size ||
-        elf_symbol_type(s) >= STT_TLS) {
+    if (!is_in_section(l, s)) {
         return LINK_BAD_TARGET;
     }
-    *value = base + s->value;
+    *value = l->address[s->section] + s->value;
     return LINK_OK;
+}
+
+static void find_values(const struct relocator *l, uint64_t *values)
+{
+    for (uint32_t i = 0; i < l->symbol_count; i++) {
+        const struct elf_symbol *s = &l->symbols[i];
+        values[i] = is_in_section(l, s) ? l->address[s->section] + s->value : VALUE_SLOW;
+    }
 }
 
 static inline enum link_error store_signed(uint8_t *to, uint64_t value)
@@ -80,39 +103,36 @@ static inline enum link_error store_unsigned(uint8_t *to, uint64_t value)
 // Takes the next slot of the address table, puts `value` there, and returns the slot's address.
 static uint64_t got_slot(struct relocator *l, uint64_t value)
 {
-    uint64_t at = (uint64_t)l->got_used++ * sizeof(uint64_t);
-    __builtin_memcpy(l->image + l->p->got_image + at, &value, sizeof(value));
-    return l->p->got + at;
+    __builtin_memcpy(l->got_image, &value, sizeof(value));
+    l->got_image += sizeof(value);
+    l->got += sizeof(value);
+    return l->got - sizeof(value);
 }
 
 // A call to a weak function that does not exist: code that checks its pointer first never makes
 // it. Address 0 is out of reach, so the call goes to the margin of the window, which is never mapped.
 static uint64_t call_target(const struct relocator *l, uint64_t value)
 {
-    return value == 0 ? l->p->window : value;
+    return value == 0 ? l->window : value;
 }
 
-// `to` is the place in the image, `address` its final address; `room` bytes are left in the section.
-static inline enum link_error apply(struct relocator *l, const struct elf_rela *r, uint8_t *to,
-                                    uint64_t address, uint64_t room)
+// `to` is the place in the image, `address` its final address, `room` what is left of the section.
+static enum link_error apply_slow(struct relocator *l, const struct elf_rela *r, uint8_t *to,
+                                  uint64_t address, uint64_t room)
 {
-    uint64_t value;
-    uint64_t width = r->type == R_X86_64_64 || r->type == R_X86_64_PC64 ? 8 : 4;
-    if (room < width) {
-        return LINK_BAD_RELOCATION;
+    uint64_t value, width = r->type == R_X86_64_64 || r->type == R_X86_64_PC64 ? 8 : 4;
+    if (r->type == R_X86_64_NONE) {
+        return LINK_OK;
     }
-    enum link_error error = resolve(l, r->symbol, &value);
+    enum link_error error = room < width ? LINK_BAD_RELOCATION : resolve(l, r->symbol, &value);
     if (error != LINK_OK) {
         return error;
     }
     uint64_t addend = (uint64_t)r->addend;
     switch (r->type) {
     case R_X86_64_64:
-        value += addend;
-        __builtin_memcpy(to, &value, sizeof(value));
-        return LINK_OK;
     case R_X86_64_PC64:
-        value += addend - address;
+        value += addend - (r->type == R_X86_64_PC64 ? address : 0);
         __builtin_memcpy(to, &value, sizeof(value));
         return LINK_OK;
     case R_X86_64_PC32:
@@ -132,40 +152,57 @@ static inline enum link_error apply(struct relocator *l, const struct elf_rela *
     }
 }
 
-static enum link_error relocate_section(struct relocator *l, const struct elf_section *table,
+// Applies the relocations of one section. The three kinds that make up nearly all of a module,
+// against symbols of the module, are done right here: this loop is most of a birth.
+static enum link_error relocate_section(struct relocator *shared, uint32_t target, uint8_t *image,
+                                        const struct elf_rela *r, const struct elf_rela *end,
                                         struct link_failure *why)
 {
-    uint32_t target = table->info;
-    uint64_t size = l->m->sections[target].size;
-    uint64_t address = l->p->address[target];
-    uint8_t *to = l->image + l->p->image[target];
-    const struct elf_rela *r = (const struct elf_rela *)(l->m->bytes + table->offset);
-    const struct elf_rela *end = r + table->size / sizeof(*r);
+    struct relocator l = *shared;
+    uint64_t size = l.sections[target].size, address = l.address[target];
+    uint64_t end4 = size < 4 ? 0 : size - 3, end8 = size < 8 ? 0 : size - 7; // valid offsets are below
 
     for (; r < end; r++) {
-        uint64_t offset = r->offset;
-        if (r->type == R_X86_64_NONE) {
-            continue;
+        uint64_t offset = r->offset, value = VALUE_SLOW;
+        uint32_t kind = r->type;
+        if (r->symbol < l.symbol_count) {
+            value = l.values[r->symbol];
         }
-        enum link_error error =
-            offset > size ? LINK_BAD_RELOCATION : apply(l, r, to + offset, address + offset, size - offset);
+        enum link_error error = LINK_OK;
+        if ((kind == R_X86_64_PC32 || kind == R_X86_64_PLT32) && value != VALUE_SLOW && offset < end4) {
+            error = store_signed(image + offset, value + (uint64_t)r->addend - address - offset);
+        } else if (kind == R_X86_64_64 && value != VALUE_SLOW && offset < end8) {
+            value += (uint64_t)r->addend;
+            __builtin_memcpy(image + offset, &value, sizeof(value));
+        } else {
+            uint64_t room = offset < size ? size - offset : 0;
+            error = apply_slow(&l, r, image + offset, address + offset, room);
+        }
         if (error != LINK_OK) {
-            *why = (struct link_failure){error, target, r->symbol, r->type, offset};
+            *why = (struct link_failure){error, target, r->symbol, kind, offset};
             return error;
         }
     }
+    shared->got = l.got;
+    shared->got_image = l.got_image;
     return LINK_OK;
 }
 
 enum link_error relocate(const struct module *m, const struct plan *p, uint8_t *image,
-                         struct link_failure *why)
+                         uint64_t *values, struct link_failure *why)
 {
-    struct relocator l = {.m = m, .p = p, .image = image};
+    struct relocator l = {m->sections,     m->symbols, p->address, values,
+                          m->section_count, m->symbol_count, p->window, p->got,
+                          image + p->got_image};
+    find_values(&l, values);
     for (uint32_t i = 1; i < m->section_count; i++) {
-        if (!module_is_relocation(m, &m->sections[i])) {
+        const struct elf_section *s = &m->sections[i];
+        if (!module_is_relocation(m, s)) {
             continue;
         }
-        enum link_error error = relocate_section(&l, &m->sections[i], why);
+        const struct elf_rela *r = (const struct elf_rela *)(m->bytes + s->offset);
+        enum link_error error = relocate_section(&l, s->info, image + p->image[s->info], r,
+                                                 r + s->size / sizeof(*r), why);
         if (error != LINK_OK) {
             return error;
         }

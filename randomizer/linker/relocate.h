@@ -7,6 +7,7 @@
 void copy_sections(const struct module *m, const struct plan *p, uint8_t *image);
 
 // Applies every relocation of every loaded section for the final addresses of the plan.
-// On an error the image is of no use and *why tells where.
+// `values` is work space for m->symbol_count elements. On an error the image is of no use and *why
+// tells where.
 enum link_error relocate(const struct module *m, const struct plan *p, uint8_t *image,
-                         struct link_failure *why);
+                         uint64_t *values, struct link_failure *why);

@@ -168,7 +168,7 @@ static void on_system_call(int signal, siginfo_t *info, void *context)
     greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
     dispatch = SYSCALL_DISPATCH_FILTER_ALLOW;
     uint64_t value = 0;
-    bool refuse = ++kernel.calls == kernel.refuse_call;
+    bool refuse = ++kernel.calls == kernel.refuse_call && r[REG_RAX] != SYS_task_exit;
     r[REG_RAX] = (greg_t)(refuse ? REFUSED : play(r, &value));
     r[REG_RDX] = (greg_t)value;
     dispatch = SYSCALL_DISPATCH_FILTER_BLOCK;
@@ -362,8 +362,8 @@ static void test_births_large(void **state)
     many_births(MODULE_DIR "/sample-large.mod", 1000, 900);
 }
 
-// The bar of a driver's recovery leaves the linker 400,000 instructions for 300 sections and
-// 2,000 relocations; what it takes today is far below, and shall stay so.
+// 277 sections, 2,353 relocations. A driver's recovery may cost 2,000,000 instructions in all; its
+// share of the linker is well below 400,000 and shall stay so.
 static void test_instruction_count(void **state)
 {
     (void)state;
@@ -374,7 +374,7 @@ static void test_instruction_count(void **state)
     }
     assert_int_equal(kernel.exit_code, 0);
     print_message("%lu instructions, the module's own tests included\n", kernel.steps);
-    assert_in_range(kernel.steps, 10000, 200000);
+    assert_in_range(kernel.steps, 10000, 260000);
     close_birth(&f);
 }
 
@@ -386,10 +386,11 @@ static void test_every_refusal_is_reported(void **state)
     uint32_t refused = 0;
     for (uint32_t n = 1;; n++) {
         be_born(&f, 1, false, n);
-        if (kernel.calls == n) {
-            break; // that was the module's own last call, or the unmapping of the initial stack
+        if (kernel.calls < n) {
+            break; // more than a birth needs
         }
         if (kernel.exit_code == 0) {
+            assert_true(kernel.sealed); // only unmapping the initial stack and the module's exit are left
             continue;
         }
         assert_int_equal(kernel.exit_code, LINK_EXIT_BASE + LINK_KERNEL);

@@ -92,7 +92,9 @@ bool body_make(struct body *b, const char *path, uint64_t seed_number)
     assert_int_equal(plan_layout(b->plan, &b->module, seed, 64 << 10, &why), LINK_OK);
     uint8_t *image = calloc(1, b->plan->image_bytes);
     copy_sections(&b->module, b->plan, image);
-    assert_int_equal(relocate(&b->module, b->plan, image, &why), LINK_OK);
+    uint64_t *values = calloc(b->module.symbol_count, sizeof(*values));
+    assert_int_equal(relocate(&b->module, b->plan, image, values, &why), LINK_OK);
+    free(values);
     uint32_t i = 0;
     while (i < b->plan->cluster_count && map_cluster(&b->plan->clusters[i], image)) {
         i++;
