@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// The virtio block driver: what its files share.
+//
+//   ring.c      one entry of a client's ring, checked and turned into stretches of physical memory
+//   engine.c    requests under way: starting, finishing, time-outs, everything again after a reset
+//   device.c    the virtio device: set-up, reset, interrupt
+//   sessions.c  the block interface: rings, buffers, and finding them again after a rebirth
+//   main.c      birth
+//
+// Three kinds of memory. The clients' rings and buffers: allegations, and the only place where
+// requests live. `struct blk_saved`: which sessions there are; kept over rebirths, and mapped read-only
+// but for the moments when it changes, so that a stray store of a dying driver cannot falsify it.
+// Everything else is made anew by each incarnation.
+#pragma once
+#include "kernel/abi/handle.h"
+#include "lib/block/ring.h"
+#include "lib/virtio/device.h"
+
+enum {
+    BLK_SLOTS = 32,             // requests under way at the device
+    BLK_TABLE = 128,            // descriptors in one indirect table
+    BLK_PARTS = BLK_TABLE - 2,  // stretches of data in one request: header and status take two
+    BLK_MAX_BYTES = 256 << 10,  // 64 pages; BLOCK_SEGMENTS unaligned stretches touch 28 more
+    BLK_TRIES = 3,              // how often a request is given to a device that does not answer
+    BLK_PAGES = 16384,          // pages of clients' buffers that can be registered: 64 MiB
+    BLK_QUEUE_INDIRECT = 64,    // queue size when each request takes one descriptor
+    BLK_QUEUE_DIRECT = 256,
+};
+
+// DMA memory of the driver, in pages.
+enum { BLK_DMA_QUEUE = 0, BLK_DMA_CONTROL = 2, BLK_DMA_TABLES = 3, BLK_DMA_PAGES = 19 };
+static_assert(BLK_SLOTS * BLK_TABLE * sizeof(struct virtq_desc) ==
+              (BLK_DMA_PAGES - BLK_DMA_TABLES) * 4096, "tables fill their pages");
+
+struct blk_counters {
+    uint64_t completed, failed, resets, repeated;
+};
+struct blk_control {
+    struct virtio_blk_header header[BLK_SLOTS];
+    uint8_t status[BLK_SLOTS]; // written by the device
+    struct blk_counters count; // since the first birth
+};
+static_assert(sizeof(struct blk_control) <= 4096, "the control page is one page");
+
+// ---- Kept over rebirths ----
+
+#define BLK_SAVED_MAGIC 0x564b4c42u
+struct blk_buffer {
+    uint64_t bytes; // 0: no such buffer
+    uint32_t first; // its first page in page_address
+    uint32_t pages;
+};
+struct blk_saved_session {
+    uint64_t badge; // of the client
+    uint32_t active, entries;
+    struct blk_buffer buffer[BLOCK_BUFFERS];
+};
+struct blk_saved {
+    uint32_t magic, reserved;
+    struct blk_saved_session session[BLOCK_SESSIONS];
+    uint64_t page_address[BLK_PAGES]; // physical
+};
+
+// ---- Of one incarnation ----
+
+struct blk_session {
+    struct block_ring *ring;
+    handle_t ring_memory, completion; // HANDLE_NONE: not told yet
+    handle_t memory[BLOCK_BUFFERS];
+    uint64_t waiting[BLOCK_WORDS];   // entries to look at
+    uint64_t under_way[BLOCK_WORDS]; // entries that a slot has
+    uint32_t slots;                  // how many
+    bool closing;                    // nothing new is started
+    bool tell;                       // completions were written since the client was last notified
+};
+
+// A request at the device.
+struct blk_slot {
+    bool used;
+    uint8_t session, tries;
+    uint16_t entry;
+    enum block_op op;
+    uint32_t bytes; // of data that the device writes: the read's length
+    uint64_t since_ns;
+};
+
+// A checked request: part[0] is room for the header, the status follows the data.
+struct blk_job {
+    enum block_op op;
+    uint64_t sector;
+    uint32_t bytes;
+    uint16_t data; // stretches of data, from part[1] on
+    struct virtq_part part[BLK_PARTS + 2];
+};
+
+struct blk {
+    // The device, as negotiated.
+    uint64_t sectors;
+    bool read_only, can_flush, indirect, working;
+    uint32_t max_bytes, part_bytes; // of one request; of one stretch
+    uint16_t parts_max;
+    struct virtq queue;
+    // DMA memory.
+    struct blk_control *control;
+    struct virtq_desc *tables;
+    const uint64_t *dma_pages;
+    // Clients.
+    const struct blk_saved *saved;
+    struct blk_session session[BLOCK_SESSIONS];
+    uint32_t next_session; // whose turn it is
+    // Requests.
+    struct blk_slot slot[BLK_SLOTS];
+    uint32_t free_slots; // a bit each
+    uint64_t last_answer_ns, timeout_ns;
+    bool repeating;      // first look at the rings after a rebirth: what is found there runs again
+    struct blk_job job;
+    // What the engine needs done; a host test puts its own here.
+    void (*kick)(struct blk *);                          // tell the device to look at the queue
+    enum status (*restart)(struct blk *);                // reset the device and set it up again
+    void (*tell)(struct blk *, struct blk_session *);    // notify the client
+};
+
+// ring.c
+// Reads entry `index` of a session's ring once and checks all of it. OK: *job is filled but for
+// header and status. ERR_AGAIN: nothing is submitted there. Any other: what the entry ends with.
+[[nodiscard]] enum status blk_read_entry(const struct blk *b, uint32_t session, uint32_t index,
+                                         struct blk_job *job);
+// Writes the result into the entry and marks it.
+void blk_finish_entry(struct blk_session *s, uint32_t index, enum status status);
+
+// device.c
+// Agrees on features with the freshly reset device and reads what it is like, without touching the
+// queue. ERR_UNSUPPORTED: it cannot be used.
+[[nodiscard]] enum status blk_learn(struct blk *b, struct virtio_device *d);
+// Gives the device its queue in `dma` (BLK_DMA_PAGES pages at b->dma_pages) and lets it run.
+[[nodiscard]] enum status blk_start_queue(struct blk *b, struct virtio_device *d, void *dma,
+                                          volatile uint16_t **doorbell);
+
+// engine.c
+void blk_engine_init(struct blk *b);
+// Takes the client's doorbell: looks at what it has submitted.
+void blk_take_submitted(struct blk *b, uint32_t session);
+// Looks at every entry of the session: after a rebirth.
+void blk_take_all(struct blk *b, uint32_t session);
+// Starts what can be started, and tells clients of what has ended.
+void blk_run(struct blk *b, uint64_t now_ns);
+// Takes what the device has completed. Returns how many.
+uint32_t blk_completions(struct blk *b, uint64_t now_ns);
+// Restarts the device if it has not answered for timeout_ns, or says it has failed. When to call again;
+// 0 if nothing is under way.
+uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed);
+uint32_t blk_under_way(const struct blk *b);

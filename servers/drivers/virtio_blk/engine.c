@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+// Requests under way: from the rings to the device and back.
+//
+// An entry of a ring is in at most one slot. A slot ends when the device answers, or when the device was
+// restarted BLK_TRIES times over it; every other entry simply waits. Nothing here blocks.
+#include "servers/drivers/virtio_blk/blk.h"
+
+static const uint8_t no_answer = 0xff; // what the status byte holds until the device writes it
+
+void blk_engine_init(struct blk *b)
+{
+    b->free_slots = UINT32_MAX >> (32 - BLK_SLOTS);
+    for (uint32_t i = 0; i < BLK_SLOTS; i++) {
+        b->slot[i].used = false;
+    }
+}
+
+uint32_t blk_under_way(const struct blk *b)
+{
+    return BLK_SLOTS - (uint32_t)__builtin_popcount(b->free_slots);
+}
+
+// The valid bits of word w of an entry bitmap.
+static uint64_t entry_mask(uint32_t entries, uint32_t w)
+{
+    if (entries >= (w + 1) * 64) {
+        return UINT64_MAX;
+    }
+    return entries <= w * 64 ? 0 : (1ull << (entries - w * 64)) - 1;
+}
+
+void blk_take_submitted(struct blk *b, uint32_t session)
+{
+    struct blk_session *s = &b->session[session];
+
+    if (s->ring == nullptr) {
+        return;
+    }
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
+        if (atomic_load_explicit(&s->ring->submitted[w], memory_order_relaxed) != 0) {
+            s->waiting[w] |= atomic_exchange(&s->ring->submitted[w], 0) &
+                             entry_mask(b->saved->session[session].entries, w);
+        }
+    }
+}
+
+void blk_take_all(struct blk *b, uint32_t session)
+{
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
+        b->session[session].waiting[w] = entry_mask(b->saved->session[session].entries, w);
+    }
+    b->session[session].tell = true; // the dead one may have died between marking and telling
+}
+
+// The next entry that waits and is not under way, -1 if there is none. Takes it.
+static int next_waiting(struct blk_session *s)
+{
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
+        uint64_t bits = s->waiting[w] & ~s->under_way[w];
+        if (bits != 0) {
+            int bit = __builtin_ctzll(bits);
+            s->waiting[w] &= ~(1ull << bit);
+            return (int)w * 64 + bit;
+        }
+        s->waiting[w] = 0; // a client that submits an entry twice gets it run once
+    }
+    return -1;
+}
+
+static void end_slot(struct blk *b, uint32_t i, enum status status)
+{
+    struct blk_slot *slot = &b->slot[i];
+    struct blk_session *s = &b->session[slot->session];
+
+    blk_finish_entry(s, slot->entry, status);
+    s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
+    s->slots--;
+    slot->used = false;
+    b->free_slots |= 1u << i;
+    b->control->count.completed++;
+    b->control->count.failed += status != OK;
+}
+
+// Puts the checked job into the queue under slot i.
+static enum status queue_job(struct blk *b, uint32_t i, struct blk_job *job)
+{
+    static const uint32_t type[] = {VIRTIO_BLK_IN, VIRTIO_BLK_OUT, VIRTIO_BLK_FLUSH};
+    struct blk_control *c = b->control;
+    uint64_t control_at = b->dma_pages[BLK_DMA_CONTROL];
+    uint64_t table_offset = (uint64_t)i * BLK_TABLE * sizeof(struct virtq_desc);
+    uint16_t in = (uint16_t)(job->op == BLOCK_READ ? job->data + 1 : 1);
+    uint16_t out = (uint16_t)(job->data + 2 - in);
+
+    c->header[i] = (struct virtio_blk_header){.type = type[job->op], .sector = job->sector};
+    c->status[i] = no_answer;
+    job->part[0] = (struct virtq_part){control_at + offsetof(struct blk_control, header) +
+                                           i * sizeof c->header[0],
+                                       sizeof c->header[0]};
+    job->part[job->data + 1] =
+        (struct virtq_part){control_at + offsetof(struct blk_control, status) + i, 1};
+    if (!b->indirect) {
+        return virtq_add(&b->queue, job->part, out, in, &b->slot[i]);
+    }
+    return virtq_add_indirect(&b->queue, b->tables + i * (uint32_t)BLK_TABLE,
+                              b->dma_pages[BLK_DMA_TABLES + table_offset / 4096] +
+                                  table_offset % 4096,
+                              job->part, out, in, &b->slot[i]);
+}
+
+// Gives slot i, which has its session, entry and tries, to the device. Anything but OK and ERR_AGAIN
+// (the queue is full) is what the request ends with.
+static enum status start_slot(struct blk *b, uint32_t i, uint64_t now_ns)
+{
+    struct blk_slot *slot = &b->slot[i];
+    struct blk_job *job = &b->job;
+    enum status status = queue_job(b, i, job);
+
+    if (status == OK) {
+        slot->op = job->op;
+        slot->bytes = job->op == BLOCK_READ ? job->bytes : 0;
+        slot->since_ns = now_ns;
+    }
+    return status;
+}
+
+static void take_slot(struct blk *b, uint32_t i, uint32_t session, uint32_t entry)
+{
+    struct blk_session *s = &b->session[session];
+
+    b->slot[i] = (struct blk_slot){.used = true,
+                                   .session = (uint8_t)session,
+                                   .tries = 1,
+                                   .entry = (uint16_t)entry};
+    b->free_slots &= ~(1u << i);
+    s->under_way[entry / 64] |= 1ull << (entry % 64);
+    s->slots++;
+}
+
+static void drop_slot(struct blk *b, uint32_t i)
+{
+    struct blk_slot *slot = &b->slot[i];
+    struct blk_session *s = &b->session[slot->session];
+
+    s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
+    s->waiting[slot->entry / 64] |= 1ull << (slot->entry % 64);
+    s->slots--;
+    slot->used = false;
+    b->free_slots |= 1u << i;
+}
+
+// What needs no device: mistakes of the client, flushing what has no cache, a device that is gone.
+static enum status without_device(const struct blk *b, enum status checked, const struct blk_job *job)
+{
+    if (checked != OK) {
+        return checked;
+    }
+    if (!b->working) {
+        return ERR_IO;
+    }
+    return job->op == BLOCK_FLUSH && !b->can_flush ? OK : STATUS_COUNT;
+}
+
+// Starts one entry of the session. false: nothing waits there, or the queue is full.
+static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
+{
+    struct blk_session *s = &b->session[session];
+    int entry = next_waiting(s);
+
+    if (entry < 0) {
+        return false;
+    }
+    enum status status = blk_read_entry(b, session, (uint32_t)entry, &b->job);
+    if (status == ERR_AGAIN) {
+        return true; // nothing was there; perhaps the next
+    }
+    b->control->count.repeated += b->repeating;
+    status = without_device(b, status, &b->job);
+    if (status != STATUS_COUNT) {
+        blk_finish_entry(s, (uint32_t)entry, status);
+        b->control->count.completed++;
+        b->control->count.failed += status != OK;
+        return true;
+    }
+    uint32_t i = (uint32_t)__builtin_ctz(b->free_slots);
+    take_slot(b, i, session, (uint32_t)entry);
+    if (start_slot(b, i, now_ns) != OK) {
+        drop_slot(b, i);
+        return false;
+    }
+    return true;
+}
+
+static void start_waiting(struct blk *b, uint64_t now_ns)
+{
+    uint32_t idle = 0; // sessions in a row that had nothing to start
+
+    while (b->free_slots != 0 && idle < BLOCK_SESSIONS) {
+        uint32_t session = b->next_session;
+        b->next_session = (session + 1) % BLOCK_SESSIONS;
+        struct blk_session *s = &b->session[session];
+        bool started = s->ring != nullptr && !s->closing && start_one(b, session, now_ns);
+        idle = started ? 0 : idle + 1;
+    }
+}
+
+void blk_run(struct blk *b, uint64_t now_ns)
+{
+    start_waiting(b, now_ns);
+    if (b->working && virtq_publish(&b->queue)) {
+        b->kick(b);
+    }
+    for (uint32_t i = 0; i < BLOCK_SESSIONS; i++) {
+        if (b->session[i].ring != nullptr && b->session[i].tell) {
+            b->session[i].tell = false;
+            b->tell(b, &b->session[i]);
+        }
+    }
+}
+
+static enum status verdict(const struct blk *b, const struct blk_slot *slot, uint32_t written)
+{
+    switch (b->control->status[slot - b->slot]) {
+    case VIRTIO_BLK_S_OK:
+        // A read that delivered less than was asked for has left old bytes in the buffer.
+        return written >= slot->bytes + 1 || slot->op != BLOCK_READ ? OK : ERR_IO;
+    case VIRTIO_BLK_S_UNSUPP:
+        return ERR_UNSUPPORTED;
+    default:
+        return ERR_IO;
+    }
+}
+
+uint32_t blk_completions(struct blk *b, uint64_t now_ns)
+{
+    uint32_t count = 0, written;
+    void *cookie;
+
+    while (b->working && virtq_take(&b->queue, &cookie, &written) == OK) {
+        struct blk_slot *slot = cookie;
+        end_slot(b, (uint32_t)(slot - b->slot), verdict(b, slot, written));
+        count++;
+    }
+    if (count > 0) {
+        b->last_answer_ns = now_ns;
+    }
+    return count;
+}
+
+// Gives what was under way to the device again, from the rings: a slot holds no copy of a request.
+static void repeat_slots(struct blk *b, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < BLK_SLOTS; i++) {
+        struct blk_slot *slot = &b->slot[i];
+        if (!slot->used) {
+            continue;
+        }
+        enum status status = blk_read_entry(b, slot->session, slot->entry, &b->job);
+        if (slot->tries == BLK_TRIES || !b->working) {
+            end_slot(b, i, ERR_IO);
+            continue;
+        }
+        slot->tries++;
+        status = status == ERR_AGAIN ? ERR_ARG : status; // taken back by a client that may not do so
+        if (status == OK) {
+            status = start_slot(b, i, now_ns);
+        }
+        if (status != OK) {
+            end_slot(b, i, status == ERR_AGAIN ? ERR_IO : status);
+        }
+    }
+}
+
+static void restart_device(struct blk *b, uint64_t now_ns)
+{
+    b->control->count.resets++;
+    b->working = b->restart(b) == OK;
+    b->last_answer_ns = now_ns;
+    repeat_slots(b, now_ns);
+    blk_run(b, now_ns);
+}
+
+uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed)
+{
+    bool late = false;
+
+    for (uint32_t i = 0; i < BLK_SLOTS; i++) {
+        const struct blk_slot *slot = &b->slot[i];
+        // A device that answers others is slow, not dead.
+        uint64_t since = slot->since_ns > b->last_answer_ns ? slot->since_ns : b->last_answer_ns;
+        late |= slot->used && now_ns >= since + b->timeout_ns;
+    }
+    if (late || failed || b->queue.broken) {
+        restart_device(b, now_ns);
+    }
+    return blk_under_way(b) > 0 ? now_ns + b->timeout_ns / 4 : 0;
+}
