@@ -10,3 +10,6 @@ $(O)/lib/rt.a: $(O)/lib/rt_core.a $(O)/lib/rt_mem.a
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && printf 'create $@\naddlib $(O)/lib/rt_core.a\naddlib $(O)/lib/rt_mem.a\nsave\nend\n' | $(AR) -M
 ALL_TARGETS += $(O)/lib/rt.a
+
+RT_TESTED := $(RT_SOURCES) lib/rt/test/fake_kernel.c
+$(eval $(call host_test,rt_heap,lib/rt/test/heap_test.c $(RT_TESTED),))

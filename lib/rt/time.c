@@ -10,9 +10,12 @@ static uint64_t ns_per_tick;
 
 void time_init(uint64_t tsc_hz, uint64_t tsc_base)
 {
-    rt_assert(tsc_hz >= 4000000);
+    rt_assert(tsc_hz >= 4000000 && tsc_hz < 1ull << 36); // the steps below fit in 64 bits
     ticks_at_boot = tsc_base;
-    ns_per_tick = (uint64_t)(((unsigned __int128)1000000000 << FRACTION_BITS) / tsc_hz);
+    // (10^9 << 56) / tsc_hz in two steps of 28 bits, because 128-bit division needs a library.
+    uint64_t high = (1000000000ull << 28) / tsc_hz;
+    uint64_t rest = (1000000000ull << 28) % tsc_hz;
+    ns_per_tick = (high << 28) + (rest << 28) / tsc_hz;
 }
 
 uint64_t rt_now_ns(void)
