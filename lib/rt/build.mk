@@ -13,3 +13,6 @@ ALL_TARGETS += $(O)/lib/rt.a
 
 RT_TESTED := $(RT_SOURCES) lib/rt/test/fake_kernel.c
 $(eval $(call host_test,rt_heap,lib/rt/test/heap_test.c $(RT_TESTED),))
+$(eval $(call host_test,rt_serve,lib/rt/test/serve_test.c $(RT_TESTED),))
+$(eval $(call host_test,rt_start,lib/rt/test/start_test.c $(RT_TESTED),))
+$(eval $(call host_test,rt_mem,lib/rt/test/mem_test.c,-fno-builtin))

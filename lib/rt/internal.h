@@ -11,6 +11,7 @@ void time_init(uint64_t tsc_hz, uint64_t tsc_base);
 
 // random.c
 void random_init(const uint8_t seed[32]);
+void random_key(const uint8_t key[32], uint32_t nonce); // what rt_random draws from
 
 // keep.c: drops kept entries whose handle is gone, closes inherited handles that were not kept.
 void keep_init(void);
@@ -25,6 +26,7 @@ void notify_deferred(void);       // what came while a handler was waiting
 extern uint64_t notify_pending;   // bits that came while a handler was waiting
 
 // park.c
+void reply_init(void); // empties the pool: host tests start many incarnations in one process
 handle_t reply_take(void);          // a free Reply object; HANDLE_NONE if there can be no more
 void reply_give_back(handle_t reply);
 

@@ -10,6 +10,11 @@ enum { POOL = 16 }; // more are closed: a burst of parked requests does not hold
 static handle_t pool[POOL];
 static int pooled;
 
+void reply_init(void)
+{
+    pooled = 0;
+}
+
 handle_t reply_take(void)
 {
     if (pooled > 0) {

@@ -52,7 +52,7 @@ static void next_block(void)
     }
 }
 
-static void set_key(const uint8_t key[32], uint32_t nonce)
+void random_key(const uint8_t key[32], uint32_t nonce)
 {
     static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
     __builtin_memcpy(state, constants, sizeof(constants));
@@ -66,9 +66,9 @@ static void set_key(const uint8_t key[32], uint32_t nonce)
 void random_init(const uint8_t seed[32])
 {
     uint8_t key[32];
-    set_key(seed, 0x5254); // "RT"
+    random_key(seed, 0x5254); // "RT"
     rt_random(key, sizeof(key));
-    set_key(key, 0);
+    random_key(key, 0);
 }
 
 void rt_random(void *to, size_t bytes)

@@ -69,6 +69,7 @@ void rt_begin(const struct startup *given)
     __builtin_memset(own_startup.seed, 0, sizeof(own_startup.seed));
     rt_heap_init(own_startup.heap_limit_bytes);
     find_port();
+    reply_init();
     keep_init();
     drop_bootstrap(given);
 }
