@@ -293,18 +293,15 @@ static bool copy_log(struct line *l)
     uint64_t next = l->saved->log_next;
 
     while (line_out_room(l->saved) > LINE_OUT / 2) {
-        struct line_room room;
-        uint32_t bytes = 0;
         if (sys_log_read(l->uart.ports, &next, text, sizeof text) != OK) {
             return false;
         }
-        while (bytes < sizeof text && text[bytes] != 0) {
-            bytes++;
-        }
-        if (next == l->saved->log_next || bytes == 0) {
+        uint64_t passed = next - l->saved->log_next; // more than was copied if the log has overtaken us
+        uint32_t bytes = passed < sizeof text ? (uint32_t)passed : (uint32_t)sizeof text;
+        if (bytes == 0) {
             return true;
         }
-        room = line_out_place(l->saved, bytes);
+        struct line_room room = line_out_place(l->saved, bytes);
         __builtin_memcpy(room.first, text, room.first_bytes);
         __builtin_memcpy(room.second, text + room.first_bytes, room.second_bytes);
         line_out_add(l->saved, bytes);
