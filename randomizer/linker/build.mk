@@ -40,13 +40,16 @@ $(eval $(call compile,linker-kinds,randomizer/linker/test/kinds.S,$$(CC) --targe
 $(eval $(call linker_test_module,kinds,$(call objects,linker-kinds,randomizer/linker/test/kinds.S)))
 
 LINKER_CORE := $(addprefix randomizer/linker/,module.c plan.c relocate.c chacha.c symbolise.c)
-$(eval $(call host_test,linker_test,randomizer/linker/test/linker_test.c randomizer/linker/test/host.c $(LINKER_CORE),-D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"'))
-$(O)/test/linker_test.passed: $(LINKER_TEST_MODULES)
+LINKER_HOST := randomizer/linker/test/host.c $(LINKER_CORE)
+LINKER_DEFINES := -D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"' -DBOOTSTRAP='"$(O)/bootstrap.bin"'
+$(foreach t,linker plan malformed,$(eval $(call host_test,$(t)_test,randomizer/linker/test/$(t)_test.c $(LINKER_HOST),$(LINKER_DEFINES),-lm)))
+$(foreach t,linker plan malformed,$(eval $(O)/test/$(t)_test.passed: $(LINKER_TEST_MODULES)))
 
 # The blob itself under a played kernel. Without sanitizers: it runs at addresses of its own, and
 # the sanitizers' shadow memory would stand where a plan wants to put things.
-$(foreach s,randomizer/linker/test/bootstrap_test.c randomizer/linker/test/host.c $(LINKER_CORE),$(eval $(call compile,test-bootstrap_test,$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) -D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"' -DBOOTSTRAP='"$(O)/bootstrap.bin"',)))
-$(O)/test/bootstrap_test: $(call objects,test-bootstrap_test,randomizer/linker/test/bootstrap_test.c randomizer/linker/test/host.c $(LINKER_CORE))
+BOOTSTRAP_TEST := randomizer/linker/test/bootstrap_test.c $(LINKER_HOST)
+$(foreach s,$(BOOTSTRAP_TEST),$(eval $(call compile,test-bootstrap_test,$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) $$(LINKER_DEFINES),)))
+$(O)/test/bootstrap_test: $(call objects,test-bootstrap_test,$(BOOTSTRAP_TEST))
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^ -lcmocka

@@ -16,7 +16,8 @@ struct planner {
     uint64_t bytes[CLASS_COUNT];     // upper bound with gaps and alignment
     struct cluster *open;            // being filled, or null
     uint32_t open_first;             // index in p->order of its first object
-    uint64_t open_end, open_align;   // first free byte; strictest alignment in it
+    uint64_t open_start, open_end;   // first used and first free byte
+    uint64_t open_align;             // strictest alignment in it
 };
 
 static uint64_t round_up(uint64_t x, uint64_t power)
@@ -54,6 +55,15 @@ static uint64_t object_align(const struct planner *l, uint32_t object)
 {
     uint64_t align = is_got(l, object) ? 0 : l->m->sections[object].align;
     return align < PLAN_GRANULE ? PLAN_GRANULE : align;
+}
+
+// How many gaps there are to choose from behind an object. A strictly aligned one would otherwise
+// tell where in their pages its followers are: its gap makes up for the alignment.
+static uint64_t gap_choices(const struct planner *l, uint32_t object)
+{
+    uint64_t align = object_align(l, object);
+    uint64_t granules = (align < PLAN_PAGE ? align : PLAN_PAGE) / PLAN_GRANULE;
+    return granules < PLAN_GAP_GRANULES ? PLAN_GAP_GRANULES : granules;
 }
 
 // Data that the compiler wants read-only once pointers in it are set.
@@ -112,7 +122,7 @@ static enum link_error sort_by_class(struct planner *l, struct link_failure *why
         enum plan_class class = is_got(l, i) ? CLASS_RODATA : classify(l->m, i);
         p->address[i] = class;
         count[class]++;
-        l->bytes[class] += object_bytes(l, i) + object_align(l, i) + PLAN_GAP_GRANULES * PLAN_GRANULE;
+        l->bytes[class] += object_bytes(l, i) + object_align(l, i) + gap_choices(l, i) * PLAN_GRANULE;
         total += object_bytes(l, i);
         if (total > MODULE_LOADED_MAX) {
             return fail(why, LINK_TOO_BIG, i);
@@ -205,7 +215,8 @@ static enum link_error open_cluster(struct planner *l, enum plan_class class, ui
     l->open = &l->p->clusters[l->p->cluster_count];
     *l->open = (struct cluster){.class = class};
     l->open_first = first;
-    l->open_end = chacha_word(&l->random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;
+    l->open_start = chacha_word(&l->random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;
+    l->open_end = l->open_start;
     l->open_align = PLAN_PAGE;
     return LINK_OK;
 }
@@ -250,8 +261,10 @@ static enum link_error place_class(struct planner *l, unsigned class)
         order[pick] = order[k];
         order[k] = object;
 
-        uint64_t end = l->open == nullptr ? 0 : l->open_end + object_bytes(l, object);
-        if (l->open != nullptr && end > capacity) {
+        // Whether it still fits must not depend on where in its page the cluster starts: places
+        // that are likelier for those who fit would no longer be uniform.
+        uint64_t used = l->open_end - l->open_start;
+        if (l->open != nullptr && used + object_bytes(l, object) > capacity) {
             error = close_cluster(l, wide, k);
         }
         if (error == LINK_OK && l->open == nullptr) {
@@ -260,7 +273,7 @@ static enum link_error place_class(struct planner *l, unsigned class)
         if (error != LINK_OK) {
             return error;
         }
-        append(l, k, (uint32_t)((draw & UINT32_MAX) * PLAN_GAP_GRANULES >> 32));
+        append(l, k, (uint32_t)((draw & UINT32_MAX) * gap_choices(l, object) >> 32));
     }
     return l->open == nullptr ? LINK_OK : close_cluster(l, wide, l->first[class + 1]);
 }

@@ -15,7 +15,7 @@
 enum {
     PLAN_PAGE = 4096,
     PLAN_GRANULE = 16,         // objects start at multiples of this
-    PLAN_GAP_GRANULES = 4,     // 0..3 unused granules after an object, drawn for each
+    PLAN_GAP_GRANULES = 4,     // 0..3 unused granules after an object, drawn for each (more after strictly aligned ones)
     PLAN_CLUSTER_MIN = 32 << 10, // bytes; below, page tables and part-filled pages would outweigh contents
     PLAN_CLUSTERS_A_CLASS = 16, // a class of much code gets bigger clusters instead of more (about)
     PLAN_LAZY_MIN = 32 << 10,   // zero-filled objects from this size on get their pages at first use

@@ -175,8 +175,8 @@ static enum link_error relocate_section(struct relocator *shared, uint32_t targe
             value += (uint64_t)r->addend;
             __builtin_memcpy(image + offset, &value, sizeof(value));
         } else {
-            uint64_t room = offset < size ? size - offset : 0;
-            error = apply_slow(&l, r, image + offset, address + offset, room);
+            uint64_t at = offset < size ? offset : size;
+            error = apply_slow(&l, r, image + at, address + at, size - at);
         }
         if (error != LINK_OK) {
             *why = (struct link_failure){error, target, r->symbol, kind, offset};

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+// What holds for every layout, and how random layouts are.
+#include "kernel/abi/syscall.h"
+#include "randomizer/linker/test/host.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { SEEDS = 4096, ADDRESS_BITS = 47 };
+
+struct subject {
+    struct file file;
+    struct module m;
+    struct plan *p;
+};
+
+static void subject_open(struct subject *s, const char *path)
+{
+    struct link_failure why;
+    s->file = file_read(path);
+    assert_int_equal(module_open(&s->m, s->file.bytes, s->file.size, &why), LINK_OK);
+    s->p = plan_new(&s->m);
+}
+
+static void subject_close(struct subject *s)
+{
+    plan_delete(s->p);
+    free(s->file.bytes);
+}
+
+static void subject_plan(struct subject *s, uint64_t number)
+{
+    struct link_failure why;
+    uint8_t seed[CHACHA_KEY_BYTES];
+    seed_from(seed, number);
+    assert_int_equal(plan_layout(s->p, &s->m, seed, 64 << 10, &why), LINK_OK);
+}
+
+static uint64_t size_of(const struct subject *s, uint32_t object)
+{
+    return object == s->m.section_count ? s->p->got_entries * 8 : s->m.sections[object].size;
+}
+
+struct piece {
+    uint64_t start, end;
+    uint32_t object;
+};
+
+static int by_start(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static uint32_t sorted_pieces(const struct subject *s, struct piece *pieces)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i <= s->m.section_count; i++) {
+        bool loaded = i == s->m.section_count ? s->p->got_entries != 0 : module_is_loaded(&s->m.sections[i]);
+        assert_int_equal(s->p->address[i] != PLAN_UNPLACED, loaded);
+        if (loaded) {
+            pieces[n++] = (struct piece){s->p->address[i], s->p->address[i] + size_of(s, i), i};
+        }
+    }
+    qsort(pieces, n, sizeof(*pieces), by_start);
+    return n;
+}
+
+static const struct cluster *cluster_of(const struct plan *p, uint64_t address)
+{
+    for (uint32_t i = 0; i < p->cluster_count; i++) {
+        if (address >= p->clusters[i].address && address < p->clusters[i].address + p->clusters[i].bytes) {
+            return &p->clusters[i];
+        }
+    }
+    return nullptr;
+}
+
+static bool starts_with(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static enum plan_class class_wanted(const struct subject *s, uint32_t object)
+{
+    if (object == s->m.section_count) {
+        return CLASS_RODATA;
+    }
+    const struct elf_section *h = &s->m.sections[object];
+    const char *name = module_section_name(&s->m, object);
+    return h->flags & SHF_EXEC                                               ? CLASS_TEXT
+           : !(h->flags & SHF_WRITE) || starts_with(name, ".data.rel.ro")    ? CLASS_RODATA
+           : h->type == SHT_NOBITS && h->size >= PLAN_LAZY_MIN               ? CLASS_ZERO
+                                                                             : CLASS_DATA;
+}
+
+static void check_pieces(const struct subject *s)
+{
+    struct piece pieces[s->m.section_count + 1];
+    uint32_t n = sorted_pieces(s, pieces);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct piece *x = &pieces[i];
+        const struct cluster *c = cluster_of(s->p, x->start);
+        assert_non_null(c);
+        // The byte past the end is in the same cluster and belongs to nobody else.
+        assert_true(x->end < c->address + c->bytes);
+        assert_true(i + 1 == n || x->end < pieces[i + 1].start);
+        assert_int_equal(c->class, class_wanted(s, x->object));
+        uint64_t align = x->object == s->m.section_count ? 8 : s->m.sections[x->object].align;
+        assert_int_equal(x->start % (align < PLAN_GRANULE ? PLAN_GRANULE : align), 0);
+        if (c->class != CLASS_ZERO) {
+            assert_int_equal(s->p->image[x->object], c->offset + x->start - c->address);
+        }
+    }
+}
+
+static void check_clusters(const struct subject *s, bool in_window)
+{
+    const struct plan *p = s->p;
+    uint64_t image = 0, zero = 0;
+    for (uint32_t i = 0; i < p->cluster_count; i++) {
+        const struct cluster *c = &p->clusters[i];
+        uint64_t *sum = c->class == CLASS_ZERO ? &zero : &image;
+        assert_int_equal(c->offset, *sum);
+        *sum += c->bytes;
+        assert_true(c->address % PLAN_PAGE == 0 && c->bytes % PLAN_PAGE == 0 && c->bytes > 0);
+        assert_true(c->address >= USER_MIN && c->address + c->bytes <= USER_MAX);
+        if (in_window) {
+            assert_true(c->address >= p->window + PLAN_WINDOW_MARGIN);
+            assert_true(c->address + c->bytes <= p->window + PLAN_WINDOW - PLAN_WINDOW_MARGIN);
+        }
+        for (uint32_t k = 0; k < i; k++) { // a free page between any two
+            const struct cluster *d = &p->clusters[k];
+            assert_true(c->address >= d->address + d->bytes + PLAN_PAGE ||
+                        d->address >= c->address + c->bytes + PLAN_PAGE);
+        }
+        assert_true(p->stack_low >= c->address + c->bytes + PLAN_GUARD ||
+                    c->address >= p->stack_high + PLAN_GUARD);
+    }
+    assert_int_equal(image, p->image_bytes);
+    assert_int_equal(zero, p->zero_bytes);
+}
+
+static void check_stack(const struct plan *p)
+{
+    assert_int_equal(p->stack_high - p->stack_low, 64 << 10);
+    assert_true(p->stack_low >= USER_MIN + PLAN_GUARD && p->stack_high <= USER_MAX - PLAN_GUARD);
+    assert_true(p->stack_start <= p->stack_high && p->stack_start > p->stack_high - PLAN_PAGE);
+    assert_int_equal(p->stack_start % 16, 0);
+}
+
+static void check_all(const char *path, bool in_window)
+{
+    struct subject s;
+    subject_open(&s, path);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        subject_plan(&s, seed);
+        check_pieces(&s);
+        check_clusters(&s, in_window);
+        check_stack(s.p);
+        assert_int_equal(s.p->window != 0, in_window);
+    }
+    subject_close(&s);
+}
+
+static void test_every_layout_is_sound(void **state)
+{
+    (void)state;
+    check_all(MODULE_DIR "/sample-small.mod", true);
+    check_all(MODULE_DIR "/sample-large.mod", false);
+    check_all(MODULE_DIR "/kinds.mod", true);
+}
+
+static void test_a_layout_repeats_exactly(void **state)
+{
+    (void)state;
+    struct subject a, b;
+    subject_open(&a, MODULE_DIR "/sample-small.mod");
+    subject_open(&b, MODULE_DIR "/sample-small.mod");
+    size_t bytes = plan_entries(&a.m) * sizeof(uint64_t);
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        subject_plan(&a, seed);
+        subject_plan(&b, seed);
+        assert_memory_equal(a.p->address, b.p->address, bytes);
+        assert_int_equal(a.p->stack_start, b.p->stack_start);
+        subject_plan(&b, seed + 1);
+        uint32_t equal = 0;
+        for (uint32_t i = 0; i < plan_entries(&a.m); i++) {
+            equal += a.p->address[i] != PLAN_UNPLACED && a.p->address[i] == b.p->address[i];
+        }
+        assert_int_equal(equal, 0);
+    }
+    subject_close(&a);
+    subject_close(&b);
+}
+
+// How often each address bit of each object is set, and how often two births agree on an address.
+struct statistics {
+    uint32_t (*set)[ADDRESS_BITS];
+    uint64_t *address; // [object][seed]
+    uint32_t objects;
+};
+
+static void gather(struct subject *s, struct statistics *t, bool in_window)
+{
+    t->objects = plan_entries(&s->m);
+    t->set = calloc(t->objects, sizeof(*t->set));
+    t->address = calloc((size_t)t->objects * SEEDS, sizeof(uint64_t));
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        subject_plan(s, 1000000 + seed);
+        for (uint32_t i = 0; i < t->objects; i++) {
+            uint64_t a = s->p->address[i] - (in_window ? s->p->window : 0);
+            if (s->p->address[i] == PLAN_UNPLACED) {
+                continue;
+            }
+            t->address[(size_t)i * SEEDS + seed] = a;
+            for (int bit = 0; bit < ADDRESS_BITS; bit++) {
+                t->set[i][bit] += a >> bit & 1;
+            }
+        }
+    }
+}
+
+static unsigned alignment_bits(const struct subject *s, uint32_t object)
+{
+    uint64_t align = object == s->m.section_count ? 8 : s->m.sections[object].align;
+    return align <= PLAN_GRANULE ? 4 : (unsigned)__builtin_ctzll(align);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t equal_pairs(uint64_t *values)
+{
+    uint64_t pairs = 0, run = 0;
+    qsort(values, SEEDS, sizeof(*values), by_value);
+    for (int i = 1; i < SEEDS; i++) {
+        run = values[i] == values[i - 1] ? run + 1 : 0;
+        pairs += run;
+    }
+    return pairs;
+}
+
+// Each bit of an object's place from its alignment up to `top` must be a fair coin: within six
+// standard deviations in each of some ten thousand counts. And the pairs of births in which an
+// object is at the same place must be as rare as `bits` bits of entropy make them.
+static void check_entropy(const char *path, bool in_window, int top, double bits)
+{
+    struct subject s;
+    struct statistics t;
+    subject_open(&s, path);
+    gather(&s, &t, in_window);
+    double worst = 0, deviation = sqrt(SEEDS) / 2, expected = 0;
+    uint64_t counted = 0, pairs = 0;
+    for (uint32_t i = 0; i < t.objects; i++) {
+        if (s.p->address[i] == PLAN_UNPLACED) {
+            continue;
+        }
+        unsigned low = alignment_bits(&s, i);
+        for (int bit = (int)low; bit < top; bit++, counted++) {
+            double off = fabs(t.set[i][bit] - SEEDS / 2.0) / deviation;
+            worst = off > worst ? off : worst;
+        }
+        pairs += equal_pairs(&t.address[(size_t)i * SEEDS]);
+        expected += SEEDS / 2.0 * (SEEDS - 1) / exp2(bits + 4 - low);
+    }
+    print_message("%s%s: %lu bits counted, worst %.1f deviations; equal places %lu, expected %.3f\n", path,
+                  in_window ? " within the window" : "", counted, worst, pairs, expected);
+    assert_true(worst < 6);
+    assert_true((double)pairs < 2 * expected + 8);
+    free(t.set);
+    free(t.address);
+    subject_close(&s);
+}
+
+// An attacker who knows nothing: the window's base and the place in it.
+static void test_entropy_of_addresses(void **state)
+{
+    (void)state;
+    check_entropy(MODULE_DIR "/sample-small.mod", false, ADDRESS_BITS - 1, 43);
+    check_entropy(MODULE_DIR "/sample-large.mod", false, ADDRESS_BITS - 1, 43);
+}
+
+// An attacker who has learnt the window: 2^31 / 16 places, 27 bits.
+static void test_entropy_within_the_window(void **state)
+{
+    (void)state;
+    check_entropy(MODULE_DIR "/sample-small.mod", true, 31, 27);
+}
+
+// An attacker who has learnt where one function is: how many places are left for another one?
+// Those of another cluster as before; those of the same cluster only its order and gaps.
+static void test_entropy_between_neighbours(void **state)
+{
+    (void)state;
+    struct subject s;
+    uint32_t a = 0, b = 0, same = 0;
+    uint64_t *distance = calloc(SEEDS, sizeof(*distance));
+    subject_open(&s, MODULE_DIR "/sample-small.mod");
+    for (uint32_t i = 1; i < s.m.section_count; i++) {
+        a = strcmp(module_section_name(&s.m, i), ".text.many_000") == 0 ? i : a;
+        b = strcmp(module_section_name(&s.m, i), ".text.many_001") == 0 ? i : b;
+    }
+    assert_true(a != 0 && b != 0);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        subject_plan(&s, seed);
+        same += cluster_of(s.p, s.p->address[a]) == cluster_of(s.p, s.p->address[b]);
+        distance[seed] = s.p->address[a] - s.p->address[b];
+    }
+    uint64_t pairs = equal_pairs(distance);
+    double bits = log2(SEEDS / 2.0 * (SEEDS - 1) / (double)pairs);
+    print_message("two functions: same cluster in %u of %d births, %.1f bits between them\n", same, SEEDS, bits);
+    assert_true(bits > 10);
+    free(distance);
+    subject_close(&s);
+}
+
+// The cost side: a cluster holds several pages, so page tables stay few.
+static void test_memory_is_bounded(void **state)
+{
+    (void)state;
+    struct subject s;
+    subject_open(&s, MODULE_DIR "/sample-small.mod");
+    uint64_t sizes = 0, worst = 0;
+    uint32_t clusters = 0;
+    for (uint32_t i = 1; i < s.m.section_count; i++) {
+        const struct elf_section *h = &s.m.sections[i];
+        sizes += module_is_loaded(h) && !(h->type == SHT_NOBITS && h->size >= PLAN_LAZY_MIN) ? h->size : 0;
+    }
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        subject_plan(&s, seed);
+        worst = s.p->image_bytes > worst ? s.p->image_bytes : worst;
+        clusters = s.p->cluster_count > clusters ? s.p->cluster_count : clusters;
+    }
+    print_message("%lu bytes of sections took at most %lu bytes in %u clusters\n", sizes, worst, clusters);
+    assert_true(worst < 2 * sizes + 3 * 2 * PLAN_PAGE);
+    assert_in_range(clusters, 4, 8);
+    subject_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_layout_is_sound),
+        cmocka_unit_test(test_a_layout_repeats_exactly),
+        cmocka_unit_test(test_entropy_of_addresses),
+        cmocka_unit_test(test_entropy_within_the_window),
+        cmocka_unit_test(test_entropy_between_neighbours),
+        cmocka_unit_test(test_memory_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
