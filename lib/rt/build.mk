@@ -6,9 +6,10 @@ RT_SOURCES := $(addprefix lib/rt/,start.c serve.c park.c notify.c timer.c keep.c
 $(eval $(call user_lib,rt_core,$(RT_SOURCES),))
 $(eval $(call user_lib,rt_mem,lib/rt/mem.c,-fno-builtin))
 
-$(O)/lib/rt.a: $(O)/lib/rt_core.a $(O)/lib/rt_mem.a
+# With the C library inside: the runtime needs it, so every service has it.
+$(O)/lib/rt.a: $(O)/lib/rt_core.a $(O)/lib/rt_mem.a $(O)/lib/musl.a $(O)/lib/libc_glue.a
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && printf 'create $@\naddlib $(O)/lib/rt_core.a\naddlib $(O)/lib/rt_mem.a\nsave\nend\n' | $(AR) -M
+	$(Q)rm -f $@ && printf 'create $@\n$(^:%=addlib %\n)save\nend\n' | sed 's/^ *//' | $(AR) -M
 ALL_TARGETS += $(O)/lib/rt.a
 
 RT_TESTED := $(RT_SOURCES) lib/rt/test/fake_kernel.c

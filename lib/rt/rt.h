@@ -4,8 +4,8 @@
 //     int service_main(void)
 //     {
 //         static const struct NAME_ops ops = {.open = do_open, …};
-//         const struct rt_interface list[] = {{NAME_PROTOCOL, NAME_dispatch, &ops}};
-//         return rt_serve(list, 1);
+//         static const struct rt_interface interface = {NAME_PROTOCOL, NAME_dispatch, &ops};
+//         return rt_serve(&interface, 1);
 //     }
 //
 // Everything else (start-up, the event loop, answers, pings, timers, the heap) is in here.
@@ -67,7 +67,7 @@ struct rt_interface {
 };
 
 // The event loop: receives, dispatches, answers; runs timers and notification handlers; answers pings.
-// Sets `ready` in the status page. Returns only when the port cannot be received from (never, normally).
+// Sets `ready` in the status page. The list stays the caller's and must stay where it is. Returns only when the port cannot be received from (never, normally).
 int rt_serve(const struct rt_interface *list, size_t count);
 
 // Bytes of the caller's grant, 0 if there is none.

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+$(eval $(call module,ping,servers/ping/main.c,interfaces rt,))
