@@ -23,11 +23,11 @@ LINKER_MODEL_small := -fpie -fdirect-access-external-data
 LINKER_MODEL_large := -fno-pic -mcmodel=large
 
 define linker_test_module # NAME, OBJECTS
-$(LINKER_TEST)/$(1).mod: $(2)
+$(LINKER_TEST)/$(1).mod: $(2) randomizer/linker/module.ld
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$(Q)$$(LD) -r --unique --gc-sections -e start_service -u start_service -o $$@.full $$^
-	$(Q)$$(OBJCOPY) --strip-debug --remove-section=.comment --remove-section=.llvm_addrsig $$@.full $$@
+	$(Q)$$(LD) -r --unique --gc-sections -e start_service -u start_service -T randomizer/linker/module.ld -o $$@.full $(2)
+	$(Q)$$(OBJCOPY) --strip-debug $$@.full $$@
 LINKER_TEST_MODULES += $(LINKER_TEST)/$(1).mod
 endef
 define linker_sample # MODEL
@@ -58,3 +58,5 @@ $(O)/test/bootstrap_test.passed: $(O)/test/bootstrap_test $(O)/bootstrap.bin $(L
 	$(Q)$< > $<.log 2>&1 || { cat $<.log; exit 1; }
 	@grep -E 'PASSED|FAILED' $<.log | tail -n 2; touch $@
 HOST_TESTS += bootstrap_test
+
+$(eval $(call host_tool,samsara-layout,$(addprefix randomizer/linker/tool/,layout.c placed.c) $(LINKER_CORE),))
