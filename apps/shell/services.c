@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+// Commands about services: ps kill hang hold release restart log trace deaths.
+#include "apps/lib/poll.h"
+#include "apps/shell/output.h"
+#include "apps/shell/shell.h"
+#include "interfaces/rs.client.h"
+#include "interfaces/trace.h"
+#include "lib/rt/rt.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int complain_status(const char *what, enum status status)
+{
+    return complain_about(what, (struct outcome){status, 0});
+}
+
+// A fixed field from another domain need not be terminated.
+#define FIELD(array) (int)sizeof(array), (array)
+
+static const char *state_text(uint32_t state)
+{
+    static const char *const names[] = {"waiting", "born", "ready", "delayed", "given up", "held"};
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+static const char *cause_text(uint32_t cause)
+{
+    static const char *const names[] = {"-",    "exception", "assert",       "hang",   "exit",
+                                        "quota", "slow birth", "failed birth", "killed", "replaced"};
+    return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "?";
+}
+
+// The number of the service that a word names. 0 after complaining: nobody may command that one.
+static uint32_t find_service(const char *word)
+{
+    uint32_t number = 0;
+    size_t n = strlen(word);
+    enum status status = n >= 1 && n <= 31 ? rs_find(shell.rs, word, n, &number) : ERR_NOT_FOUND;
+    if (status == ERR_NOT_FOUND) {
+        complain("%s: there is no such service; ps shows them", word);
+    } else if (status != OK) {
+        complain_status(word, status);
+    } else if (number == 0) {
+        complain("%s: the supervisor cannot be commanded so", word);
+    }
+    return status == OK ? number : 0;
+}
+
+// ---- ps ----
+
+static void show_service(const struct rs_service *s)
+{
+    char memory[16], limit[16], last[24] = "-";
+    if (s->cause != RS_NONE) {
+        size_t n = strlen(cause_text(s->cause));
+        memcpy(last, cause_text(s->cause), n);
+        strcpy(last + n, s->asked ? " (asked)" : "");
+    }
+    say("%2u %-12.*s %-8s %5u %5u  %-18s %6llu %7llu %10s %10s %8llu\n", s->number, FIELD(s->name),
+        state_text(s->state), s->incarnation, s->deaths, last, (unsigned long long)s->beat_age_ns / 1000000,
+        (unsigned long long)s->cpu_ns / 1000000, size_text(memory, s->memory_bytes),
+        size_text(limit, s->memory_limit), (unsigned long long)s->work);
+}
+
+static void show_more(const struct rs_service *s)
+{
+    char heap[16];
+    say("   %u threads, %u handles, priority %u; %u requests wait, %u parked; heap %s in %llu objects\n",
+        s->threads, s->handles, s->priority, s->queue, s->parked, size_text(heap, s->heap_bytes),
+        (unsigned long long)s->heap_objects);
+    say("   alive for %llu ms, %llu heartbeats", (unsigned long long)s->age_ns / 1000000,
+        (unsigned long long)s->beats);
+    if (s->request_ns > 0) {
+        say(", at its request for %llu us", (unsigned long long)s->request_ns / 1000);
+    }
+    if (s->waiting_on[0]) {
+        say(", waiting for %.*s", FIELD(s->waiting_on));
+    }
+    say("\n");
+    if (s->deaths > 0) {
+        say("   last death at %.*s, served again after %llu us\n", FIELD(s->place),
+            (unsigned long long)s->recovery_ns / 1000);
+    }
+}
+
+int cmd_ps(int argc, char **argv)
+{
+    bool option[128];
+    uint32_t count;
+    if ((argc = take_options(argc, argv, "l", option)) != 1) {
+        return argc == 0 ? 1 : usage();
+    }
+    size_t bytes = (RS_SERVICES_MAX + 1) * sizeof(struct rs_service);
+    struct rs_service *all = malloc(bytes);
+    if (!all) {
+        return complain_about("ps", outcome_errno(ENOMEM));
+    }
+    enum status status = rs_list(shell.rs, all, bytes, &count);
+    if (status == OK) {
+        say(" # %-12s %-8s %5s %5s  %-18s %6s %7s %10s %10s %8s\n", "service", "state", "incar", "dead",
+            "last death", "beat/ms", "cpu/ms", "memory", "of", "requests");
+        for (uint32_t i = 0; i < count && i <= RS_SERVICES_MAX && !interrupted(); i++) {
+            show_service(&all[i]);
+            if (option['l']) {
+                show_more(&all[i]);
+            }
+        }
+    }
+    free(all);
+    return status == OK ? 0 : complain_status("the supervisor", status);
+}
+
+// ---- Commands to the supervisor ----
+
+static const struct {
+    const char *word;
+    enum rs_how how;
+} ways[] = {
+    {"null", RS_NULL_POINTER}, {"jump", RS_JUMP}, {"loop", RS_LOOP}, {"assert", RS_ASSERTION},
+    {"exit", RS_END},          {"silence", RS_SILENCE}, {"now", RS_NOW},
+};
+
+int cmd_kill(int argc, char **argv)
+{
+    enum rs_how how = RS_NULL_POINTER;
+    if (argc < 2 || argc > 3) {
+        return usage();
+    }
+    bool known = argc == 2;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && !known; i++) {
+        known = strcmp(argv[2], ways[i].word) == 0;
+        how = ways[i].how;
+    }
+    if (!known) {
+        return usage();
+    }
+    uint32_t number = find_service(argv[1]);
+    enum status status = number ? rs_kill(shell.rs, number, how) : OK;
+    return number == 0 ? 1 : status == OK ? 0 : complain_status(argv[1], status);
+}
+
+// hang, hold, release, restart: the name of a service and nothing else.
+static int command(int argc, char **argv, enum status (*order)(uint32_t number))
+{
+    if (argc != 2) {
+        return usage();
+    }
+    uint32_t number = find_service(argv[1]);
+    enum status status = number ? order(number) : OK;
+    return number == 0 ? 1 : status == OK ? 0 : complain_status(argv[1], status);
+}
+
+static enum status order_hang(uint32_t number)
+{
+    return rs_kill(shell.rs, number, RS_SILENCE);
+}
+
+static enum status order_hold(uint32_t number)
+{
+    return rs_hold(shell.rs, number);
+}
+
+static enum status order_release(uint32_t number)
+{
+    return rs_release(shell.rs, number);
+}
+
+static enum status order_restart(uint32_t number)
+{
+    return rs_restart(shell.rs, number);
+}
+
+int cmd_hang(int argc, char **argv)
+{
+    return command(argc, argv, order_hang);
+}
+
+int cmd_hold(int argc, char **argv)
+{
+    return command(argc, argv, order_hold);
+}
+
+int cmd_release(int argc, char **argv)
+{
+    return command(argc, argv, order_release);
+}
+
+int cmd_restart(int argc, char **argv)
+{
+    return command(argc, argv, order_restart);
+}
+
+// ---- Looking ----
+
+int cmd_log(int argc, char **argv)
+{
+    char text[8192];
+    uint64_t at = 0;
+    uint32_t bytes = 1;
+    enum status status = OK;
+    (void)argv;
+    if (argc > 1) {
+        return usage();
+    }
+    while (status == OK && bytes > 0 && !interrupted()) {
+        status = rs_log(shell.rs, at, text, sizeof(text), &at, &bytes);
+        say_bytes(text, bytes <= sizeof(text) ? bytes : 0);
+    }
+    return status == OK ? 0 : complain_status("the log", status);
+}
+
+static void show_event(const struct rs_event *e)
+{
+    static const char *const kinds[] = {"?",        "born",    "ready",  "died",   "serves again",
+                                        "back-off", "given up", "healed", "command"};
+    uint64_t us = e->time_ns / 1000;
+    say("%6llu.%06llu %-12.*s %3u  %-12s", (unsigned long long)(us / 1000000),
+        (unsigned long long)(us % 1000000), FIELD(e->name), e->incarnation,
+        e->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[e->kind] : "?");
+    if (e->kind == RS_DEATH) {
+        say(" %s: %.*s at %.*s", cause_text(e->cause), FIELD(e->text), FIELD(e->place));
+    } else if (e->text[0]) {
+        say(" %.*s", FIELD(e->text));
+    } else if (e->kind == RS_RECOVERED || e->kind == RS_READY_TO_WORK || e->kind == RS_BACKOFF) {
+        say(" after %llu us", (unsigned long long)e->value / 1000);
+    }
+    say("\n");
+}
+
+// Events as they happen, until Ctrl-C; "trace past" only shows those that are kept.
+int cmd_trace(int argc, char **argv)
+{
+    enum { ROOM = 16 };
+    bool past = argc == 2 && strcmp(argv[1], "past") == 0;
+    if (argc > 1 && !past) {
+        return usage();
+    }
+    struct rs_event *events = malloc(ROOM * sizeof(*events));
+    enum status status = events ? OK : ERR_MEMORY;
+    uint64_t after = 0;
+    while (status == OK && !interrupted()) {
+        uint32_t count;
+        uint64_t lost, next;
+        status = rs_watch(shell.rs, after, false, events, ROOM * sizeof(*events), &count, &next, &lost);
+        if (status == ERR_AGAIN && !past) {
+            status = OK;
+            output_flush();
+            (void)app_wait(0, "events", rt_now_ns() + 50000000);
+            continue;
+        }
+        if (status == OK && lost > 0 && after > 0) {
+            say("(%llu events were lost)\n", (unsigned long long)lost);
+        }
+        for (uint32_t i = 0; status == OK && i < count && i < ROOM; i++) {
+            show_event(&events[i]);
+        }
+        after = status == OK ? next : after;
+    }
+    free(events);
+    return status == OK || status == ERR_AGAIN ? 0 : complain_status("the supervisor", status);
+}
+
+static void show_messages(const struct rs_death *d)
+{
+    say("last messages received:\n");
+    for (uint32_t i = 0; i < d->message_count && i < RS_MESSAGES; i++) {
+        const struct rs_message *m = &d->messages[i];
+        char label[64];
+        trace_label(label, sizeof(label), m->label);
+        say("  %llu us before: %s, first word %#llx, from badge %#llx%s\n",
+            (unsigned long long)(d->detected_ns > m->time_ns ? d->detected_ns - m->time_ns : 0) / 1000, label,
+            (unsigned long long)m->word0, (unsigned long long)m->badge,
+            m->delivery > 0 ? ", delivered again" : "");
+    }
+}
+
+// All that is known of one death; the supervisor itself says it in words.
+static int show_death(uint32_t number, uint32_t age)
+{
+    char text[8192];
+    uint32_t bytes;
+    struct rs_death death;
+    enum status status = rs_record_text(shell.rs, number, age, text, sizeof(text), &bytes);
+    if (status == OK) {
+        say_bytes(text, bytes < sizeof(text) ? bytes : sizeof(text));
+        status = rs_record(shell.rs, number, age, &death, sizeof(death));
+    }
+    if (status == OK) {
+        show_messages(&death);
+    }
+    return status == OK ? 0 : complain_status("the record", status);
+}
+
+// deaths: one line each, the latest first. deaths SERVICE [N]: everything about its N-th last one.
+int cmd_deaths(int argc, char **argv)
+{
+    struct rs_death d;
+    enum status status = OK;
+    if (argc > 3) {
+        return usage();
+    }
+    if (argc >= 2) {
+        uint32_t number = find_service(argv[1]);
+        char *end = "";
+        unsigned long age = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
+        if (*end || age >= RS_RECORDS_KEPT) {
+            return usage();
+        }
+        return number ? show_death(number, (uint32_t)age) : 1;
+    }
+    for (uint32_t age = 0; age < RS_RECORDS_KEPT && status == OK && !interrupted(); age++) {
+        status = rs_record(shell.rs, 0, age, &d, sizeof(d));
+        if (status == OK) {
+            say("%8llu ms  %-12.*s %3u  %-10s%s %.*s\n", (unsigned long long)d.detected_ns / 1000000,
+                FIELD(d.name), d.incarnation, cause_text(d.cause), d.asked ? " (asked)" : "", FIELD(d.text));
+        }
+    }
+    return status == OK || status == ERR_NOT_FOUND ? 0 : complain_status("the records", status);
+}
