@@ -44,7 +44,7 @@ $(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNIN
 $(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$(Q)$$(LD) -r --unique --gc-sections -e start_service -u start_service -o $$@.full \
+	$(Q)$$(LD) -r --unique -T randomizer/linker/module.ld --gc-sections -e start_service -u start_service -o $$@.full \
 	    $(call objects,$(1),$(2)) --start-group $(foreach l,$(3),$(O)/lib/$(l).a) --end-group
 	$(Q)$$(OBJCOPY) --strip-debug --remove-section=.comment --remove-section=.llvm_addrsig $$@.full $$@
 ALL_TARGETS += $(O)/modules/$(1).mod
