@@ -22,9 +22,8 @@ static bool name_fits(const struct manifest *m, uint32_t offset, size_t max)
 
 static bool rules_make_sense(const struct manifest_rules *r)
 {
-    return r->heartbeat_ms > 0 && r->missed > 0 && r->request_ms > 0 && r->birth_ms > 0 &&
-           r->growth_percent >= 100 && r->delay_ms <= r->delay_max_ms && r->fruitless_limit > 0 &&
-           r->heal_ms > 0;
+    return r->missed > 0 && r->request_ms > 0 && r->birth_ms > 0 &&
+           r->growth_percent >= 100 && r->delay_ms <= r->delay_max_ms && r->heal_ms > 0;
 }
 
 static const char *check_handle(const struct manifest *m, const struct manifest_handle *h)

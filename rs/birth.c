@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// Birth: a task, its few first mappings, exactly the handles of the manifest, one thread.
+//
+// Everything that can fail happens before task_inherit, which is the one step that cannot be repeated: until
+// then the corpse keeps what its heir shall have, and the half-made newborn is simply closed.
+#include "randomizer/linker/bootstrap.h"
+#include "rs/events.h"
+#include "rs/record.h"
+#include <string.h>
+
+// A newborn in the making. `step` says what failed.
+struct making {
+    struct service *s;
+    handle_t task, thread;
+    uint64_t bootstrap, module, startup, status, layout, stack;
+    const char *step;
+};
+
+static enum status map(struct making *n, handle_t memory, uint64_t bytes, uint32_t prot,
+                       uint64_t *address)
+{
+    bytes = (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    n->step = "map";
+    return sys_mem_map(n->task, memory, address, 0, bytes, prot);
+}
+
+static enum status map_all(struct making *n)
+{
+    const struct service *s = n->s;
+    const uint32_t rw = PROT_READ | PROT_WRITE;
+    enum status status = map(n, machine.bootstrap, machine.bootstrap_bytes, PROT_READ | PROT_EXEC,
+                             &n->bootstrap);
+    status = status == OK ? map(n, s->module->memory, s->module->size, PROT_READ, &n->module) : status;
+    status = status == OK ? map(n, s->startup_memory, PAGE_SIZE, PROT_READ, &n->startup) : status;
+    status = status == OK ? map(n, s->status_memory, PAGE_SIZE, rw, &n->status) : status;
+    status = status == OK ? map(n, s->layout_memory[s->layout_used], s->layout_bytes, rw, &n->layout)
+                          : status;
+    return status == OK ? map(n, s->stack_memory, BOOTSTRAP_STACK, rw, &n->stack) : status;
+}
+
+static enum status install(struct making *n, uint32_t index, handle_t handle, uint32_t rights,
+                           uint64_t badge)
+{
+    handle_t there;
+    n->step = "install a handle";
+    return sys_handle_install(n->task, index, handle, rights, badge, &there);
+}
+
+// The module and the layout record are not among the handles: a service that wants to know where its
+// parts are would only be asked that by an intruder.
+static enum status install_all(struct making *n)
+{
+    const struct service *s = n->s;
+    enum status status = install(n, H_SELF_TASK, n->task, RIGHT_READ | RIGHT_MANAGE, 0);
+    status = status == OK ? install(n, H_SELF_THREAD, n->thread,
+                                    RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE, 0) : status;
+    status = status == OK ? install(n, H_SERVICE_PORT, s->port,
+                                    RIGHT_RECV | RIGHT_CALL | RIGHT_NOTIFY | RIGHT_BADGE |
+                                    RIGHT_COPY | RIGHT_TRANSFER, 0) : status;
+    status = status == OK ? install(n, H_RS, rt_port, RIGHT_CALL | RIGHT_NOTIFY, s->number) : status;
+    for (uint32_t i = 0; i < s->entry->handles && status == OK; i++) {
+        const struct given_handle *g = &s->given[i];
+        if (g->handle != HANDLE_NONE) {
+            status = install(n, H_FIRST_NAMED + i, g->handle, g->rights, g->badge);
+        }
+    }
+    return status;
+}
+
+// Faults of one incarnation must not be taken for those of the next: both are in the badge.
+static enum status set_fault_port(struct making *n)
+{
+    handle_t port;
+    uint64_t badge = n->s->number | (uint64_t)n->s->incarnation << 8;
+    n->step = "set the fault port";
+    enum status status = sys_handle_copy(rt_port, RIGHT_CALL | RIGHT_TRANSFER, badge, &port);
+    if (status == OK) {
+        status = sys_task_set_fault_port(n->task, port);
+        (void)sys_handle_close(port);
+    }
+    return status;
+}
+
+static enum status create_thread(struct making *n)
+{
+    const struct manifest_service *e = n->s->entry;
+    struct thread_args args = {
+        .entry = n->bootstrap,
+        .stack = n->stack + BOOTSTRAP_STACK,
+        .args = {n->startup},
+        .priority = e->priority,
+        .budget_us = e->budget_us,
+        .period_us = e->period_us,
+    };
+    n->step = "create a thread";
+    return sys_thread_create(n->task, &args, &n->thread);
+}
+
+// All incarnations live on one account. While the corpse is not gone, it pays for both; see watch.c.
+static enum status create_task(struct making *n)
+{
+    struct service *s = n->s;
+    char name[NAME_SIZE] = {0};
+    memcpy(name, s->name, strnlen(s->name, NAME_SIZE - 1));
+    n->step = "create a task";
+    handle_t before = s->corpse.task;
+    enum status status = sys_task_create(before ? 0 : s->entry->quota, before, name, &n->task);
+    if (status == OK && before && sys_task_set_quota(n->task, 2 * s->entry->quota) == OK) {
+        s->quota_raised = true;
+    }
+    return status;
+}
+
+static enum status make(struct making *n)
+{
+    enum status status = create_task(n);
+    status = status == OK ? map_all(n) : status;
+    status = status == OK ? create_thread(n) : status;
+    status = status == OK ? install_all(n) : status;
+    status = status == OK ? set_fault_port(n) : status;
+    if (status == OK) {
+        n->step = "draw a seed";
+        status = sys_random(n->s->seed, sizeof(n->s->seed));
+    }
+    if (status == OK && n->s->corpse.task) {
+        n->step = "inherit";
+        status = sys_task_inherit(n->task, n->s->corpse.task);
+    }
+    return status;
+}
+
+static void discard(struct making *n)
+{
+    if (n->task) {
+        (void)sys_task_kill(n->task);
+        (void)sys_handle_close(n->task);
+    }
+    if (n->thread) {
+        (void)sys_handle_close(n->thread);
+    }
+}
+
+static void fill_startup(struct making *n, enum birth_cause cause)
+{
+    struct service *s = n->s;
+    struct startup *b = s->startup;
+    b->incarnation = s->incarnation;
+    b->cause = cause;
+    memcpy(b->seed, s->seed, sizeof(b->seed));
+    b->module = n->module;
+    b->module_bytes = s->module->size;
+    b->bootstrap = n->bootstrap;
+    b->bootstrap_bytes = machine.bootstrap_bytes;
+    b->layout = n->layout;
+    b->layout_bytes = s->layout_bytes;
+    b->status = n->status;
+    s->layout[s->layout_used]->magic = 0; // nothing is known until the bootstrap has filled it
+}
+
+static void clear_status(struct service *s)
+{
+    struct status_page *p = s->status;
+    p->ready = 0;
+    p->first_work_ns = 0;
+    p->request_since = 0;
+    p->waiting_since = 0;
+    p->assert_line = 0;
+    s->born_work = p->work;
+}
+
+static void begin_life(struct making *n)
+{
+    struct service *s = n->s;
+    s->task = n->task;
+    s->thread = n->thread;
+    s->state = RS_BORN;
+    s->fresh = false;
+    s->asked = 0;
+    s->ready_ns = 0;
+    s->watch = (struct policy_watch){.beats = s->status->beats, .work = s->status->work};
+    s->looked_cpu_ns = 0;
+}
+
+void service_birth(struct service *s, enum birth_cause cause)
+{
+    struct making n = {.s = s};
+    s->incarnation++;
+    if (s->corpse.task) {
+        s->layout_used = 1 - s->corpse.layout;
+    }
+    s->born_ns = s->beat_ns = rt_now_ns();
+    clear_status(s);
+    enum status status = make(&n);
+    if (status == OK) {
+        fill_startup(&n, cause);
+        begin_life(&n);
+        n.step = "start";
+        status = sys_thread_start(n.thread);
+    }
+    if (status != OK) {
+        discard(&n);
+        s->task = s->thread = HANDLE_NONE;
+        service_stillborn(s, status, n.step);
+        return;
+    }
+    s->born_ns = rt_now_ns();
+    struct rs_death *before = record_find(s->last_record);
+    if (before != nullptr) {
+        before->newborn_ns = s->born_ns;
+    }
+    struct rs_event *e = event_add(RS_BIRTH, s);
+    e->birth = cause;
+    memcpy(e->seed, s->seed, sizeof(e->seed));
+    watch_begin(s);
+}
+
+void services_start(void)
+{
+    for (uint32_t i = 0; i < service_count; i++) {
+        struct service *s = &services[i];
+        if (s->state == RS_WAITING && policy_may_start(s->entry->needs, ready_mask)) {
+            service_birth(s, BIRTH_FIRST);
+        }
+    }
+}

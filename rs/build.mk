@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# The reincarnation server and its host tests.
+RS_SOURCES := $(addprefix rs/,main.c resources.c args.c birth.c death.c corpse.c watch.c inject.c record.c text.c \
+    events.c commands.c policy.c manifest.c archive.c) $(addprefix randomizer/linker/,module.c symbolise.c)
+$(eval $(call module,rs,$(RS_SOURCES),interfaces trace rt libc,-D_POSIX_C_SOURCE=200809L))
+
+$(eval $(call host_test,rs_policy,rs/test/policy_test.c rs/policy.c,))
+$(eval $(call host_test,rs_text,rs/test/text_test.c rs/text.c interfaces/trace.c $(O)/gen/interfaces/all.trace.c \
+    $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c),))
+$(eval $(call host_test,rs_input,rs/test/input_test.c rs/archive.c rs/manifest.c rs/args.c, \
+    -DARCHIVE='"$(O)/test/rs_input.cpio"'))
+
+# The archive that rs_input reads, packed by the same compiler as real ones, from made-up modules.
+$(O)/test/rs_input.cpio: rs/test/image.toml $(wildcard tools/manifest/*.py)
+	@mkdir -p $(O)/test/rs_input.parts/modules
+	$(Q)for m in rs a b; do echo "module $$m" > $(O)/test/rs_input.parts/modules/$$m.mod; done
+	$(Q)echo bootstrap > $(O)/test/rs_input.parts/bootstrap.bin
+	$(Q)$(PYTHON) -B -m tools.manifest $< --build $(O)/test/rs_input.parts --out $@
+$(O)/test/rs_input.passed: $(O)/test/rs_input.cpio

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+// The rs interface: who may do what, and the doing.
+#include "interfaces/rs.server.h"
+#include "rs/events.h"
+#include "rs/record.h"
+#include <stdio.h>
+#include <string.h>
+
+// ---- Rights ----
+
+static const struct service *caller(const struct request *rq)
+{
+    return service_by_number(rq->m.badge);
+}
+
+static bool may(const struct request *rq, uint32_t right)
+{
+    const struct service *s = caller(rq);
+    return s != nullptr && (s->entry->may & right) != 0;
+}
+
+// The service that a command is about, if the caller may command.
+static enum status commanded(const struct request *rq, uint32_t number, struct service **s)
+{
+    if (!may(rq, RS_CONTROL)) {
+        return ERR_RIGHTS;
+    }
+    *s = service_by_number(number);
+    return *s != nullptr ? OK : ERR_NOT_FOUND;
+}
+
+static void note_command(const struct request *rq, const struct service *s, const char *what)
+{
+    struct rs_event *e = event_add(RS_COMMAND, s);
+    snprintf(e->text, sizeof(e->text), "%s, by %s", what, caller(rq)->name);
+}
+
+static enum status done(void)
+{
+    if (!corpses_pending()) {
+        events_wake();
+    }
+    return OK;
+}
+
+// ---- Looking ----
+
+static enum status do_find(struct request *rq, size_t bytes, uint32_t *number)
+{
+    char name[RS_NAME_BYTES] = {0};
+    enum status status = rt_grant_read(rq, 0, name, bytes);
+    for (uint32_t i = 0; status == OK && i < service_count; i++) {
+        if (strcmp(services[i].name, name) == 0) {
+            *number = services[i].number;
+            return OK;
+        }
+    }
+    return status == OK ? ERR_NOT_FOUND : status;
+}
+
+static void describe_task(struct rs_service *out, handle_t task)
+{
+    struct task_info info;
+    if (sys_task_info(task, &info) == OK) {
+        out->handles = info.handles;
+        out->threads = info.threads;
+        out->cpu_ns = info.cpu_ns;
+        out->memory_bytes = info.quota_used;
+        out->memory_limit = info.quota_limit;
+        out->priority = info.priority;
+    }
+}
+
+static void describe_status(struct rs_service *out, const struct status_page *p, uint64_t now)
+{
+    out->beats = p->beats;
+    out->work = p->work;
+    out->heap_bytes = p->heap_bytes;
+    out->heap_objects = p->heap_objects;
+    uint64_t since = p->request_since;
+    out->request_ns = since != 0 && now > since ? now - since : 0;
+    if (p->waiting_since != 0) {
+        memcpy(out->waiting_on, p->waiting_on, sizeof(out->waiting_on));
+        out->waiting_on[sizeof(out->waiting_on) - 1] = '\0';
+    }
+}
+
+static void describe_self(struct rs_service *out)
+{
+    *out = (struct rs_service){.state = RS_READY, .incarnation = 1, .age_ns = rt_now_ns()};
+    snprintf(out->name, sizeof(out->name), "rs");
+    snprintf(out->module, sizeof(out->module), "rs");
+    describe_task(out, 0);
+    describe_status(out, rt_status, rt_now_ns());
+}
+
+static void describe(struct service *s, struct rs_service *out)
+{
+    uint64_t now = rt_now_ns();
+    *out = (struct rs_service){
+        .number = s->number, .state = s->state, .incarnation = s->incarnation,
+        .deaths = s->deaths, .fruitless = s->history.fruitless, .cause = s->last_cause,
+        .asked = s->last_asked, .priority = s->entry->priority, .recovery_ns = s->recovery_ns,
+    };
+    snprintf(out->name, sizeof(out->name), "%s", s->name);
+    snprintf(out->module, sizeof(out->module), "%s", s->module->name);
+    memcpy(out->place, s->place, sizeof(out->place));
+    describe_status(out, s->status, now);
+    struct port_info port;
+    out->queue = sys_port_info(s->port, &port) == OK ? port.waiting : 0;
+    if (service_lives(s)) {
+        describe_task(out, s->task);
+        out->age_ns = now - s->born_ns;
+        out->beat_age_ns = now - s->beat_ns;
+    }
+}
+
+static void describe_number(uint32_t number, struct rs_service *out)
+{
+    if (number == 0) {
+        describe_self(out);
+    } else {
+        describe(&services[number - 1], out);
+    }
+}
+
+static enum status do_list(struct request *rq, size_t bytes, uint32_t *count)
+{
+    size_t room = bytes / sizeof(struct rs_service);
+    for (uint32_t i = 0; i <= service_count && i < room; i++) {
+        struct rs_service one;
+        describe_number(i, &one);
+        enum status status = rt_grant_write(rq, i * sizeof(one), &one, sizeof(one));
+        if (status != OK) {
+            return status;
+        }
+    }
+    *count = service_count + 1;
+    return OK;
+}
+
+static enum status do_info(struct request *rq, uint32_t number, size_t bytes)
+{
+    struct rs_service one;
+    if (number > service_count) {
+        return ERR_NOT_FOUND;
+    }
+    describe_number(number, &one);
+    return rt_grant_write(rq, 0, &one, bytes);
+}
+
+// ---- Commanding ----
+
+static enum status do_kill(struct request *rq, uint32_t number, enum rs_how how)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    if (status != OK || !service_lives(s)) {
+        return status != OK ? status : ERR_STATE;
+    }
+    if (s == caller(rq) && how == RS_NOW) {
+        return ERR_STATE; // it would come back and ask again for ever
+    }
+    static const char *const names[] = {"", "null", "jump", "loop", "assert", "exit", "silence", "now"};
+    char what[32];
+    snprintf(what, sizeof(what), "kill %s", names[how]);
+    note_command(rq, s, what);
+    status = inject(s, how);
+    (void)done();
+    return status;
+}
+
+static enum status do_hold(struct request *rq, uint32_t number)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    if (status != OK || s->state == RS_HELD) {
+        return status;
+    }
+    if (!service_lives(s) || s == caller(rq)) {
+        return ERR_STATE;
+    }
+    service_hold(s);
+    note_command(rq, s, "hold");
+    return done();
+}
+
+static enum status do_release(struct request *rq, uint32_t number)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    if (status != OK || s->state != RS_HELD) {
+        return status != OK ? status : ERR_STATE;
+    }
+    service_release(s);
+    note_command(rq, s, "release");
+    return done();
+}
+
+static enum status do_restart(struct request *rq, uint32_t number)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    if (status != OK || s->state == RS_WAITING) {
+        return status != OK ? status : ERR_STATE;
+    }
+    if (s == caller(rq)) {
+        return ERR_STATE;
+    }
+    note_command(rq, s, "restart");
+    if (service_lives(s)) {
+        const struct death_facts f = {.cause = RS_REPLACED, .text = "replaced by command"};
+        service_died(s, &f);
+    } else {
+        rt_timer_cancel(&s->birth_timer);
+        s->history.fruitless = 0;
+        service_birth(s, BIRTH_ASKED);
+    }
+    return done();
+}
+
+// ---- Watching ----
+
+static enum status do_watch(struct request *rq, uint64_t after, bool wait, size_t, uint32_t *count,
+                            uint64_t *next, uint64_t *lost)
+{
+    return may(rq, RS_WATCH) ? events_watch(rq, after, wait, count, next, lost) : ERR_RIGHTS;
+}
+
+static enum status wanted_record(const struct request *rq, uint32_t number, uint32_t age,
+                                 const struct rs_death **d)
+{
+    if (!may(rq, RS_WATCH)) {
+        return ERR_RIGHTS;
+    }
+    corpses_settle();
+    *d = record_of(number, age);
+    return *d != nullptr ? OK : ERR_NOT_FOUND;
+}
+
+static enum status do_record(struct request *rq, uint32_t number, uint32_t age, size_t bytes)
+{
+    const struct rs_death *d;
+    enum status status = wanted_record(rq, number, age, &d);
+    return status == OK ? rt_grant_write(rq, 0, d, bytes) : status;
+}
+
+static enum status do_record_text(struct request *rq, uint32_t number, uint32_t age, size_t bytes,
+                                  uint32_t *written)
+{
+    static char text[8192];
+    const struct rs_death *d;
+    enum status status = wanted_record(rq, number, age, &d);
+    if (status != OK) {
+        return status;
+    }
+    size_t length = record_format(d, text, sizeof(text));
+    size_t there = length < sizeof(text) ? length : sizeof(text) - 1;
+    *written = (uint32_t)length;
+    return rt_grant_write(rq, 0, text, there < bytes ? there : bytes);
+}
+
+static enum status do_log(struct request *rq, uint64_t start, size_t bytes, uint64_t *next,
+                          uint32_t *got)
+{
+    static char text[8192];
+    if (!may(rq, RS_LOG)) {
+        return ERR_RIGHTS;
+    }
+    *next = start;
+    enum status status = sys_log_read(machine.ports, next, text, bytes);
+    if (status != OK) {
+        return status;
+    }
+    uint64_t length = *next - start;
+    *got = (uint32_t)(length < bytes ? length : bytes);
+    return rt_grant_write(rq, 0, text, *got);
+}
+
+static enum status do_subscribe(struct request *rq, uint32_t number, handle_t port)
+{
+    const struct service *who = caller(rq);
+    struct service *s = service_by_number(number);
+    if (s == nullptr || who == nullptr) {
+        return ERR_NOT_FOUND;
+    }
+    if (!(who->calls & 1ull << s->index)) {
+        return ERR_RIGHTS;
+    }
+    if (s->subscribers[who->index] != HANDLE_NONE) {
+        (void)sys_handle_close(s->subscribers[who->index]);
+    }
+    s->subscribers[who->index] = port;
+    return OK;
+}
+
+static enum status do_power(struct request *rq, uint32_t action)
+{
+    if (!may(rq, RS_POWER)) {
+        return ERR_RIGHTS;
+    }
+    log_info("power %u, by %s", action, caller(rq)->name);
+    return sys_system_control(machine.ports, (enum system_action)action);
+}
+
+const struct rs_ops rs_commands = {
+    .find = do_find,
+    .list = do_list,
+    .info = do_info,
+    .kill = do_kill,
+    .hold = do_hold,
+    .release = do_release,
+    .restart = do_restart,
+    .watch = do_watch,
+    .record = do_record,
+    .record_text = do_record_text,
+    .log = do_log,
+    .subscribe = do_subscribe,
+    .power = do_power,
+};

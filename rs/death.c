@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+// Deaths: taking note, deciding, rebirth. In that order, and as little as possible before the newborn runs: only
+// what the newborn will overwrite (the status page) and what must be read while it is still (registers)
+// is saved here. The stack is read and names are found when the newborn is at work; see corpse.c.
+#include "interfaces/trace.h"
+#include "randomizer/linker/error.h"
+#include "rs/events.h"
+#include "rs/record.h"
+#include <stdio.h>
+#include <string.h>
+
+// Text of another domain: copied up to its zero, but never further than its array.
+#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from, sizeof(from))
+static void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes)
+{
+    size_t length = strnlen(from, from_bytes);
+    length = length < to_bytes ? length : to_bytes - 1;
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+static void copy_messages(struct rs_death *d, const struct status_page *p, uint64_t born_ns)
+{
+    uint32_t next = p->message_next;
+    for (uint32_t i = 0; i < STATUS_MESSAGES; i++) {
+        const struct message_trace *m = &p->messages[(next + i) % STATUS_MESSAGES];
+        if (m->time_ns >= born_ns && d->message_count < RS_MESSAGES) {
+            d->messages[d->message_count++] = (struct rs_message){
+                .time_ns = m->time_ns, .badge = m->badge, .word0 = m->word0,
+                .label = m->label, .delivery = m->delivery};
+        }
+    }
+}
+
+static void copy_status(struct rs_death *d, const struct service *s)
+{
+    const struct status_page *p = s->status;
+    d->work = p->work - s->born_work;
+    d->beats = p->beats;
+    d->request_since = p->request_since;
+    d->request_badge = p->request_badge;
+    d->request_label = p->request_label;
+    d->request_delivery = p->request_delivery;
+    if (p->waiting_since != 0) {
+        COPY_TEXT(d->waiting_on, p->waiting_on);
+    }
+    if (d->cause == RS_ASSERT) {
+        d->line = p->assert_line;
+        COPY_TEXT(d->file, p->assert_file);
+        COPY_TEXT(d->assertion, p->assert_text);
+    }
+    copy_messages(d, p, s->born_ns);
+}
+
+// The thread that died may not be the first one, whose handle we have: then only what the fault
+// message told is known.
+static void copy_registers(struct rs_death *d, const struct service *s, const struct death_facts *f)
+{
+    struct thread_regs regs;
+    static_assert(sizeof(regs) == sizeof(d->registers));
+    bool known = sys_thread_get_regs(s->thread, &regs) == OK;
+    if (known && (f->ip == 0 || f->ip == regs.rip)) {
+        memcpy(d->registers, &regs, sizeof(regs));
+    } else {
+        d->registers[16] = f->ip;
+        d->registers[7] = f->sp;
+    }
+}
+
+static bool died_of_assertion(const struct service *s, const struct death_facts *f)
+{
+    return f->cause == RS_EXCEPTION && f->vector == 6 && s->status->assert_line != 0 &&
+           s->status->assert_incarnation == s->incarnation;
+}
+
+static void describe_cause(struct rs_death *d, const struct death_facts *f)
+{
+    if (f->text != nullptr) {
+        snprintf(d->text, sizeof(d->text), "%s", f->text);
+    } else if (d->cause == RS_ASSERT) {
+        snprintf(d->text, sizeof(d->text), "%s:%u: %.90s", d->file, d->line, d->assertion);
+    } else if (d->cause == RS_EXCEPTION) {
+        exception_text(d->text, sizeof(d->text), d->vector, d->error, d->detail);
+    } else if (d->cause == RS_EXIT && d->detail >= LINK_EXIT_BASE &&
+               d->detail < LINK_EXIT_BASE + LINK_ERROR_COUNT) {
+        d->cause = RS_BIRTH_FAILED;
+        snprintf(d->text, sizeof(d->text), "cannot be linked: %s",
+                 link_error_text((enum link_error)(d->detail - LINK_EXIT_BASE)));
+    } else if (d->cause == RS_EXIT) {
+        snprintf(d->text, sizeof(d->text), "ended with code %lld", (long long)d->detail);
+    } else if (d->cause == RS_QUOTA) {
+        snprintf(d->text, sizeof(d->text), "no memory for the page at %#llx",
+                 (unsigned long long)d->detail);
+    }
+}
+
+static struct rs_death *make_record(struct service *s, const struct death_facts *f, uint64_t now)
+{
+    struct rs_death *d = record_new();
+    d->service = s->number;
+    d->incarnation = s->incarnation;
+    d->cause = died_of_assertion(s, f) ? RS_ASSERT : f->cause;
+    d->how = f->how ? f->how : s->asked;
+    d->asked = d->how != 0 || d->cause == RS_REPLACED;
+    d->vector = f->vector;
+    d->error = f->error;
+    d->detail = f->detail;
+    d->detected_ns = now;
+    d->death_ns = f->death_ns ? f->death_ns : now;
+    d->born_ns = s->born_ns;
+    memcpy(d->seed, s->seed, sizeof(d->seed));
+    COPY_TEXT(d->name, s->entry ? s->startup->name : d->name);
+    snprintf(d->module, sizeof(d->module), "%s", s->module->name);
+    return d;
+}
+
+static void add_death_event(struct service *s, const struct rs_death *d)
+{
+    struct rs_event *e = event_add(RS_DEATH, s);
+    e->time_ns = d->detected_ns;
+    e->value = d->detected_ns - d->death_ns;
+    e->cause = d->cause;
+    e->asked = d->asked;
+    memcpy(e->seed, d->seed, sizeof(e->seed));
+    s->corpse.event = e->sequence;
+}
+
+// What the policy says, as far as it can be done at once. true: to be reborn now.
+static bool decide(struct service *s, struct rs_death *d, bool ready)
+{
+    const struct policy_death facts = {.now_ns = d->detected_ns, .born_ns = d->born_ns,
+                                       .ready = ready, .work = d->work, .asked = d->asked};
+    struct policy_decision decision = policy_decide(&s->rules, &s->history, &facts);
+    d->decision = decision.action;
+    d->delay_ns = decision.delay_ns;
+    d->fruitless = s->history.fruitless;
+    return decision.action == POLICY_REBIRTH;
+}
+
+static void reborn_later(void *arg)
+{
+    struct service *s = arg;
+    service_birth(s, BIRTH_CRASH);
+    corpses_settle_later();
+}
+
+static void delay(struct service *s, uint64_t ns)
+{
+    s->state = RS_DELAYED;
+    event_add(RS_BACKOFF, s)->value = ns;
+    rt_timer(&s->birth_timer, rt_now_ns() + ns, reborn_later, s);
+}
+
+static void give_up(struct service *s)
+{
+    s->state = RS_GIVEN_UP;
+    struct rs_event *e = event_add(RS_GIVE_UP, s);
+    if (s->rules.fruitless_limit == 0) {
+        snprintf(e->text, sizeof(e->text), "it has one life by its manifest; 'restart' gives another");
+    } else {
+        snprintf(e->text, sizeof(e->text), "%u lives in a row were of no use; 'restart' revives it",
+                 s->history.fruitless);
+    }
+    log_error("%s is given up: %s", s->name, e->text);
+    corpse_describe(s);
+    corpse_close(s);
+    service_tell_subscribers(s);
+    answer_for_the_dead(s);
+}
+
+static void carry_on(struct service *s, const struct rs_death *d)
+{
+    if (d->decision == POLICY_GIVE_UP) {
+        give_up(s);
+    } else if (d->decision == POLICY_REBIRTH_LATER) {
+        delay(s, d->delay_ns);
+    }
+}
+
+static enum birth_cause birth_cause(const struct rs_death *d)
+{
+    switch (d->cause) {
+    case RS_HANG:
+    case RS_BIRTH_TIMEOUT:
+        return BIRTH_HANG;
+    case RS_EXIT:
+        return BIRTH_EXIT;
+    case RS_REPLACED:
+    case RS_KILLED:
+        return BIRTH_ASKED;
+    default:
+        return BIRTH_CRASH;
+    }
+}
+
+void service_died(struct service *s, const struct death_facts *f)
+{
+    uint64_t now = rt_now_ns();
+    bool was_ready = s->ready_ns != 0;
+    rt_assert(service_lives(s));
+    corpse_describe(s); // of the incarnation before, should it still lie there
+    corpse_close(s);
+    (void)sys_thread_stop(s->thread); // it may have died already
+    struct rs_death *d = make_record(s, f, now);
+    copy_registers(d, s, f);
+    enum status killed = sys_task_kill(s->task);
+    rt_assert(killed == OK);
+    copy_status(d, s);
+    watch_end(s);
+    s->corpse = (struct corpse){s->task, s->thread, s->layout_used, d->sequence, 0, false};
+    s->task = s->thread = HANDLE_NONE;
+    describe_cause(d, f);
+    s->detected_ns = now;
+    s->recovery_ns = 0;
+    s->recovering = true;
+    s->deaths++;
+    s->last_cause = d->cause;
+    s->last_asked = d->asked;
+    s->last_record = d->sequence;
+    add_death_event(s, d);
+    if (decide(s, d, was_ready)) {
+        service_birth(s, birth_cause(d));
+    } else {
+        carry_on(s, d);
+    }
+    corpses_settle_later();
+}
+
+// The corpse, if there is one, goes on waiting for an heir. Never reborn at once: whatever the kernel
+// lacks now it will lack in the next microsecond, too.
+void service_stillborn(struct service *s, enum status status, const char *step)
+{
+    enum : uint64_t { SHORTEST_NS = 1000000 };
+    char text[RS_TEXT_BYTES];
+    snprintf(text, sizeof(text), "the kernel refused to %s: %s", step, rt_status_text(status));
+    const struct death_facts f = {.cause = RS_BIRTH_FAILED, .detail = status, .text = text};
+    struct rs_death *d = make_record(s, &f, rt_now_ns());
+    describe_cause(d, &f);
+    s->deaths++;
+    s->last_cause = d->cause;
+    s->last_record = d->sequence;
+    struct rs_event *e = event_add(RS_DEATH, s);
+    e->cause = d->cause;
+    snprintf(e->text, sizeof(e->text), "%s", d->text);
+    log_warn("%s[%u] was not born: %s", s->name, s->incarnation, text);
+    if (decide(s, d, false)) {
+        d->decision = POLICY_REBIRTH_LATER;
+        d->delay_ns = SHORTEST_NS;
+    }
+    carry_on(s, d);
+}
+
+// ---- Fault messages ----
+
+static struct death_facts facts_of(const struct ipc_message *m)
+{
+    struct death_facts f = {.ip = m->w[2], .sp = m->w[4], .detail = m->w[3]};
+    switch (ipc_label(m)) {
+    case FAULT_EXIT:
+        f.cause = RS_EXIT;
+        f.ip = 0; // where the system call was made; the registers tell it
+        break;
+    case FAULT_QUOTA:
+        f.cause = RS_QUOTA;
+        f.vector = (uint32_t)m->w[0];
+        break;
+    default:
+        f.cause = RS_EXCEPTION;
+        f.vector = (uint32_t)m->w[0];
+        f.error = (uint32_t)m->w[1];
+    }
+    return f;
+}
+
+uint32_t on_fault(struct request *rq, void *)
+{
+    struct service *s = service_by_number(rq->m.badge & 0xff);
+    if (s != nullptr && service_lives(s) && rq->m.badge >> 8 == s->incarnation) {
+        struct death_facts f = facts_of(&rq->m);
+        service_died(s, &f);
+    }
+    return FAULT_STOP;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// The event log: a ring, and whoever waits for what comes next.
+#pragma once
+#include "rs/service.h"
+
+// A sentence, or nullptr: memory for the ring.
+const char *events_init(void);
+
+// Adds an event about `s` (nullptr: about the supervisor), with time, name and incarnation filled in. The
+// pointer is good until the next event. Watchers see nothing before events_wake().
+struct rs_event *event_add(enum rs_event_kind kind, const struct service *s);
+// nullptr: not in the ring any more.
+struct rs_event *event_find(uint64_t sequence);
+
+// Answers all watchers that wait for something that is there now. Called at the end of each turn, except
+// while a death is not described yet.
+void events_wake(void);
+
+// The handler of rs.watch.
+enum status events_watch(struct request *rq, uint64_t after, bool wait, uint32_t *count,
+                         uint64_t *next, uint64_t *lost);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// The reincarnation server: starts what the manifest lists, watches it, and brings it back when it dies.
+//
+// It runs as the first task, above all others in priority, and is an ordinary server otherwise: one thread, one
+// event loop. What wakes it: fault messages from the kernel (somebody died), a notification (somebody
+// became ready), its timers (time to look after somebody), and requests. It never waits for any of
+// those that it supervises: not in a call, not in a reply.
+#include "interfaces/rs.server.h"
+#include "rs/archive.h"
+#include "rs/events.h"
+#include "rs/record.h"
+#include <stdio.h>
+#include <string.h>
+
+struct service *services;
+uint32_t service_count;
+uint64_t ready_mask;
+struct machine machine;
+
+static struct manifest manifest;
+static struct module_file modules[MANIFEST_SERVICES_MAX];
+static uint32_t module_count;
+
+[[noreturn]] static void cannot_start(const char *what, const char *why)
+{
+    rt_die("%s: %s", what, why);
+}
+
+// A file of the boot archive as a memory object, which can be mapped into newborns.
+static handle_t memory_of(const struct archive_file *file, uint32_t prot, const void **mapped)
+{
+    uint64_t bytes = (file->bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), at = 0;
+    handle_t memory;
+    enum status status = sys_mem_create(bytes, MEM_POPULATE, &memory);
+    status = status == OK ? sys_mem_map(0, memory, &at, 0, bytes, PROT_READ | PROT_WRITE) : status;
+    if (status != OK) {
+        cannot_start("boot archive", rt_status_text(status));
+    }
+    memcpy((void *)at, file->data, file->bytes);
+    if (prot == PROT_READ && sys_mem_protect(0, at, bytes, PROT_READ) == OK) {
+        *mapped = (const void *)at;
+    } else {
+        (void)sys_mem_unmap(0, at, bytes);
+        *mapped = nullptr;
+    }
+    return memory;
+}
+
+static bool in_archive(const char *name, struct archive_file *file)
+{
+    const void *archive = (const void *)rt_startup->boot_archive;
+    return archive_find(archive, rt_startup->boot_archive_bytes, name, file);
+}
+
+static void load_module(struct module_file *f)
+{
+    char file_name[MANIFEST_NAME_MAX + 5];
+    struct archive_file file;
+    struct link_failure why;
+    snprintf(file_name, sizeof(file_name), "%s.mod", f->name);
+    if (!in_archive(file_name, &file)) {
+        return;
+    }
+    f->memory = memory_of(&file, PROT_READ, &f->bytes);
+    f->size = file.bytes;
+    f->usable = f->bytes && module_open(&f->elf, f->bytes, f->size, &why) == LINK_OK;
+}
+
+static struct module_file *module_named(const char *name)
+{
+    for (uint32_t i = 0; i < module_count; i++) {
+        if (strcmp(modules[i].name, name) == 0) {
+            return &modules[i];
+        }
+    }
+    struct module_file *f = &modules[module_count++];
+    f->name = name;
+    load_module(f);
+    return f;
+}
+
+// The manifest is copied: in the archive it may lie at any address.
+static void load_manifest(void)
+{
+    struct archive_file file;
+    if (!in_archive("manifest.bin", &file)) {
+        cannot_start("manifest.bin", "not in the boot archive");
+    }
+    void *copy = rt_malloc(file.bytes);
+    if (copy == nullptr) {
+        cannot_start("manifest.bin", "no memory");
+    }
+    memcpy(copy, file.data, file.bytes);
+    const char *wrong = manifest_open(&manifest, copy, file.bytes);
+    if (wrong != nullptr) {
+        cannot_start("manifest.bin", wrong);
+    }
+}
+
+static void find_machine(void)
+{
+    struct archive_file file;
+    const void *nowhere;
+    machine.ports = rt_handle("ports");
+    machine.mmio = rt_handle("mmio");
+    machine.irqs = rt_handle("irq");
+    machine.dma = rt_handle("dma");
+    if (!in_archive("bootstrap", &file)) {
+        cannot_start("bootstrap", "not in the boot archive");
+    }
+    machine.bootstrap = memory_of(&file, 0, &nowhere);
+    machine.bootstrap_bytes = file.bytes;
+}
+
+static void name_service(struct service *s, uint32_t index)
+{
+    s->entry = &manifest.services[index];
+    s->name = manifest_string(&manifest, s->entry->name);
+    s->index = index;
+    s->number = index + 1;
+    s->rules = policy_rules(&s->entry->rules);
+    s->module = module_named(manifest_string(&manifest, s->entry->module));
+    s->state = RS_WAITING;
+    s->fresh = true;
+}
+
+// A service that cannot be prepared is given up at once; the others start all the same.
+static void prepare_all(void)
+{
+    for (uint32_t i = 0; i < service_count; i++) {
+        name_service(&services[i], i);
+        const char *wrong = service_prepare_port(&services[i]);
+        if (wrong != nullptr) {
+            cannot_start(services[i].name, wrong);
+        }
+    }
+    for (uint32_t i = 0; i < service_count; i++) {
+        const char *wrong = service_prepare(&services[i], &manifest);
+        if (wrong != nullptr) {
+            services[i].state = RS_GIVEN_UP;
+            log_error("%s cannot be started: %s", services[i].name, wrong);
+            struct rs_event *e = event_add(RS_GIVE_UP, &services[i]);
+            snprintf(e->text, sizeof(e->text), "%s", wrong);
+            answer_for_the_dead(&services[i]);
+        }
+    }
+}
+
+static void check(const char *what, const char *wrong)
+{
+    if (wrong != nullptr) {
+        cannot_start(what, wrong);
+    }
+}
+
+int service_main(void)
+{
+    static const struct rt_interface list[] = {{RS_PROTOCOL, rs_dispatch, &rs_commands}};
+    load_manifest();
+    find_machine();
+    check("events", events_init());
+    check("records", records_init());
+    service_count = manifest.header->services;
+    services = new_array(struct service, service_count);
+    check("services", services ? nullptr : "no memory");
+    prepare_all();
+    rt_on_fault(on_fault, nullptr);
+    rt_on_notify(0x3f, watch_news, nullptr); // badges are service numbers: any of their bits
+    log_info("image %s: %u services", manifest_string(&manifest, manifest.header->image_name),
+             service_count);
+    services_start();
+    return rt_serve(list, 1);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// What to do: pure functions from observed facts to decisions. No system call, no clock, no memory but
+// what is passed in; the tests are tables of situations.
+//
+// Two questions are answered here. Is a service alive? It is when it answers pings and, having work,
+// completes some. And after a death: rebirth at once, later, or never again? A life that was of use is no
+// crash loop, however short. Lives of no use double the wait, and the count of them goes down only with
+// sustained health, never with a mere successful start.
+#pragma once
+#include "rs/manifest.h"
+
+struct policy_rules {
+    uint64_t heartbeat_ns; // between pings; 0: it is never pinged (a program that is no server)
+    uint32_t missed;       // so many pings in a row without an answer are a hang
+    uint64_t request_ns;   // longest time with work to do and none completed
+    uint64_t birth_ns;     // longest time until a newborn is ready
+    uint64_t delay_ns, delay_max_ns; // back-off: first and longest wait
+    uint32_t growth_percent;         // from one wait to the next
+    uint32_t fruitless_limit;        // so many useless lives, and it is given up; 0: it has one life
+    uint64_t proven_ns;    // whoever lived so long was of use
+    uint64_t heal_ns;      // health for so long takes one from the count
+};
+
+struct policy_rules policy_rules(const struct manifest_rules *from);
+
+// ---- Alive? ----
+
+// What the supervisor sees when it looks at a service. Numbers from its status page are allegations:
+// any value gives some verdict, never undefined behaviour.
+struct policy_sight {
+    uint64_t now_ns;
+    uint64_t born_ns;
+    bool ready;
+    bool suspended;    // held, or stopped by a debugger: neither dead nor late
+    bool starved;      // could have run, but got no processor time since the last look
+    bool calling;      // waits for the answer of another service, and so cannot answer pings
+    bool dependency_down; // a service that it may call is not ready, or was not at some time since the last look
+    uint64_t beats, work;
+    uint32_t queue;         // requests waiting in its port
+    uint64_t request_since; // 0: not working at one
+};
+
+// What has to be remembered from one look to the next; all zero at birth.
+struct policy_watch {
+    uint64_t beats;      // at the last look
+    uint32_t unanswered; // pings in a row
+    bool pinged;         // since the last look
+    uint64_t work;
+    uint64_t work_ns;    // when `work` was last seen to change
+    uint64_t busy_ns;    // since when there was work to do, 0: there was none
+    uint64_t excused_ns; // no clock runs from before this
+};
+
+enum policy_verdict {
+    POLICY_ALIVE,
+    POLICY_SILENT,   // answers no pings
+    POLICY_STUCK,    // answers, perhaps, but gets nothing done
+    POLICY_UNBORN,   // not ready in time
+};
+
+// Looks once. The caller pings after each look that says ALIVE, and tells so by setting watch->pinged.
+enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_watch *watch,
+                                const struct policy_sight *sight);
+
+// ---- And now? ----
+
+// What is remembered about a service over its lives.
+struct policy_history {
+    uint32_t fruitless; // useless lives that are not healed yet
+    uint64_t well_ns;   // since when it has been well, or the last healing
+};
+
+struct policy_death {
+    uint64_t now_ns, born_ns;
+    bool ready;      // it had become ready
+    uint64_t work;   // completed in this life
+    bool asked;      // somebody with the right to do so had it killed: no evidence against it
+};
+
+// Later rungs of the ladder (changed environment, checkpoint, group, reboot) are further actions.
+enum policy_action { POLICY_REBIRTH = 1, POLICY_REBIRTH_LATER = 2, POLICY_GIVE_UP = 3 };
+
+struct policy_decision {
+    enum policy_action action;
+    uint64_t delay_ns;
+};
+
+struct policy_decision policy_decide(const struct policy_rules *rules,
+                                     struct policy_history *history,
+                                     const struct policy_death *death);
+
+// To be called when it becomes ready, and when it goes on after having been held.
+void policy_well_from(struct policy_history *history, uint64_t now_ns);
+
+// To be called now and then while it is ready. true: one was just taken from the count.
+bool policy_heal(const struct policy_rules *rules, struct policy_history *history, uint64_t now_ns);
+
+// ---- Start order ----
+
+// Can a service start whose manifest needs these (bit n: index n), when those in `ready` are?
+static inline bool policy_may_start(uint64_t needs, uint64_t ready)
+{
+    return (needs & ~ready) == 0;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "rs/record.h"
+#include "lib/rt/heap.h"
+
+static struct rs_death *ring;
+static uint64_t newest;
+
+const char *records_init(void)
+{
+    ring = new_array(struct rs_death, RS_RECORDS_KEPT);
+    return ring ? nullptr : "no memory for death records";
+}
+
+struct rs_death *record_new(void)
+{
+    struct rs_death *d = &ring[++newest % RS_RECORDS_KEPT];
+    *d = (struct rs_death){.sequence = newest};
+    return d;
+}
+
+struct rs_death *record_find(uint64_t sequence)
+{
+    struct rs_death *d = &ring[sequence % RS_RECORDS_KEPT];
+    return sequence != 0 && d->sequence == sequence ? d : nullptr;
+}
+
+struct rs_death *record_of(uint32_t number, uint32_t age)
+{
+    for (uint64_t sequence = newest; sequence > 0; sequence--) {
+        struct rs_death *d = record_find(sequence);
+        if (d == nullptr) {
+            break; // older ones are not kept
+        }
+        if ((number == 0 || d->service == number) && age-- == 0) {
+            return d;
+        }
+    }
+    return nullptr;
+}

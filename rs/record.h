@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Death records: a ring of struct rs_death, and their form for people.
+#pragma once
+#include "interfaces/rs.types.h"
+#include <stddef.h>
+
+const char *records_init(void);
+
+// An empty record with the next sequence number; the oldest one goes.
+struct rs_death *record_new(void);
+// nullptr: never was, or is not kept any more. 0 is no record.
+struct rs_death *record_find(uint64_t sequence);
+// The age-th last of a service, or of all with number 0; nullptr if there is none.
+struct rs_death *record_of(uint32_t number, uint32_t age);
+
+// text.c: as text for people, at most `size` bytes with a final zero. Returns the length of the whole
+// text without the zero. Pure; a record with nonsense in it gives nonsense text and nothing worse.
+size_t record_format(const struct rs_death *d, char *to, size_t size);
+
+// "write to 0x0 (page fault)" and the like: a CPU exception in words.
+void exception_text(char *to, size_t size, uint32_t vector, uint32_t error, uint64_t address);
+const char *cause_text(uint32_t cause);
+const char *state_text(uint32_t state);

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// What outlives every incarnation of a service: its port, pages shared with it, its program, its handles.
+// All of it is made once at start-up, so that a rebirth allocates nothing here and a thousand of them
+// leave the supervisor as they found it.
+#include "randomizer/linker/bootstrap.h"
+#include "rs/args.h"
+#include "rs/service.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { PAGE_MASK = PAGE_SIZE - 1 };
+
+static uint64_t page_round(uint64_t bytes)
+{
+    return (bytes + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+}
+
+// A new memory object, mapped here for reading and writing.
+static enum status shared_memory(uint64_t bytes, handle_t *memory, void **mapped)
+{
+    uint64_t address = 0;
+    enum status status = sys_mem_create(page_round(bytes), MEM_POPULATE, memory);
+    if (status == OK) {
+        status = sys_mem_map(0, *memory, &address, 0, page_round(bytes), PROT_READ | PROT_WRITE);
+        *mapped = (void *)address;
+    }
+    return status;
+}
+
+static enum status make_pages(struct service *s)
+{
+    void *at[4];
+    s->layout_bytes = sizeof(struct layout_record) + s->module->elf.section_count * sizeof(uint64_t);
+    enum status status = shared_memory(sizeof(struct status_page), &s->status_memory, &at[0]);
+    status = status == OK ? shared_memory(sizeof(struct startup), &s->startup_memory, &at[1]) : status;
+    for (int i = 0; i < 2 && status == OK; i++) {
+        status = shared_memory(s->layout_bytes, &s->layout_memory[i], &at[2 + i]);
+    }
+    status = status == OK ? sys_mem_create(BOOTSTRAP_STACK, 0, &s->stack_memory) : status;
+    if (status == OK) {
+        s->status = at[0];
+        s->startup = at[1];
+        s->layout[0] = at[2];
+        s->layout[1] = at[3];
+    }
+    return status;
+}
+
+static enum status make_port(struct service *s)
+{
+    enum status status = sys_port_create(&s->port);
+    return status == OK ? sys_handle_copy(s->port, RIGHT_NOTIFY, NOTIFY_PING, &s->ping) : status;
+}
+
+// The part of the start-up block that is the same for all incarnations.
+static const char *fill_startup(struct service *s, const struct manifest *m)
+{
+    struct startup *b = s->startup;
+    b->magic = STARTUP_MAGIC;
+    b->version = STARTUP_VERSION;
+    snprintf(b->name, sizeof(b->name), "%s", s->name);
+    b->tsc_hz = rt_startup->tsc_hz;
+    b->tsc_base = rt_startup->tsc_base;
+    b->stack_bytes = s->entry->stack;
+    b->heap_limit_bytes = s->entry->heap;
+    b->handle_count = s->entry->handles;
+    for (uint32_t i = 0; i < s->entry->handles; i++) {
+        struct named_handle *named = &b->handles[i];
+        snprintf(named->name, sizeof(named->name), "%s", s->given[i].name);
+        named->handle = H_FIRST_NAMED + i;
+        named->type = s->given[i].type;
+    }
+    const char *args = manifest_string(m, s->entry->args);
+    bool fits = args_expand(args, rt_startup->boot, b->args, sizeof(b->args));
+    return fits ? nullptr : "its args do not fit";
+}
+
+// ---- Handles of the manifest ----
+
+// A part of one of the machine's ranges; everything when the length is 0.
+static enum status part_of(handle_t range, uint64_t base, uint64_t length, struct given_handle *out)
+{
+    out->type = OBJ_IORANGE;
+    out->rights = RIGHT_CONTROL | RIGHT_COPY | RIGHT_TRANSFER;
+    if (length == 0) {
+        out->handle = range;
+        return OK;
+    }
+    return sys_iorange_split(range, base, length, &out->handle);
+}
+
+static enum status make_irq(const struct manifest_handle *h, struct given_handle *out)
+{
+    out->type = OBJ_IRQ;
+    out->rights = RIGHT_CONTROL | RIGHT_COPY;
+    return sys_irq_create(machine.irqs, h->a, (uint32_t)h->b, &out->handle);
+}
+
+static enum status make_ecam(struct given_handle *out)
+{
+    const struct boot_info *boot = rt_startup->boot;
+    uint64_t buses = boot->ecam_bus_last - boot->ecam_bus_first + 1ull;
+    if (boot->ecam_base == 0) {
+        out->handle = HANDLE_NONE; // no such machine: the service finds no handle and says so
+        return OK;
+    }
+    return part_of(machine.mmio, boot->ecam_base + ((uint64_t)boot->ecam_bus_first << 20),
+                   buses << 20, out);
+}
+
+static void give_port(const struct manifest_handle *h, struct given_handle *out)
+{
+    out->handle = services[h->a].port;
+    out->rights = h->rights | RIGHT_TRANSFER;
+    out->badge = h->badge;
+    out->type = OBJ_PORT;
+}
+
+static enum status make_handle(const struct manifest_handle *h, struct given_handle *out)
+{
+    switch ((enum manifest_kind)h->kind) {
+    case HANDLE_IO:
+        return part_of(machine.ports, h->a, h->b, out);
+    case HANDLE_MMIO:
+        return part_of(machine.mmio, h->a, h->b, out);
+    case HANDLE_IRQS:
+        return part_of(machine.irqs, h->a, h->b, out);
+    case HANDLE_DMA:
+        return part_of(machine.dma, 0, 0, out);
+    case HANDLE_IRQ:
+        return make_irq(h, out);
+    case HANDLE_ECAM:
+        return make_ecam(out);
+    case HANDLE_PORT:
+        give_port(h, out);
+        return OK;
+    default:
+        return ERR_ARG; // manifest_open refuses it
+    }
+}
+
+static const char *make_handles(struct service *s, const struct manifest *m)
+{
+    static char sentence[96];
+    for (uint32_t i = 0; i < s->entry->handles; i++) {
+        const struct manifest_handle *h = &m->handles[s->entry->first_handle + i];
+        s->given[i].name = manifest_string(m, h->name);
+        enum status status = make_handle(h, &s->given[i]);
+        if (status != OK) {
+            snprintf(sentence, sizeof(sentence), "handle '%s': %s", s->given[i].name,
+                     rt_status_text(status));
+            return sentence;
+        }
+        s->calls |= h->kind == HANDLE_PORT ? 1ull << h->a : 0;
+    }
+    return nullptr;
+}
+
+// Ports of all services are there before any service's handles are made; see main.c.
+const char *service_prepare_port(struct service *s)
+{
+    enum status status = make_port(s);
+    return status == OK ? nullptr : rt_status_text(status);
+}
+
+const char *service_prepare(struct service *s, const struct manifest *m)
+{
+    if (!s->module->usable) {
+        return "its module is missing or damaged";
+    }
+    const char *wrong = make_handles(s, m);
+    if (wrong != nullptr) {
+        return wrong;
+    }
+    enum status status = make_pages(s);
+    return status == OK ? fill_startup(s, m) : rt_status_text(status);
+}

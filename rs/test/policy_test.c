@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+// Situations and what the policy makes of them.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "rs/policy.h"
+
+enum : uint64_t { MS = 1000000 };
+
+static const struct policy_rules rules = {
+    .heartbeat_ns = 50 * MS, .missed = 2, .request_ns = 400 * MS, .birth_ns = 2000 * MS,
+    .delay_ns = 10 * MS, .delay_max_ns = 100 * MS, .growth_percent = 200, .fruitless_limit = 5,
+    .proven_ns = 5000 * MS, .heal_ns = 10000 * MS,
+};
+
+// One look in a story: what is seen, at what time, and the verdict that must follow. The service is
+// pinged after each look.
+struct scene {
+    uint64_t at_ms;
+    struct policy_sight sight;
+    enum policy_verdict verdict;
+};
+
+static void play(const char *story, const struct scene *scenes, size_t count)
+{
+    struct policy_watch watch = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct policy_sight sight = scenes[i].sight;
+        sight.now_ns = scenes[i].at_ms * MS;
+        enum policy_verdict verdict = policy_look(&rules, &watch, &sight);
+        if (verdict != scenes[i].verdict) {
+            fail_msg("%s, scene %zu: verdict %d, not %d", story, i, verdict, scenes[i].verdict);
+        }
+        watch.pinged = true;
+    }
+}
+#define PLAY(story, ...)                                                                           \
+    play(story, (const struct scene[]){__VA_ARGS__},                                                \
+         sizeof((const struct scene[]){__VA_ARGS__}) / sizeof(struct scene))
+
+static void test_alive(void **)
+{
+    PLAY("answers pings, idle",
+         {50, {.ready = true, .beats = 0}, POLICY_ALIVE},
+         {100, {.ready = true, .beats = 1}, POLICY_ALIVE},
+         {150, {.ready = true, .beats = 2}, POLICY_ALIVE},
+         {9000, {.ready = true, .beats = 3}, POLICY_ALIVE});
+    PLAY("misses one ping, answers the next",
+         {50, {.ready = true, .beats = 1}, POLICY_ALIVE},
+         {100, {.ready = true, .beats = 1}, POLICY_ALIVE},
+         {150, {.ready = true, .beats = 2}, POLICY_ALIVE},
+         {200, {.ready = true, .beats = 2}, POLICY_ALIVE});
+    PLAY("works long at one request within its budget, deaf to pings",
+         {50, {.ready = true, .beats = 1, .request_since = 40 * MS}, POLICY_ALIVE},
+         {200, {.ready = true, .beats = 1, .request_since = 40 * MS}, POLICY_ALIVE},
+         {430, {.ready = true, .beats = 1, .request_since = 40 * MS}, POLICY_ALIVE});
+    PLAY("one request longer than the budget, but it reports progress",
+         {300, {.ready = true, .work = 1, .request_since = 40 * MS}, POLICY_ALIVE},
+         {600, {.ready = true, .work = 2, .request_since = 40 * MS}, POLICY_ALIVE},
+         {900, {.ready = true, .work = 3, .request_since = 40 * MS}, POLICY_ALIVE});
+    PLAY("a full queue, and work goes on",
+         {100, {.ready = true, .beats = 1, .queue = 9, .work = 10}, POLICY_ALIVE},
+         {450, {.ready = true, .beats = 2, .queue = 9, .work = 20}, POLICY_ALIVE},
+         {800, {.ready = true, .beats = 3, .queue = 9, .work = 30}, POLICY_ALIVE});
+    PLAY("a clock from the future",
+         {100, {.ready = true, .beats = 1, .request_since = UINT64_MAX}, POLICY_ALIVE},
+         {9000, {.ready = true, .beats = 2, .request_since = UINT64_MAX}, POLICY_ALIVE});
+}
+
+static void test_hang(void **)
+{
+    PLAY("silence",
+         {50, {.ready = true, .beats = 7}, POLICY_ALIVE},
+         {100, {.ready = true, .beats = 7}, POLICY_ALIVE},
+         {150, {.ready = true, .beats = 7}, POLICY_SILENT});
+    PLAY("endless loop inside a request",
+         {50, {.ready = true, .request_since = 40 * MS}, POLICY_ALIVE},
+         {430, {.ready = true, .request_since = 40 * MS}, POLICY_ALIVE},
+         {450, {.ready = true, .request_since = 40 * MS}, POLICY_STUCK});
+    PLAY("beats, but its queue does not move",
+         {100, {.ready = true, .beats = 1, .queue = 3, .work = 5}, POLICY_ALIVE},
+         {300, {.ready = true, .beats = 2, .queue = 3, .work = 5}, POLICY_ALIVE},
+         {510, {.ready = true, .beats = 3, .queue = 4, .work = 5}, POLICY_STUCK});
+    PLAY("the queue was empty in between",
+         {100, {.ready = true, .beats = 1, .queue = 3}, POLICY_ALIVE},
+         {300, {.ready = true, .beats = 2, .queue = 0}, POLICY_ALIVE},
+         {510, {.ready = true, .beats = 3, .queue = 3}, POLICY_ALIVE},
+         {920, {.ready = true, .beats = 4, .queue = 3}, POLICY_STUCK});
+    PLAY("not ready in time",
+         {1000, {.born_ns = 100 * MS}, POLICY_ALIVE},
+         {2100, {.born_ns = 100 * MS}, POLICY_ALIVE},
+         {2101, {.born_ns = 100 * MS}, POLICY_UNBORN});
+}
+
+static void test_excuses(void **)
+{
+    PLAY("held by a debugger for an hour, then slow to answer",
+         {50, {.ready = true, .beats = 7, .request_since = 40 * MS}, POLICY_ALIVE},
+         {1000000, {.ready = true, .suspended = true, .request_since = 40 * MS}, POLICY_ALIVE},
+         {3600000, {.ready = true, .suspended = true, .request_since = 40 * MS}, POLICY_ALIVE},
+         {3600390, {.ready = true, .request_since = 40 * MS}, POLICY_ALIVE},
+         {3600410, {.ready = true, .request_since = 40 * MS}, POLICY_STUCK});
+    PLAY("gets no processor time",
+         {50, {.ready = true}, POLICY_ALIVE},
+         {100, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {150, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {900, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {950, {.ready = true, .beats = 1}, POLICY_ALIVE});
+    PLAY("waits for a service that is being reborn; the clock starts afresh when it is back",
+         {500, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
+         {2000, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
+         {2390, {.ready = true, .request_since = 450 * MS}, POLICY_ALIVE},
+         {2410, {.ready = true, .request_since = 450 * MS}, POLICY_STUCK});
+    PLAY("is born while what it needs is being reborn",
+         {1000, {.dependency_down = true}, POLICY_ALIVE},
+         {5000, {.dependency_down = true}, POLICY_ALIVE},
+         {6900, {.ready = false}, POLICY_ALIVE},
+         {7001, {.ready = false}, POLICY_UNBORN});
+    PLAY("a program that waits in a call answers no pings and is not dead",
+         {50, {.ready = true, .calling = true}, POLICY_ALIVE},
+         {100, {.ready = true, .calling = true}, POLICY_ALIVE},
+         {90000, {.ready = true, .calling = true}, POLICY_ALIVE});
+    PLAY("but a server with callers waiting may not wait in a call for ever",
+         {50, {.ready = true, .calling = true, .queue = 1}, POLICY_ALIVE},
+         {500, {.ready = true, .calling = true, .queue = 1}, POLICY_STUCK});
+}
+
+// A death in a row of deaths: how long after birth, with what work, and what must be decided.
+struct end {
+    struct policy_death death;
+    enum policy_action action;
+    uint64_t delay_ms;
+};
+
+static void bury(const char *story, const struct end *ends, size_t count, uint32_t fruitless)
+{
+    struct policy_history history = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct policy_decision decision = policy_decide(&rules, &history, &ends[i].death);
+        if (decision.action != ends[i].action || decision.delay_ns != ends[i].delay_ms * MS) {
+            fail_msg("%s, death %zu: action %d, delay %llu ns", story, i, decision.action,
+                     (unsigned long long)decision.delay_ns);
+        }
+    }
+    assert_int_equal(history.fruitless, fruitless);
+}
+#define BURY(fruitless, story, ...)                                                                \
+    bury(story, (const struct end[]){__VA_ARGS__},                                                  \
+         sizeof((const struct end[]){__VA_ARGS__}) / sizeof(struct end), fruitless)
+
+static void test_decisions(void **)
+{
+    BURY(0, "each life did something: never a crash loop",
+         {{.ready = true, .work = 1}, POLICY_REBIRTH, 0},
+         {{.ready = true, .work = 1}, POLICY_REBIRTH, 0},
+         {{.ready = true, .work = 9}, POLICY_REBIRTH, 0});
+    BURY(5, "dies in its start-up each time",
+         {{.ready = false}, POLICY_REBIRTH_LATER, 10},
+         {{.ready = false}, POLICY_REBIRTH_LATER, 20},
+         {{.ready = true}, POLICY_REBIRTH_LATER, 40},
+         {{.ready = false}, POLICY_REBIRTH_LATER, 80},
+         {{.ready = false}, POLICY_GIVE_UP, 0});
+    BURY(3, "one useful life in between does not wipe the slate clean",
+         {{.ready = false}, POLICY_REBIRTH_LATER, 10},
+         {{.ready = false}, POLICY_REBIRTH_LATER, 20},
+         {{.ready = true, .work = 1}, POLICY_REBIRTH, 0},
+         {{.ready = false}, POLICY_REBIRTH_LATER, 40});
+    BURY(1, "an idle life counts only if it was long",
+         {{.ready = true, .born_ns = 0, .now_ns = 5001 * MS}, POLICY_REBIRTH, 0},
+         {{.ready = true, .born_ns = 0, .now_ns = 4999 * MS}, POLICY_REBIRTH_LATER, 10});
+    BURY(1, "a long life that never became ready was of no use",
+         {{.ready = false, .born_ns = 0, .now_ns = 90000 * MS}, POLICY_REBIRTH_LATER, 10});
+    BURY(0, "killed on command: no evidence, however often",
+         {{.asked = true}, POLICY_REBIRTH, 0}, {{.asked = true}, POLICY_REBIRTH, 0},
+         {{.asked = true}, POLICY_REBIRTH, 0}, {{.asked = true}, POLICY_REBIRTH, 0},
+         {{.asked = true}, POLICY_REBIRTH, 0}, {{.asked = true}, POLICY_REBIRTH, 0});
+}
+
+static void test_longest_delay(void **)
+{
+    struct policy_rules patient = rules;
+    patient.fruitless_limit = 1000;
+    struct policy_history history = {.fruitless = 900};
+    struct policy_death death = {0};
+    assert_int_equal(policy_decide(&patient, &history, &death).delay_ns, 100 * MS);
+    patient.delay_ns = 0;
+    assert_int_equal(policy_decide(&patient, &history, &death).action, POLICY_REBIRTH);
+    patient.delay_ns = patient.delay_max_ns = 3600000 * MS; // the longest a manifest can say
+    patient.growth_percent = 1000;
+    assert_int_equal(policy_decide(&patient, &history, &death).delay_ns, 3600000 * MS);
+}
+
+static void test_one_life(void **)
+{
+    struct policy_rules once = rules;
+    once.fruitless_limit = 0;
+    struct policy_history history = {0};
+    struct policy_death death = {.ready = true, .work = 100};
+    assert_int_equal(policy_decide(&once, &history, &death).action, POLICY_GIVE_UP);
+    death.asked = true;
+    assert_int_equal(policy_decide(&once, &history, &death).action, POLICY_REBIRTH);
+}
+
+static void test_healing(void **)
+{
+    struct policy_history history = {.fruitless = 2};
+    assert_false(policy_heal(&rules, &history, 99999 * MS)); // not ready: no health at all
+    policy_well_from(&history, 1000 * MS);
+    assert_false(policy_heal(&rules, &history, 11000 * MS));
+    assert_true(policy_heal(&rules, &history, 11001 * MS));
+    assert_int_equal(history.fruitless, 1);
+    assert_false(policy_heal(&rules, &history, 11002 * MS)); // each one takes its time
+    struct policy_death death = {.ready = true, .work = 5};
+    (void)policy_decide(&rules, &history, &death); // a death, even a useful one's, interrupts health
+    assert_false(policy_heal(&rules, &history, 999999 * MS));
+    policy_well_from(&history, 20000 * MS);
+    assert_true(policy_heal(&rules, &history, 30001 * MS));
+    assert_int_equal(history.fruitless, 0);
+    assert_false(policy_heal(&rules, &history, 99999 * MS));
+}
+
+static void test_start_order(void **)
+{
+    assert_true(policy_may_start(0, 0));
+    assert_true(policy_may_start(5, 7));
+    assert_false(policy_may_start(5, 3));
+}
+
+// Numbers from a status page may be anything: a verdict must come, with no overflow (UBSan watches).
+static void test_nonsense(void **)
+{
+    srand(1);
+    struct policy_watch watch = {0};
+    for (int i = 0; i < 200000; i++) {
+        uint64_t r[8];
+        for (int k = 0; k < 8; k++) {
+            r[k] = rand() % 4 == 0 ? UINT64_MAX - (uint64_t)rand() % 3 : (uint64_t)rand() << rand() % 34;
+        }
+        struct policy_sight sight = {
+            .now_ns = r[0], .born_ns = r[1], .beats = r[2], .work = r[3], .queue = (uint32_t)r[4],
+            .request_since = r[5], .ready = r[6] & 1, .suspended = (r[6] & 6) == 6,
+            .starved = r[6] & 8, .calling = r[6] & 16, .dependency_down = r[6] & 32,
+        };
+        assert_in_range(policy_look(&rules, &watch, &sight), POLICY_ALIVE, POLICY_UNBORN);
+        watch.pinged = r[7] & 1;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alive),         cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_excuses),       cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_longest_delay), cmocka_unit_test(test_one_life),
+        cmocka_unit_test(test_healing),       cmocka_unit_test(test_start_order),
+        cmocka_unit_test(test_nonsense),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
