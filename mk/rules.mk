@@ -41,12 +41,13 @@ endef
 # One relocatable file a service: nothing is placed at build time, every section stays its own (--unique).
 define module
 $(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(4),user-prerequisites)))
-$(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a)
+$(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a) | $(O)/tools/samsara-layout
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$(Q)$$(LD) -r --unique -T randomizer/linker/module.ld --gc-sections -e start_service -u start_service -o $$@.full \
 	    $(call objects,$(1),$(2)) --start-group $(foreach l,$(3),$(O)/lib/$(l).a) --end-group
-	$(Q)$$(OBJCOPY) --strip-debug --remove-section=.comment --remove-section=.llvm_addrsig $$@.full $$@
+	$(Q)$$(OBJCOPY) --strip-debug $$@.full $$@
+	$(Q)$(O)/tools/samsara-layout $$@ 0 > /dev/null # undefined symbols show here, not at the first birth
 ALL_TARGETS += $(O)/modules/$(1).mod
 endef
 

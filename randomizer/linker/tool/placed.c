@@ -20,6 +20,21 @@ static const char *read_file(struct placed *p, const char *path)
     return nullptr;
 }
 
+// The error with what it is about, as far as that is known.
+static const char *explain(const struct module *m, const struct link_failure *why)
+{
+    static char text[512];
+    int used = snprintf(text, sizeof(text), "%s", link_error_text(why->error));
+    if (why->symbol != UINT32_MAX) {
+        used += snprintf(text + used, sizeof(text) - (size_t)used, ": %.120s", module_symbol_name(m, why->symbol));
+    }
+    if (why->section != UINT32_MAX && m->section_names != nullptr) {
+        snprintf(text + used, sizeof(text) - (size_t)used, ", in %.120s+0x%lx",
+                 module_section_name(m, why->section), why->offset);
+    }
+    return text;
+}
+
 static void make_record(struct placed *p)
 {
     uint32_t n = p->module.section_count;
@@ -39,7 +54,7 @@ const char *placed_open(struct placed *p, const char *path, const uint8_t seed[C
         return error;
     }
     if (module_open(&p->module, p->bytes, p->size, &why) != LINK_OK) {
-        return link_error_text(why.error);
+        return explain(&p->module, &why);
     }
     uint32_t entries = plan_entries(&p->module);
     p->plan = calloc(1, sizeof(*p->plan));
@@ -48,13 +63,13 @@ const char *placed_open(struct placed *p, const char *path, const uint8_t seed[C
     p->plan->order = calloc(entries, sizeof(uint32_t));
     // The stack is placed by a stream of its own: its size changes no other address.
     if (plan_layout(p->plan, &p->module, seed, PLAN_STACK_MIN, &why) != LINK_OK) {
-        return link_error_text(why.error);
+        return explain(&p->module, &why);
     }
     p->image = calloc(1, p->plan->image_bytes);
     uint64_t *values = calloc(p->module.symbol_count, sizeof(uint64_t));
     copy_sections(&p->module, p->plan, p->image);
     if (relocate(&p->module, p->plan, p->image, values, &why) != LINK_OK) {
-        return link_error_text(why.error);
+        return explain(&p->module, &why);
     }
     free(values);
     make_record(p);
