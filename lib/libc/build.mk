@@ -2,18 +2,20 @@
 # The C library of services: the listed parts of musl, unmodified, and the glue under them.
 MUSL := third_party/musl
 
-# Headers, as musl's own `make install-headers` would lay them out.
+# Headers, as musl's own `make install-headers` would lay them out. They keep the times of the source
+# package, so that installing them again does not compile everything again.
 MUSL_HEADERS := $(O)/musl/.installed
 $(MUSL_HEADERS): $(MUSL)/VERSION lib/libc/build.mk
 	$(call say,HDR,$(O)/musl/include)
-	$(Q)rm -rf $(O)/musl && mkdir -p $(O)/musl/include $(O)/musl/internal
-	$(Q)cp -R $(MUSL)/include/. $(O)/musl/include/
+	$(Q)rm -rf $(O)/musl && mkdir -p $(O)/musl/include
+	$(Q)cp -Rp $(MUSL)/include/. $(O)/musl/include/
 	$(Q)mkdir -p $(O)/musl/include/bits
-	$(Q)cp $(MUSL)/arch/generic/bits/*.h $(O)/musl/include/bits/
-	$(Q)cp $(MUSL)/arch/x86_64/bits/*.h $(O)/musl/include/bits/
+	$(Q)cp -p $(MUSL)/arch/generic/bits/*.h $(O)/musl/include/bits/
+	$(Q)cp -p $(MUSL)/arch/x86_64/bits/*.h $(O)/musl/include/bits/
 	$(Q)sed -f $(MUSL)/tools/mkalltypes.sed $(MUSL)/arch/x86_64/bits/alltypes.h.in \
 	    $(MUSL)/include/alltypes.h.in > $(O)/musl/include/bits/alltypes.h
 	$(Q)sed -e 's/__NR_/SYS_/p' $(MUSL)/arch/x86_64/bits/syscall.h.in > $(O)/musl/include/bits/syscall.h
+	$(Q)touch -r $(MUSL)/VERSION $(O)/musl/include/bits/alltypes.h $(O)/musl/include/bits/syscall.h
 	$(Q)touch $@
 USER_PREREQUISITES += $(MUSL_HEADERS)
 
@@ -29,7 +31,7 @@ MUSL_CTYPE := __ctype_b_loc __ctype_get_mb_cur_max __ctype_tolower_loc __ctype_t
     isxdigit toascii tolower toupper towctrans wcwidth
 MUSL_STDLIB := abs atof atoi atol atoll bsearch div imaxabs imaxdiv labs ldiv llabs lldiv qsort qsort_nr \
     strtod strtol
-MUSL_INTERNAL := floatscan intscan libc shgetc syscall_ret
+MUSL_INTERNAL := floatscan intscan libc procfdname shgetc syscall_ret
 MUSL_STDIO := __fdopen __fmodeflags __overflow __stdio_close __stdio_exit __stdio_read __stdio_seek \
     __stdio_write __stdout_write __toread __towrite __uflow asprintf clearerr fclose feof ferror fflush \
     fgetc fgets fileno fopen fprintf fputc fputs fread fscanf fseek ftell fwide fwrite getc getchar ofl \
@@ -40,19 +42,19 @@ MUSL_TIME := __map_file __month_to_secs __secs_to_tm __tm_to_secs __tz __year_to
     time timegm
 MUSL_MISC := a64l basename dirname ffs ffsl ffsll getopt getopt_long getsubopt
 MUSL_SEARCH := hsearch insque lsearch tdelete tdestroy tfind tsearch twalk
-MUSL_PRNG := __rand48_step __seed48 drand48 lrand48 mrand48 rand rand_r random srand48
+MUSL_PRNG := __rand48_step __seed48 seed48 drand48 lrand48 mrand48 rand rand_r random srand48
 MUSL_LOCALE := __lctrans c_locale langinfo localeconv strcoll strxfrm
 MUSL_MULTIBYTE := btowc internal mblen mbrlen mbrtowc mbsinit mbsrtowcs mbstowcs mbtowc wcrtomb wcsrtombs \
     wcstombs wctob wctomb
 MUSL_MATH := __fpclassifyl __signbitl __fpclassify __signbit copysign copysignl fabs fabsl fmod fmodl frexp \
-    frexpl ldexp modf scalbn scalbnl floor ceil sqrt
+    frexpl ldexp modf scalbn scalbnl floor ceil sqrt sqrt_data __math_invalid
 MUSL_UNISTD := access close fsync ftruncate getegid geteuid getgid getpid getuid isatty link lseek pread pwrite \
     read readlink rmdir symlink unlink write
 MUSL_STAT := chmod fchmod fstat fstatat lstat mkdir stat umask
 MUSL_PARTS := $(foreach d,string ctype stdlib internal stdio time misc search prng locale multibyte math unistd stat, \
     $(addprefix $(d)/,$(MUSL_$(shell echo $(d) | tr a-z A-Z)))) \
     errno/__errno_location errno/strerror env/__environ env/getenv env/secure_getenv fcntl/open mman/munmap \
-    mman/mmap network/htonl network/htons network/ntohl network/ntohs termios/tcgetattr termios/tcsetattr
+    mman/mmap misc/ioctl network/htonl network/htons network/ntohl network/ntohs termios/tcgetattr termios/tcsetattr
 MUSL_SOURCES := $(MUSL_PARTS:%=$(MUSL)/src/%.c) $(MUSL)/src/setjmp/x86_64/setjmp.s $(MUSL)/src/setjmp/x86_64/longjmp.s
 
 # The order matters: our arch headers hide musl's for x86_64 Linux, its internal ones hide the public ones.
@@ -70,3 +72,15 @@ $(O)/lib/libc.a: $(O)/lib/musl.a $(O)/lib/libc_glue.a
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && printf 'create $@\naddlib $(O)/lib/musl.a\naddlib $(O)/lib/libc_glue.a\nsave\nend\n' | $(AR) -M
 ALL_TARGETS += $(O)/lib/libc.a
+
+# The archive that services link, tried out in a Linux program that contains nothing else.
+$(eval $(call user_lib,libc_test,lib/libc/test/host.c lib/libc/test/smoke.c,-D_GNU_SOURCE))
+$(O)/test/libc: $(O)/lib/libc_test.a $(O)/lib/libc.a $(O)/lib/rt_mem.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LD) -static -e _start -o $@ --whole-archive $(O)/lib/libc_test.a --no-whole-archive $(O)/lib/libc.a $(O)/lib/rt_mem.a
+$(O)/test/libc.passed: $(O)/test/libc
+	$(call say,TEST,$<)
+	$(Q)$< > $<.log || { cat $<.log; exit 1; }
+	@grep -E 'PASSED|FAILED' $<.log; touch $@
+HOST_TESTS += libc
