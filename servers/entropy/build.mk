@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+$(eval $(call module,entropy,servers/entropy/main.c,virtio rt interfaces,))
