@@ -12,9 +12,8 @@
 //      kernel_* function on a fresh kernel stack.
 //      From kernel mode (only possible inside arch_idle's halt): save nothing, take the lock, call.
 //   2. On return: cpu->current != NULL: release the lock, leave to user mode with the registers of
-//      cpu->current (which may be another thread than before; arch_switch was already called for
-//      it). cpu->current == NULL: the CPU idles: call kernel_idle(cpu) until it returns false,
-//      opening the interrupt window between two calls, then release the lock and halt.
+//      cpu->current (which may be another thread than before; arch_switch_state was already called). cpu->current == NULL: the CPU idles: call kernel_idle(cpu), and while it returns true
+//      start over with step 2, with a window for interrupts; else release the lock and halt.
 //   regs.full == 0 allows leaving with sysret (rcx = rip, r11 = rflags); everything else needs iret.
 //   The core sets regs.full when it changes registers of a thread at will.
 //
@@ -27,14 +26,12 @@
 // and these inline functions, because they are on the fast path:
 //   void    *phys_to_virt(uint64_t pa)              the direct map of RAM
 //   uint64_t arch_ticks(void)                       the raw time counter (TSC), for time accounting
-//   void     arch_switch(struct cpu *, struct thread *from, struct thread *to)
-//            saves the arch_thread part of `from` (may be NULL) and loads that of `to`: FPU, fs_base,
-//            address space if it differs from the loaded one. to == NULL: the CPU goes idle, load
-//            the kernel's own address space, so that the old one may be destroyed.
+//   void     arch_switch_state(struct arch_cpu *, struct arch_thread *from, struct arch_thread *to,
+//                              struct arch_space *)
+//            saves the arch_thread part of `from` and loads that of `to` (both may be NULL: idle):
+//            FPU, fs_base; loads the address space if it differs from the loaded one; NULL: the
+//            kernel's own, so that the old one may be destroyed.
 //   struct cpu *arch_this_cpu(void)
-//   void     arch_copy(void *to, const void *from, size_t bytes)
-//            any alignment, no overlap; what grant_copy uses, so it is worth some care (SSE moves of
-//            16 bytes cost two instructions; save and restore the registers used)
 #pragma once
 #include "kernel/abi/syscall.h"
 #include <stdbool.h>
@@ -166,6 +163,9 @@ void arch_debug_write(const char *text, size_t bytes); // port 0xe9
 [[noreturn]] void arch_panic(const char *file, int line, const char *text);
 // Zeroes or copies whole pages, with whatever is fastest (8-byte stores, not rep movsb).
 void arch_page_clear(void *page);
+// Any alignment, no overlap; what grant_copy uses, so it is worth some care (SSE moves of 16 bytes
+// cost two instructions; registers used are saved and restored).
+void arch_copy(void *to, const void *from, size_t bytes);
 void arch_page_copy(void *to, const void *from);
 
 // ---- Called by the entry code, lock held.
@@ -176,4 +176,6 @@ void kernel_exception(struct cpu *, uint32_t vector, uint64_t error, uint64_t ad
 void kernel_irq(struct cpu *, uint32_t vector);   // a device; edge or level, masked by us if level
 void kernel_timer(struct cpu *);
 void kernel_resched(struct cpu *);
-bool kernel_idle(struct cpu *);                   // does a bounded bit of left-over work; true: call again
+// Does a bounded bit of left-over work while the CPU has no thread. true: look at cpu->current again
+// (there may be one now) and call again if there is none. false: nothing to do, halt.
+bool kernel_idle(struct cpu *);

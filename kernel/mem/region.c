@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/mem/region.h"
+#include "kernel/system/random.h"
+
+enum {
+    MAP_EAGERLY = 16,       // pages that are there already and get their table entries with the map call
+    FAULT_AROUND = 16,      // the same around a page fault
+    PAGES_AT_ONCE = 128,    // table entries changed before interrupts get a chance
+    DRAWS = 64,             // attempts to find a free place at random
+    PROTECT_REGIONS = 512,  // mappings that one protect call may span
+    REGIONS_AT_ONCE = 32,   // regions dropped in one step
+};
+
+static struct slab region_slab = SLAB(struct region);
+
+static struct region *region_of(struct tree_node *n)
+{
+    return n != NULL ? CONTAINER(n, struct region, node) : NULL;
+}
+
+static uint64_t start_of(const struct region *r)
+{
+    return r->node.key;
+}
+
+static struct region *next_region(struct region *r)
+{
+    return region_of(tree_next(&r->node));
+}
+
+struct region *region_find(struct task *task, uint64_t at)
+{
+    struct region *r = region_of(tree_find(&task->regions, at));
+    return r != NULL && at < r->end ? r : NULL;
+}
+
+// The first region that overlaps [at, end).
+static struct region *first_in(struct task *task, uint64_t at, uint64_t end)
+{
+    struct region *r = region_find(task, at);
+    if (r == NULL) {
+        struct tree_node *before = tree_find(&task->regions, at);
+        r = region_of(before != NULL ? tree_next(before) : tree_first(&task->regions));
+    }
+    return r != NULL && start_of(r) < end ? r : NULL;
+}
+
+// ---- Making and dropping
+
+static enum status new_region(struct task *task, struct region **out)
+{
+    enum status status = account_charge(task->account, region_slab.size);
+    if (status != OK) {
+        return status;
+    }
+    *out = slab_alloc(&region_slab);
+    if (*out == NULL) {
+        account_uncharge(task->account, region_slab.size);
+        return ERR_MEMORY;
+    }
+    return OK;
+}
+
+static void insert_region(struct task *task, struct region *r, uint64_t start)
+{
+    r->node.key = start;
+    object_get(&r->memory->obj);
+    r->memory->mappings++;
+    tree_insert(&task->regions, &r->node);
+}
+
+static void drop_region(struct task *task, struct region *r)
+{
+    tree_remove(&task->regions, &r->node);
+    r->memory->mappings--;
+    object_put(&r->memory->obj);
+    account_uncharge(task->account, region_slab.size);
+    slab_free(&region_slab, r);
+}
+
+bool region_drop_step(struct task *task)
+{
+    for (int i = 0; i < REGIONS_AT_ONCE && task->regions.root != NULL; i++) {
+        drop_region(task, region_of(task->regions.root));
+    }
+    return task->regions.root == NULL;
+}
+
+// Cuts the region that contains `at` in two there. Nothing changes for the task.
+static enum status split_at(struct task *task, uint64_t at)
+{
+    struct region *r = region_find(task, at), *upper;
+    if (r == NULL || start_of(r) == at) {
+        return OK;
+    }
+    enum status status = new_region(task, &upper);
+    if (status != OK) {
+        return status;
+    }
+    *upper = *r;
+    upper->first_page += (at - start_of(r)) / PAGE_SIZE;
+    r->end = at;
+    insert_region(task, upper, at);
+    return OK;
+}
+
+// Joins the region with the one after it if the two differ in nothing but their place.
+static bool merge_with_next(struct task *task, struct region *r)
+{
+    struct region *n = next_region(r);
+    if (n == NULL || start_of(n) != r->end || n->memory != r->memory || n->prot != r->prot ||
+        n->max_prot != r->max_prot || n->was_exec != r->was_exec ||
+        n->first_page != r->first_page + (r->end - start_of(r)) / PAGE_SIZE) {
+        return false;
+    }
+    uint64_t end = n->end;
+    drop_region(task, n);
+    r->end = end;
+    return true;
+}
+
+// ---- Mapping
+
+static bool place_free(struct task *task, uint64_t at, uint64_t bytes)
+{
+    return first_in(task, at, at + bytes) == NULL;
+}
+
+static uint64_t draw_place(struct task *task, uint64_t bytes)
+{
+    uint64_t pages = (USER_MAX - USER_MIN - bytes) / PAGE_SIZE + 1;
+    for (int i = 0; i < DRAWS; i++) {
+        uint64_t at = USER_MIN + random_below(pages) * PAGE_SIZE;
+        if (place_free(task, at, bytes)) {
+            return at;
+        }
+    }
+    return 0;
+}
+
+// Fills page table entries for pages that are there already. Failing is no harm: a page fault tries
+// again and reports it.
+static void map_present(struct task *task, struct region *r, uint64_t at, uint64_t end)
+{
+    struct memory *m = r->memory;
+    for (; at < end; at += PAGE_SIZE) {
+        uint64_t pa = memory_peek(m, r->first_page + (at - start_of(r)) / PAGE_SIZE);
+        if (pa != 0 && arch_page_map(&task->space, at, pa, r->prot, memory_cache(m)) != OK) {
+            return;
+        }
+    }
+}
+
+enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64_t first_page,
+                       uint64_t bytes, uint32_t prot, uint32_t max_prot)
+{
+    uint64_t start = *at;
+    if (start == 0) {
+        start = draw_place(task, bytes);
+        if (start == 0) {
+            return ERR_RANGE;
+        }
+    } else if (!place_free(task, start, bytes)) {
+        return ERR_EXISTS;
+    }
+    struct region *r;
+    enum status status = new_region(task, &r);
+    if (status != OK) {
+        return status;
+    }
+    r->end = start + bytes;
+    r->memory = m;
+    r->first_page = first_page;
+    r->prot = prot;
+    r->max_prot = max_prot;
+    r->was_exec = (prot & PROT_EXEC) != 0;
+    insert_region(task, r, start);
+    task->mapped_pages += bytes / PAGE_SIZE;
+    if (m->populated != 0) {
+        map_present(task, r, start, min_u64(r->end, start + MAP_EAGERLY * PAGE_SIZE));
+    }
+    *at = start;
+    return OK;
+}
+
+enum status region_fault(struct task *task, uint64_t at, uint32_t need)
+{
+    struct region *r = region_find(task, at);
+    if (r == NULL || (r->prot & need) != need) {
+        return ERR_FAULT;
+    }
+    struct memory *m = r->memory;
+    at &= ~(uint64_t)(PAGE_SIZE - 1);
+    uint64_t pa = memory_page(m, r->first_page + (at - start_of(r)) / PAGE_SIZE);
+    if (pa == 0) {
+        return ERR_MEMORY;
+    }
+    enum status status = arch_page_map(&task->space, at, pa, r->prot, memory_cache(m));
+    if (status == OK && m->populated * PAGE_SIZE == m->bytes && r->end - start_of(r) > PAGE_SIZE) {
+        map_present(task, r, at + PAGE_SIZE, min_u64(r->end, at + FAULT_AROUND * PAGE_SIZE));
+    }
+    return status;
+}
+
+// ---- Unmapping
+
+// Removes table entries of [at, end), a bounded number, and returns how far it came.
+static uint64_t unmap_pages(struct task *task, uint64_t at, uint64_t end, uint32_t *budget)
+{
+    uint64_t next = at;
+    bool any = false;
+    while ((next = arch_page_next(&task->space, next)) < end && *budget > 0) {
+        any |= arch_page_unmap(&task->space, next);
+        next += PAGE_SIZE;
+        --*budget;
+    }
+    uint64_t done = min_u64(next, end);
+    if (any) {
+        arch_flush(&task->space, at, (done - at) / PAGE_SIZE);
+    }
+    return done;
+}
+
+int region_unmap(struct task *task, uint64_t at, uint64_t bytes)
+{
+    uint64_t end = at + bytes;
+    uint32_t budget = PAGES_AT_ONCE;
+    struct region *r = first_in(task, at, end);
+    if (r == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    enum status status = split_at(task, at);
+    if (status == OK) {
+        status = split_at(task, end);
+    }
+    if (status != OK) {
+        return status;
+    }
+    while ((r = first_in(task, at, end)) != NULL) {
+        uint64_t start = start_of(r), done = unmap_pages(task, start, r->end, &budget);
+        task->mapped_pages -= (done - start) / PAGE_SIZE;
+        if (done < r->end) { // what is left keeps its place in the order
+            r->node.key = done;
+            r->first_page += (done - start) / PAGE_SIZE;
+            return CALL_AGAIN;
+        }
+        drop_region(task, r);
+        if (budget-- == 0) {
+            return first_in(task, at, end) != NULL ? CALL_AGAIN : OK;
+        }
+    }
+    return OK;
+}
+
+struct region *region_of_memory(struct task *task, const struct memory *m)
+{
+    for (struct tree_node *n = tree_first(&task->regions); n != NULL; n = tree_next(n)) {
+        if (region_of(n)->memory == m) {
+            return region_of(n);
+        }
+    }
+    return NULL;
+}
+
+// ---- Protecting
+
+static enum status check_protect(struct task *task, uint64_t at, uint64_t end, uint32_t prot)
+{
+    uint32_t count = 0;
+    while (at < end) {
+        struct region *r = region_find(task, at);
+        if (r == NULL) {
+            return ERR_NOT_FOUND;
+        }
+        if ((prot & ~r->max_prot) != 0) {
+            return ERR_RIGHTS;
+        }
+        if ((prot & PROT_WRITE) && r->was_exec) {
+            return ERR_STATE;
+        }
+        if ((prot & PROT_EXEC) && !(r->prot & PROT_EXEC) && task->sealed) {
+            return ERR_STATE;
+        }
+        if (++count > PROTECT_REGIONS) {
+            return ERR_RANGE;
+        }
+        at = r->end;
+    }
+    return OK;
+}
+
+static void set_prot(struct task *task, uint64_t at, uint64_t end, uint32_t prot)
+{
+    for (struct region *r = first_in(task, at, end); r != NULL && start_of(r) < end;
+         r = next_region(r)) {
+        r->prot = prot;
+        r->was_exec |= (prot & PROT_EXEC) != 0;
+    }
+}
+
+// Joins what the splits of this and earlier calls cut, where it became equal again.
+static void merge_range(struct task *task, uint64_t at, uint64_t end)
+{
+    struct region *r = region_find(task, at > USER_MIN ? at - 1 : at);
+    if (r == NULL) {
+        r = region_find(task, at);
+    }
+    while (r != NULL && start_of(r) < end) {
+        if (!merge_with_next(task, r)) {
+            r = next_region(r);
+        }
+    }
+}
+
+int region_protect(struct task *task, uint64_t at, uint64_t bytes, uint32_t prot, uint64_t *cursor)
+{
+    uint64_t end = at + bytes, next = *cursor;
+    uint32_t budget = PAGES_AT_ONCE;
+    if (next < at || next > end) {
+        enum status status = check_protect(task, at, end, prot);
+        if (status == OK) {
+            status = split_at(task, at);
+        }
+        if (status == OK) {
+            status = split_at(task, end);
+        }
+        if (status != OK) {
+            return status;
+        }
+        set_prot(task, at, end, prot);
+        next = at;
+    }
+    uint64_t from = next;
+    while ((next = arch_page_next(&task->space, next)) < end && budget-- > 0) {
+        // Entries follow the regions, which another thread may have changed since.
+        struct region *r = region_find(task, next);
+        if (r != NULL) {
+            arch_page_protect(&task->space, next, r->prot);
+        }
+        next += PAGE_SIZE;
+    }
+    next = min_u64(next, end);
+    arch_flush(&task->space, from, (next - from) / PAGE_SIZE);
+    if (next < end) {
+        *cursor = next;
+        return CALL_AGAIN;
+    }
+    merge_range(task, at, end);
+    return OK;
+}

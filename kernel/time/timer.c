@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/time/timer.h"
+#include "kernel/task/sched.h"
+
+enum { FIRE_AT_ONCE = 32 };
+
+static struct tree timers;
+
+void timer_arm(struct timer *t, uint64_t at_ns, void (*fire)(struct timer *))
+{
+    timer_cancel(t);
+    t->node.key = at_ns;
+    t->fire = fire;
+    t->armed = true;
+    tree_insert(&timers, &t->node);
+    if (tree_first(&timers) != &t->node) {
+        return;
+    }
+    if (arch_this_cpu() == &cpus[0]) {
+        sched_arm_timer(&cpus[0]);
+    } else {
+        arch_ipi_resched(&cpus[0]); // it looks at the timers again
+    }
+}
+
+void timer_cancel(struct timer *t)
+{
+    if (t->armed) {
+        tree_remove(&timers, &t->node);
+        t->armed = false;
+    }
+}
+
+uint64_t timer_next(void)
+{
+    struct tree_node *n = tree_first(&timers);
+    return n != NULL ? n->key : UINT64_MAX;
+}
+
+bool timer_run(uint64_t now_ns)
+{
+    for (int i = 0; i < FIRE_AT_ONCE && timer_next() <= now_ns; i++) {
+        struct timer *t = CONTAINER(tree_first(&timers), struct timer, node);
+        timer_cancel(t);
+        t->fire(t);
+    }
+    return timer_next() <= now_ns;
+}
