@@ -24,7 +24,7 @@ void rt_on_fault(uint32_t (*fn)(struct request *rq, void *arg), void *arg)
 static inline void note_begin(const struct ipc_message *m)
 {
     struct status_page *page = rt_status;
-    uint64_t now = rt_now_ns();
+    uint64_t now = time_now();
     page->request_label = ipc_label(m);
     page->request_delivery = ipc_delivery(m);
     page->request_badge = m->badge;
