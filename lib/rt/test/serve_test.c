@@ -358,6 +358,36 @@ static void test_waiting_until(void **state)
     assert_int_equal(fired[1], 2);
 }
 
+static enum status wait_and_get(struct request *rq)
+{
+    (void)rq;
+    assert_int_equal(rt_wait_until(8, "somebody", rt_now_ns() + 900000000), 8);
+    return OK;
+}
+
+static uint64_t fired_at;
+
+static void fire_time(void *arg)
+{
+    (void)arg;
+    fired_at = fake_now;
+}
+
+// The port has one timer: a wait that ends early must give it back to the event loop.
+static void test_wait_gives_the_timer_back(void **state)
+{
+    (void)state;
+    static struct rt_timer timer;
+    uint64_t at = fake_now + 7000000;
+    handler = wait_and_get;
+    rt_timer(&timer, at, fire_time, nullptr);
+    fake_push_call(LABEL, nullptr);
+    fake_push_notify(8);
+    serve();
+    assert_int_equal(fake_answers[0].m.tag, OK);
+    assert_in_range(fired_at, at - 1000, at + 1000);
+}
+
 // ---- Timers ----
 
 static uint64_t due_at[50], ran_at[50];
@@ -465,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup(test_notifications, start),
         cmocka_unit_test_setup(test_waiting_in_a_handler, start),
         cmocka_unit_test_setup(test_waiting_until, start),
+        cmocka_unit_test_setup(test_wait_gives_the_timer_back, start),
         cmocka_unit_test_setup(test_many_timers, start),
         cmocka_unit_test_setup(test_periodic_and_sleep, start),
         cmocka_unit_test_setup(test_fault_messages, start),
