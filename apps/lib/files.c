@@ -250,3 +250,10 @@ struct outcome files_shutdown(void)
     enum status status = fs_shutdown(service, &err);
     return outcome(status, err);
 }
+
+struct outcome files_drop_caches(void)
+{
+    int err;
+    enum status status = fs_drop_caches(service, &err);
+    return outcome(status, err);
+}

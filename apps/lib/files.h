@@ -44,6 +44,8 @@ MUST_USE struct outcome files_sync(void);
 MUST_USE struct outcome files_volume(struct fs_volume *out);
 // Writes everything and refuses changes from then on: before power-off. EPERM unless the manifest allows it.
 MUST_USE struct outcome files_shutdown(void);
+// Lets the service forget what it can read again. EPERM unless the manifest allows it.
+struct outcome files_drop_caches(void);
 
 // One answer of the fs service: entries (struct fs_entry) from *cursor on, *bytes of them, 0 at the end.
 MUST_USE struct outcome files_read_entries(struct file *f, uint64_t *cursor, void *to, size_t size,
