@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// The parts of the conductor: the channel to the host, events of the supervisor, commands of the host.
+#pragma once
+#include "apps/lib/json.h"
+#include "interfaces/conductor.types.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LINE_MAX = 1000 }; // bytes of an event line, apps/README.md
+
+// ---- channel.c: the second serial line ----
+
+// Calls on_byte for everything the host sends. false: the line cannot be used.
+bool channel_open(void (*on_byte)(char byte));
+// Whole lines, one or more.
+void channel_write(const char *lines, size_t n);
+void channel_flush(void);
+// Reads what the host has sent.
+void channel_poll(void);
+
+// Starts an event in a buffer of LINE_MAX bytes; event_end() writes it.
+void event_start(struct json *j, char *buffer, const char *kind);
+void event_end(struct json *j);
+
+// ---- supervisor.c: what rs has to tell ----
+
+// Writes everything that happened since the last call.
+void supervisor_poll(void);
+// Writes the state of all services.
+void supervisor_services(void);
+
+// ---- orders.c: what the host wants ----
+
+void orders_byte(char byte);
+extern enum conductor_order current_order;
+// Keeps the order and the number of the last report for the next incarnation.
+void orders_keep(uint64_t report_number);
+// What an earlier incarnation kept; 0 if there was none.
+uint64_t orders_kept(void);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// Events and states of the supervisor as lines for the host.
+#include "apps/conductor/conductor.h"
+#include "interfaces/rs.client.h"
+#include "lib/rt/rt.h"
+
+enum {
+    EVENTS = 32,        // fetched at once
+    SERVICE_LINE = 330, // longest text of one service
+    KEY_POSITION = 2,   // in rt_keep
+};
+
+static struct rs_event events[EVENTS];
+static struct rs_service services[RS_SERVICES_MAX + 1];
+
+// The names that the host knows.
+static const char *cause_text(uint32_t cause)
+{
+    static const char *const names[] = {"",      "exception",     "assert",       "hang",   "exit",
+                                        "quota", "birth timeout", "birth failed", "killed", "replaced"};
+    return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "unknown";
+}
+
+static const char *birth_text(uint32_t birth)
+{
+    static const char *const names[] = {"first", "crash", "hang", "exit", "asked"};
+    return birth < sizeof(names) / sizeof(names[0]) ? names[birth] : "unknown";
+}
+
+static const char *state_text(uint32_t state)
+{
+    static const char *const names[] = {"waiting", "born", "ready", "delayed", "given up", "held"};
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+static void tell_death(struct json *j, const struct rs_event *e)
+{
+    json_text(j, "cause", cause_text(e->cause));
+    json_text_n(j, "detail", e->text, sizeof(e->text));
+    json_text_n(j, "place", e->place, sizeof(e->place));
+    json_bool(j, "asked", e->asked != 0);
+    json_text_n(j, "request", e->request, sizeof(e->request));
+    json_number(j, "latency_ns", e->value);
+}
+
+// `why` of a give-up, `text` of the rest, is what the supervisor says about it.
+static void tell_event(const struct rs_event *e)
+{
+    static const char *const kinds[] = {"unknown",   "birth",   "ready",  "death", "recovered",
+                                        "backoff", "giveup", "healed", "command"};
+    char line[LINE_MAX];
+    struct json j;
+    json_start(&j, line, sizeof(line));
+    json_number(&j, "t", e->time_ns);
+    json_text(&j, "ev", e->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[e->kind] : "unknown");
+    json_text_n(&j, "service", e->name, sizeof(e->name));
+    json_number(&j, "incarnation", e->incarnation);
+    switch (e->kind) {
+    case RS_BIRTH:
+        json_text_n(&j, "module", e->module, sizeof(e->module));
+        json_hex(&j, "seed", e->seed, sizeof(e->seed));
+        json_text(&j, "cause", birth_text(e->birth));
+        break;
+    case RS_DEATH:
+        tell_death(&j, e);
+        break;
+    case RS_GIVE_UP:
+        json_text_n(&j, "why", e->text, sizeof(e->text));
+        break;
+    default:
+        json_number(&j, "ns", e->value);
+        json_text_n(&j, "text", e->text, sizeof(e->text));
+    }
+    event_end(&j);
+}
+
+static void tell_lost(uint64_t lost)
+{
+    char line[LINE_MAX];
+    struct json j;
+    event_start(&j, line, "error");
+    json_text(&j, "who", "conductor");
+    json_text(&j, "what", "events of the supervisor were lost");
+    json_number(&j, "count", lost);
+    event_end(&j);
+}
+
+void supervisor_poll(void)
+{
+    uint64_t after = 0, lost, next;
+    uint32_t count;
+    (void)rt_kept(KEY_POSITION, nullptr, &after, nullptr);
+    for (;;) {
+        enum status status = rs_watch(H_RS, after, false, events, sizeof(events), &count, &next, &lost);
+        if (status == ERR_AGAIN) {
+            return;
+        }
+        if (status != OK) {
+            log_error("the supervisor does not tell its events: status %u", status);
+            return;
+        }
+        if (lost > 0 && after > 0) {
+            tell_lost(lost);
+        }
+        for (uint32_t i = 0; i < count && i < EVENTS; i++) {
+            tell_event(&events[i]);
+        }
+        channel_flush();
+        after = next;
+        if (rt_keep(KEY_POSITION, HANDLE_NONE, after, 0) != OK) {
+            log_warn("the position in the events cannot be kept");
+        }
+    }
+}
+
+static void tell_service(struct json *j, const struct rs_service *s)
+{
+    json_item(j);
+    json_text_n(j, "name", s->name, sizeof(s->name));
+    json_text(j, "state", state_text(s->state));
+    json_number(j, "incarnation", s->incarnation);
+    json_number(j, "restarts", s->deaths);
+    json_number(j, "beat_ms", s->beat_age_ns / 1000000);
+    json_number(j, "cpu_ns", s->cpu_ns);
+    json_number(j, "memory", s->memory_bytes);
+    json_text(j, "cause", cause_text(s->cause));
+    json_text_n(j, "place", s->place, sizeof(s->place));
+    json_number(j, "recovery_ns", s->recovery_ns);
+    json_item_end(j);
+}
+
+// As many services a line as certainly fit; the host puts the parts together.
+void supervisor_services(void)
+{
+    enum { A_LINE = LINE_MAX / SERVICE_LINE };
+    uint32_t count;
+    enum status status = rs_list(H_RS, services, sizeof(services), &count);
+    if (status != OK) {
+        log_error("the supervisor does not list its services: status %u", status);
+        return;
+    }
+    count = count <= RS_SERVICES_MAX + 1 ? count : RS_SERVICES_MAX + 1;
+    uint32_t parts = (count + A_LINE - 1) / A_LINE;
+    for (uint32_t part = 0; part < parts; part++) {
+        char line[LINE_MAX];
+        struct json j;
+        event_start(&j, line, "services");
+        json_number(&j, "part", part + 1);
+        json_number(&j, "parts", parts);
+        json_list(&j, "list");
+        for (uint32_t i = part * A_LINE; i < count && i < (part + 1) * A_LINE; i++) {
+            tell_service(&j, &services[i]);
+        }
+        json_list_end(&j);
+        event_end(&j);
+    }
+    channel_flush();
+}
