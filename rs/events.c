@@ -18,6 +18,7 @@ static struct watcher *watchers;
 const char *events_init(void)
 {
     ring = new_array(struct rs_event, RS_EVENTS_KEPT);
+    newest = 0;
     return ring ? nullptr : "no memory for the event log";
 }
 

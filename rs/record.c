@@ -8,6 +8,7 @@ static uint64_t newest;
 const char *records_init(void)
 {
     ring = new_array(struct rs_death, RS_RECORDS_KEPT);
+    newest = 0;
     return ring ? nullptr : "no memory for death records";
 }
 

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+#include "rs/test/fake.h"
+#include "interfaces/rs.server.h"
+#include "rs/events.h"
+#include "rs/record.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HANDLES = 8192 };
+
+static struct {
+    uint8_t type; // enum object_type, 0: closed
+    uint64_t badge;
+    struct status_page *page;
+} handles[HANDLES];
+static uint64_t clock_ns = 1000000000; // 0 means "never" in many places
+static uint64_t mapped_next = 0x10000000;
+static void *keep(void *p);
+static struct module_file module = {.name = "m", .usable = true, .size = 5000, .memory = 7};
+static struct manifest manifest;
+static struct manifest_header header;
+static char manifest_strings[] = "\0a\0b\0c\0d\0e\0f\0g\0h";
+
+struct manifest_service fake_entries[8];
+int fake_handles, fake_tasks, fake_fail_at = -1, fake_queue, fake_dead_answers, fake_notified, fake_parked;
+uint64_t fake_calls;
+bool fake_beats = true, fake_suspended;
+handle_t fake_subscriber = 8000;
+
+struct service *services;
+uint32_t service_count;
+uint64_t ready_mask;
+struct machine machine = {.ports = 1, .mmio = 2, .irqs = 3, .dma = 4, .bootstrap = 5, .bootstrap_bytes = 4096};
+handle_t rt_port = 6;
+static struct boot_info boot;
+static struct startup startup = {.boot = &boot, .tsc_hz = 1000000000};
+const struct startup *rt_startup = &startup;
+static struct status_page own_page;
+struct status_page *rt_status = &own_page;
+
+// ---- Kernel ----
+
+static uint64_t open_handle(enum object_type type, uint64_t badge)
+{
+    for (uint64_t i = 64; i < HANDLES - 200; i++) {
+        if (handles[i].type == OBJ_NONE) {
+            handles[i].type = (uint8_t)type;
+            handles[i].badge = badge;
+            fake_handles++;
+            fake_tasks += type == OBJ_TASK;
+            return i;
+        }
+    }
+    abort();
+}
+
+static enum status close_handle(uint64_t handle)
+{
+    if (handle >= HANDLES || handles[handle].type == OBJ_NONE) {
+        fprintf(stderr, "closed twice: %llu\n", (unsigned long long)handle);
+        abort();
+    }
+    fake_handles--;
+    fake_tasks -= handles[handle].type == OBJ_TASK;
+    handles[handle].type = OBJ_NONE;
+    return OK;
+}
+
+// Every mapping in the supervisor itself is real memory; those in newborns are only numbers.
+static enum status map(const uint64_t *a, uint64_t *second)
+{
+    *second = a[0] == 0 ? (uint64_t)keep(aligned_alloc(PAGE_SIZE, a[4])) : (mapped_next += 1 << 20);
+    if (a[0] == 0) {
+        memset((void *)*second, 0, a[4]);
+    }
+    return OK;
+}
+
+// A ping is answered by its service: the one whose port was made just before the ping handle.
+static void notified(uint64_t handle)
+{
+    if (handle >= HANDLES || handles[handle].badge != NOTIFY_PING) {
+        fake_notified++;
+        return;
+    }
+    for (uint32_t i = 0; i < service_count; i++) {
+        if (services[i].ping == handle && fake_beats) {
+            services[i].status->beats++;
+        }
+    }
+}
+
+static enum status describe(uint64_t number, const uint64_t *a)
+{
+    if (number == SYS_task_info) {
+        *(struct task_info *)a[1] = (struct task_info){.state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
+                                                       .wait_kind = WAIT_RECV};
+    } else {
+        *(struct port_info *)a[1] = (struct port_info){.waiting = (uint32_t)fake_queue};
+    }
+    return OK;
+}
+
+enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
+{
+    fake_calls++;
+    bool may_fail = number != SYS_handle_close && number != SYS_task_kill && number != SYS_thread_stop;
+    if (may_fail && fake_fail_at >= 0 && fake_fail_at-- == 0) {
+        return ERR_MEMORY;
+    }
+    switch (number) {
+    case SYS_mem_create:
+        *second = open_handle(OBJ_MEMORY, 0);
+        return OK;
+    case SYS_mem_map:
+        return map(a, second);
+    case SYS_port_create:
+        *second = open_handle(OBJ_PORT, 0);
+        return OK;
+    case SYS_reply_create:
+        *second = open_handle(OBJ_REPLY, 0);
+        return OK;
+    case SYS_task_create:
+        *second = open_handle(OBJ_TASK, 0);
+        return OK;
+    case SYS_thread_create:
+        *second = open_handle(OBJ_THREAD, 0);
+        return OK;
+    case SYS_handle_copy:
+        *second = open_handle(OBJ_PORT, a[2]);
+        return OK;
+    case SYS_handle_install:
+        *second = a[1];
+        return OK;
+    case SYS_handle_close:
+        return a[0] == fake_subscriber ? OK : close_handle(a[0]);
+    case SYS_handle_info:
+        *(struct handle_info *)a[1] = (struct handle_info){.type = OBJ_PORT, .rights = RIGHT_NOTIFY};
+        return OK;
+    case SYS_random:
+        for (uint64_t i = 0; i < a[1]; i++) {
+            ((uint8_t *)a[0])[i] = (uint8_t)rand();
+        }
+        return OK;
+    case SYS_notify:
+        notified(a[0]);
+        return OK;
+    case SYS_task_info:
+    case SYS_port_info:
+        return describe(number, a);
+    case SYS_thread_get_regs:
+        *(struct thread_regs *)a[1] = (struct thread_regs){.rip = 0x40001000, .rsp = 0x50000000};
+        return OK;
+    case SYS_task_read:
+        return ERR_FAULT;
+    default:
+        return OK;
+    }
+}
+
+enum status fake_ipc(uint64_t number, uint64_t, struct ipc_message *m, uint64_t, uint64_t)
+{
+    if (number == SYS_recv) {
+        *m = (struct ipc_message){.tag = 0x0601};
+        return fake_queue > 0 ? OK : ERR_AGAIN;
+    }
+    fake_dead_answers += m->tag == ERR_DEAD;
+    fake_queue--;
+    return OK;
+}
+
+// ---- Runtime ----
+
+static struct rt_timer *timers;
+
+uint64_t rt_now_ns(void)
+{
+    return clock_ns;
+}
+
+void rt_timer_cancel(struct rt_timer *t)
+{
+    for (struct rt_timer **link = &timers; *link; link = &(*link)->next) {
+        if (*link == t) {
+            *link = t->next;
+            break;
+        }
+    }
+    t->armed = false;
+}
+
+void rt_timer(struct rt_timer *t, uint64_t at_ns, void (*fn)(void *arg), void *arg)
+{
+    rt_timer_cancel(t);
+    *t = (struct rt_timer){.at_ns = at_ns, .fn = fn, .arg = arg, .next = timers, .armed = true};
+    timers = t;
+}
+
+void fake_run_to(uint64_t ns)
+{
+    for (;;) {
+        struct rt_timer *next = nullptr;
+        for (struct rt_timer *t = timers; t; t = t->next) {
+            next = t->at_ns <= ns && (!next || t->at_ns < next->at_ns) ? t : next;
+        }
+        if (!next) {
+            break;
+        }
+        clock_ns = next->at_ns > clock_ns ? next->at_ns : clock_ns;
+        rt_timer_cancel(next);
+        next->fn(next->arg);
+    }
+    clock_ns = ns;
+}
+
+// Everything that lives as long as the supervisor, to be given back between tests.
+static void *kept[64];
+static int kept_count;
+
+static void *keep(void *p)
+{
+    kept[kept_count++] = p;
+    return p;
+}
+
+void *rt_new(struct rt_type *type, size_t count)
+{
+    void *p = calloc(count, type->bytes);
+    return count > 1 ? keep(p) : p;
+}
+
+void rt_free(void *p)
+{
+    free(p);
+}
+
+void rt_log(enum log_level, const char *, ...) {}
+
+void rt_assert_fail(const char *file, int line, const char *text)
+{
+    fprintf(stderr, "%s:%d: %s\n", file, line, text);
+    abort();
+}
+
+const char *rt_status_text(enum status)
+{
+    return "a status";
+}
+
+static void *grant_memory;
+
+enum status rt_grant_write(struct request *rq, uint64_t offset, const void *from, size_t bytes)
+{
+    if (offset + bytes > rt_grant_bytes(rq)) {
+        return ERR_RANGE;
+    }
+    memcpy((char *)grant_memory + offset, from, bytes);
+    return OK;
+}
+
+enum status rt_grant_read(struct request *rq, uint64_t offset, void *to, size_t bytes)
+{
+    if (offset + bytes > rt_grant_bytes(rq)) {
+        return ERR_RANGE;
+    }
+    memcpy(to, (char *)grant_memory + offset, bytes);
+    return OK;
+}
+
+struct parked *rt_park(struct request *rq)
+{
+    struct parked *p = calloc(1, sizeof(*p));
+    rq->outcome = RT_PARKED;
+    p->rq = *rq;
+    fake_parked++;
+    return p;
+}
+
+void rt_answer(struct parked *p, enum status, const uint64_t *)
+{
+    fake_parked--;
+    free(p);
+}
+
+enum status fake_request(uint32_t from, uint32_t label, uint64_t w[6], void *grant, uint64_t bytes)
+{
+    bool in = label == RS_LABEL_FIND;
+    struct request rq = {.m = {.tag = label, .badge = from}, .reply = 9};
+    rq.m.grant = bytes ? bytes | (in ? GRANT_READ : GRANT_WRITE) : 0;
+    memcpy(rq.m.w, w, sizeof(rq.m.w));
+    if (label == RS_LABEL_SUBSCRIBE) {
+        rq.m.tag |= TAG_HANDLE;
+        rq.m.handle = fake_subscriber;
+    }
+    grant_memory = grant;
+    enum status status = rs_dispatch(&rs_commands, &rq);
+    memcpy(w, rq.m.w, sizeof(rq.m.w));
+    return status;
+}
+
+// ---- Services ----
+
+void fake_begin(uint32_t count)
+{
+    static const struct manifest_rules rules = {50, 2, 400, 2000, 10, 1000, 200, 5, 5000, 10000};
+    header = (struct manifest_header){.services = count, .string_bytes = sizeof(manifest_strings)};
+    manifest = (struct manifest){&header, fake_entries, nullptr, manifest_strings};
+    for (uint32_t i = 0; i < count; i++) {
+        fake_entries[i] = (struct manifest_service){.name = 1 + 2 * i, .quota = 1 << 20,
+                                                    .stack = 4096, .priority = 5, .rules = rules};
+    }
+    service_count = count;
+    services = keep(calloc(count, sizeof(*services)));
+    module.elf.section_count = 1;
+    ready_mask = 0;
+    if (events_init() || records_init()) {
+        abort();
+    }
+}
+
+void fake_end(void)
+{
+    while (kept_count > 0) {
+        free(kept[--kept_count]);
+    }
+    memset(handles, 0, sizeof(handles));
+    fake_handles = fake_tasks = 0;
+    timers = nullptr;
+    service_count = 0;
+}
+
+void fake_prepare(void)
+{
+    for (uint32_t i = 0; i < service_count; i++) {
+        struct service *s = &services[i];
+        s->entry = &fake_entries[i];
+        s->name = manifest_strings + fake_entries[i].name;
+        s->index = i;
+        s->number = i + 1;
+        s->rules = policy_rules(&s->entry->rules);
+        s->module = &module;
+        if (service_prepare_port(s) || service_prepare(s, &manifest)) {
+            abort();
+        }
+    }
+    services_start();
+}
+
+void fake_ready(uint32_t number, uint64_t work)
+{
+    struct service *s = service_by_number(number);
+    s->status->ready = 1;
+    s->status->work += work;
+    s->status->first_work_ns = work ? clock_ns + 1 : 0;
+    watch_news(number, nullptr);
+}
+
+void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector)
+{
+    struct request rq = {.m = {.tag = TAG_FAULT | kind, .badge = number | (uint64_t)incarnation << 8,
+                               .w = {vector, 6, 0x40001000, 0, 0x50000000}}};
+    if (on_fault(&rq, nullptr) != FAULT_STOP) {
+        abort();
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// A played kernel and runtime, enough to let services live and die under the real supervisor code.
+//
+// Time stands still unless fake_run_to() moves it, running what timers are due on the way. Every
+// open handle of the supervisor is counted, so that a leak of one per rebirth shows.
+#pragma once
+#include "rs/service.h"
+
+void fake_begin(uint32_t count); // so many services with numbers 1 and up, not yet prepared
+extern struct manifest_service fake_entries[8]; // what the manifest says; to be changed before preparing
+void fake_prepare(void);         // prepares and starts them
+void fake_end(void);             // forgets everything
+
+void fake_run_to(uint64_t ns);
+void fake_ready(uint32_t number, uint64_t work); // its newborn says so, and completes so much work
+void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector);
+
+extern int fake_handles;   // open ones
+extern int fake_tasks;     // open task handles
+extern int fake_fail_at;   // the so-manieth system call from now fails with ERR_MEMORY; -1: none
+extern uint64_t fake_calls; // system calls so far
+extern bool fake_beats;    // services answer pings at once
+extern int fake_queue;     // callers in every port
+extern int fake_dead_answers; // callers that were told ERR_DEAD
+extern int fake_notified;  // notifications that were no pings
+extern bool fake_suspended;
+extern handle_t fake_subscriber; // a handle to subscribe with
+
+// One request to the rs interface from service `from`; the words of the answer replace w.
+enum status fake_request(uint32_t from, uint32_t label, uint64_t w[6], void *grant, uint64_t bytes);
+extern int fake_parked; // callers that wait now
