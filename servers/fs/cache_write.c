@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// Dirty blocks: keeping count of them, writing them back in large requests, forgetting them.
+#include "servers/fs/cache.h"
+#include "servers/fs/cache_io.h"
+#include <errno.h>
+
+void cache_link_dirty(struct cache *c, struct line *l)
+{
+    if (l->dirty_next) {
+        return;
+    }
+    l->dirty_prev = c->dirty_ring.dirty_prev;
+    l->dirty_next = &c->dirty_ring;
+    l->dirty_prev->dirty_next = l;
+    c->dirty_ring.dirty_prev = l;
+}
+
+void cache_unlink_if_clean(struct line *l)
+{
+    if (l->dirty_next && !line_dirty(l)) {
+        l->dirty_prev->dirty_next = l->dirty_next;
+        l->dirty_next->dirty_prev = l->dirty_prev;
+        l->dirty_next = l->dirty_prev = nullptr;
+    }
+}
+
+static void take_dirt(struct cache *c, struct line *l, enum cache_class class, uint64_t mask)
+{
+    c->dirty_blocks[class] -= (uint64_t)__builtin_popcountll(l->dirty[class] & mask);
+    l->dirty[class] &= ~mask;
+}
+
+static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_class class)
+{
+    l->valid |= mask;
+    for (int i = 0; i < CACHE_CLASSES; i++) {
+        if (i == (int)class || !(l->dirty[i] & mask)) {
+            continue;
+        }
+        if (i >= CLASS_DIR_NEW && i < (int)class) {
+            mask &= ~l->dirty[i]; // a directory block keeps the class that is written first
+        } else {
+            take_dirt(c, l, (enum cache_class)i, mask);
+        }
+    }
+    c->dirty_blocks[class] += (uint64_t)__builtin_popcountll(mask & ~l->dirty[class]);
+    l->dirty[class] |= mask;
+    cache_link_dirty(c, l);
+}
+
+// Calls `what` for each line of the range that is in the cache.
+#define FOR_LINES(c, block, count, l, mask)                                                                        \
+    for (uint64_t at_ = (block), end_ = at_ + (count), n_, mask; at_ < end_; at_ += n_)                              \
+        if (n_ = (c)->line_mask + 1 - (at_ & (c)->line_mask), n_ = n_ < end_ - at_ ? n_ : end_ - at_,                 \
+            mask = mask_bits((uint32_t)(at_ & (c)->line_mask), (uint32_t)n_), true)                                    \
+            for (struct line *l = cache_find(c, at_ >> (c)->line_shift); l; l = nullptr)
+
+void cache_dirty(struct cache *c, uint64_t block, uint32_t count, enum cache_class class)
+{
+    FOR_LINES(c, block, count, l, mask) {
+        mark(c, l, mask, class);
+    }
+}
+
+void cache_dirty_valid(struct cache *c, uint64_t block, uint32_t count)
+{
+    FOR_LINES(c, block, count, l, mask) {
+        mark(c, l, mask & l->valid, CLASS_DATA);
+        cache_unlink_if_clean(l);
+    }
+}
+
+void cache_forget(struct cache *c, uint64_t block, uint32_t count)
+{
+    FOR_LINES(c, block, count, l, mask) {
+        for (int i = 0; i < CACHE_CLASSES; i++) {
+            take_dirt(c, l, (enum cache_class)i, mask);
+        }
+        l->valid &= ~mask;
+        cache_unlink_if_clean(l);
+    }
+}
+
+bool cache_is_dirty(struct cache *c, uint64_t block)
+{
+    struct line *l = cache_find(c, block >> c->line_shift);
+    return l && line_dirty(l) >> (block & c->line_mask) & 1;
+}
+
+void cache_drop(struct cache *c)
+{
+    cache_settle(c);
+    for (uint32_t i = 0; i < c->line_count; i++) {
+        struct line *l = &c->lines[i];
+        l->valid = line_dirty(l);
+        l->referenced = false;
+    }
+}
+
+// ---- Writing ----
+
+// The dirty blocks of the class in this line that can be written now: two writes of one block at a time would
+// have no order.
+static uint64_t writable(const struct line *l, enum cache_class class)
+{
+    return l->dirty[class] & ~l->writing;
+}
+
+// Where the run of dirty blocks that `l` belongs to begins, at most a request's length back.
+static struct line *run_start(struct cache *c, struct line *l, enum cache_class class)
+{
+    for (int n = 0; n < DEVICE_SEGMENTS / 2 && l->number && (writable(l, class) & 1); n++) {
+        struct line *before = cache_find(c, l->number - 1);
+        if (!before || !(writable(before, class) >> c->line_mask & 1)) {
+            break;
+        }
+        l = before;
+    }
+    return l;
+}
+
+// Submits one request with the last (when it reaches the line's end) or else first run of dirty blocks of `l`, and
+// what follows it in the next lines.
+static void submit_run(struct cache *c, struct line *l, enum cache_class class)
+{
+    uint64_t bits = writable(l, class);
+    uint32_t end = (uint32_t)c->line_mask + 1, first;
+    if (bits >> c->line_mask & 1) {
+        first = end;
+        while (first && bits >> (first - 1) & 1) {
+            first--;
+        }
+    } else {
+        first = (uint32_t)__builtin_ctzll(bits);
+        end = first;
+        while (bits >> end & 1) {
+            end++;
+        }
+    }
+    struct cache_io *io = cache_io_take(c, DEVICE_WRITE, (l->number << c->line_shift) + first);
+    io->class = class;
+    uint64_t mask = mask_bits(first, end - first), room = c->device->max_bytes;
+    while (true) {
+        take_dirt(c, l, class, mask);
+        cache_io_add(io, l, mask);
+        cache_unlink_if_clean(l);
+        room -= io->rq.segment[io->rq.segments - 1].bytes;
+        if (!(mask >> c->line_mask & 1) || io->rq.segments == DEVICE_SEGMENTS || room < CACHE_LINE_BYTES) {
+            break;
+        }
+        l = cache_find(c, l->number + 1);
+        if (!l || !(writable(l, class) & 1)) {
+            break;
+        }
+        uint64_t gap = ~writable(l, class);
+        uint32_t n = gap ? (uint32_t)__builtin_ctzll(gap) : 64;
+        mask = mask_bits(0, n <= c->line_mask ? n : (uint32_t)c->line_mask + 1);
+    }
+    cache_io_submit(io);
+}
+
+static void rotate(struct cache *c, struct line *l)
+{
+    l->dirty_prev->dirty_next = l->dirty_next;
+    l->dirty_next->dirty_prev = l->dirty_prev;
+    l->dirty_next = nullptr;
+    cache_link_dirty(c, l);
+}
+
+static uint32_t dirty_lines(const struct cache *c)
+{
+    uint32_t n = 0;
+    for (struct line *l = c->dirty_ring.dirty_next; l != &c->dirty_ring; l = l->dirty_next) {
+        n++;
+    }
+    return n;
+}
+
+// Submits up to `requests` writes of the class, oldest dirt first. Visits each line at most once.
+static void submit_class(struct cache *c, enum cache_class class, uint32_t requests)
+{
+    for (uint32_t n = dirty_lines(c); n && requests && c->dirty_blocks[class]; n--) {
+        struct line *l = c->dirty_ring.dirty_next;
+        if (l == &c->dirty_ring) {
+            return;
+        }
+        while (requests && writable(l, class)) {
+            submit_run(c, run_start(c, l, class), class);
+            requests--;
+        }
+        if (l->dirty_next) {
+            rotate(c, l);
+        }
+    }
+}
+
+int cache_settle(struct cache *c)
+{
+    while (c->ios_under_way) {
+        c->device->wait(c->device);
+    }
+    int error = c->write_error;
+    c->write_error = 0;
+    return error;
+}
+
+static int flush_device(struct cache *c)
+{
+    struct cache_io *io = cache_io_take(c, DEVICE_FLUSH, 0);
+    io->class = CLASS_DATA;
+    cache_io_submit(io);
+    return cache_settle(c);
+}
+
+int cache_write(struct cache *c, enum cache_class class)
+{
+    int error = cache_settle(c);
+    if (!c->dirty_blocks[class]) {
+        return error;
+    }
+    submit_class(c, class, UINT32_MAX);
+    int second = cache_settle(c);
+    error = error ? error : second;
+    if (!error && c->device->flush_needed) {
+        error = flush_device(c);
+    }
+    return error;
+}
+
+void cache_start_write(struct cache *c, uint32_t requests)
+{
+    uint32_t room = CACHE_IOS / 2 > c->writes_under_way ? CACHE_IOS / 2 - c->writes_under_way : 0;
+    submit_class(c, CLASS_DATA, requests < room ? requests : room);
+}
+
+int cache_drain(struct cache *c, uint64_t blocks)
+{
+    while (c->dirty_blocks[CLASS_DATA] > blocks && !c->write_error) {
+        cache_start_write(c, CACHE_IOS / 2);
+        c->device->wait(c->device);
+    }
+    // The error stays for the next sync to report as well.
+    return c->dirty_blocks[CLASS_DATA] > blocks ? EIO : 0;
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+// Maps of blocks: the library's extents (or indirect blocks), with a window of runs remembered for each inode.
+#include "servers/fs/map.h"
+#include "servers/fs/space.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAP_END (1ull << 32) // no file has a block of this number
+
+int map_supported(const struct inode *i)
+{
+    return i->raw.i_flags & (EXT4_INLINE_DATA_FL | EXT4_ENCRYPT_FL | EXT4_VERITY_FL) ? ENOTSUP : 0;
+}
+
+static void forget_window(struct inode *i)
+{
+    i->map.from = i->map.to = i->map.count = i->map.hint = 0;
+}
+
+static bool push(struct map_window *w, struct run r)
+{
+    struct run *last = w->count ? &w->runs[w->count - 1] : nullptr;
+    if (last && last->first + last->count == r.first && last->place + last->count == r.place &&
+        last->unwritten == r.unwritten) {
+        last->count += r.count;
+        return true;
+    }
+    if (w->count == MAP_RUNS) {
+        return false;
+    }
+    w->runs[w->count++] = r;
+    return true;
+}
+
+static bool place_exists(const struct volume *v, uint64_t place, uint64_t count)
+{
+    uint64_t end = ext2fs_blocks_count(v->fs->super);
+    return place > v->fs->super->s_first_data_block && place < end && count <= end - place;
+}
+
+// Reads extents from the one that holds `first`, or is next to it, on.
+static int load_extents(struct volume *v, struct inode *i, uint32_t first)
+{
+    struct map_window *w = &i->map;
+    ext2_extent_handle_t handle;
+    struct ext2fs_extent e;
+    errcode_t code = ext2fs_extent_open2(v->fs, i->number, &i->raw, &handle);
+    if (code) {
+        return volume_error(v, code);
+    }
+    code = ext2fs_extent_goto(handle, first);
+    if (!code || code == EXT2_ET_EXTENT_NOT_FOUND) {
+        code = ext2fs_extent_get(handle, EXT2_EXTENT_CURRENT, &e);
+    }
+    w->to = MAP_END;
+    bool begun = false;
+    while (!code) {
+        struct run r = {(uint32_t)e.e_lblk, e.e_len, e.e_pblk, e.e_flags & EXT2_EXTENT_FLAGS_UNINIT};
+        uint64_t known = w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : 0;
+        if (!place_exists(v, e.e_pblk, e.e_len) || e.e_lblk + e.e_len > MAP_END || e.e_lblk < known) {
+            ext2fs_extent_free(handle);
+            return volume_damaged(v, "an extent of inode", i->number);
+        }
+        if (!begun) {
+            w->from = e.e_lblk <= first ? e.e_lblk : 0;
+            begun = true;
+        }
+        if (!push(w, r)) {
+            w->to = known;
+            break;
+        }
+        code = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT_LEAF, &e);
+    }
+    ext2fs_extent_free(handle);
+    return code && code != EXT2_ET_EXTENT_NO_NEXT && code != EXT2_ET_NO_CURRENT_NODE ? volume_error(v, code) : 0;
+}
+
+// Files of older kind: one look-up for each block, up to a piece's length.
+static int load_blocks(struct volume *v, struct inode *i, uint32_t first)
+{
+    enum { PIECE = 64 };
+    struct map_window *w = &i->map;
+    w->from = w->to = first;
+    for (uint32_t n = 0; n < PIECE; n++, w->to++) {
+        blk64_t place = 0;
+        errcode_t code = ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, 0, first + n, nullptr, &place);
+        if (code == EXT2_ET_FILE_TOO_BIG || (code == EXT2_ET_BAD_BLOCK_NUM && n)) {
+            break;
+        }
+        if (code) {
+            return volume_error(v, code);
+        }
+        if (place && !place_exists(v, place, 1)) {
+            return volume_damaged(v, "a block number of inode", i->number);
+        }
+        if (place && !push(w, (struct run){first + n, 1, place, false})) {
+            break;
+        }
+    }
+    return w->to > first ? 0 : EFBIG;
+}
+
+static int load(struct volume *v, struct inode *i, uint32_t first)
+{
+    forget_window(i);
+    if (!i->map.runs) {
+        i->map.runs = calloc(MAP_RUNS, sizeof(struct run));
+        if (!i->map.runs) {
+            return ENOMEM;
+        }
+    }
+    int error = i->raw.i_flags & EXT4_EXTENTS_FL ? load_extents(v, i, first) : load_blocks(v, i, first);
+    if (error) {
+        forget_window(i);
+    }
+    return error;
+}
+
+// The first run that ends after block `first`; w->count if there is none.
+static uint32_t search(struct map_window *w, uint32_t first)
+{
+    uint32_t low = 0, high = w->count;
+    if (w->hint < w->count && w->runs[w->hint].first <= first) {
+        low = w->hint;
+        if (first < w->runs[low].first + w->runs[low].count) {
+            return low;
+        }
+    }
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (w->runs[middle].first + (uint64_t)w->runs[middle].count > first) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+int map_find(struct volume *v, struct inode *i, uint32_t first, struct run *out)
+{
+    struct map_window *w = &i->map;
+    if (first < w->from || first >= w->to) {
+        int error = load(v, i, first);
+        if (error) {
+            return error;
+        }
+    }
+    uint32_t n = search(w, first);
+    w->hint = n;
+    if (n < w->count && w->runs[n].first <= first) {
+        const struct run *r = &w->runs[n];
+        uint32_t skip = first - r->first;
+        *out = (struct run){first, r->count - skip, r->place + skip, r->unwritten};
+        return 0;
+    }
+    uint64_t end = n < w->count ? w->runs[n].first : w->to;
+    uint64_t count = end - first;
+    *out = (struct run){first, count > UINT32_MAX ? UINT32_MAX : (uint32_t)count, 0, false};
+    return 0;
+}
+
+// ---- Adding ----
+
+// Tells the extent tree of the new blocks: the extent before them grows, or they become one of their own.
+static errcode_t insert_extent(struct volume *v, struct inode *i, const struct run *r)
+{
+    ext2_extent_handle_t handle;
+    struct ext2fs_extent e, added = {.e_pblk = r->place, .e_lblk = r->first, .e_len = r->count};
+    errcode_t code = ext2fs_extent_open2(v->fs, i->number, &i->raw, &handle);
+    if (code) {
+        return code;
+    }
+    int flags = 0;
+    code = ext2fs_extent_goto(handle, r->first);
+    if (!code) {
+        code = EXT2_ET_EXTENT_LEAF_BAD; // there is something where the window said there was a hole
+        goto out;
+    }
+    code = code == EXT2_ET_EXTENT_NOT_FOUND ? ext2fs_extent_get(handle, EXT2_EXTENT_CURRENT, &e) : code;
+    if (code && code != EXT2_ET_NO_CURRENT_NODE) {
+        goto out;
+    }
+    if (!code && e.e_lblk < r->first) {
+        flags = EXT2_EXTENT_INSERT_AFTER;
+        if (e.e_lblk + e.e_len == r->first && e.e_pblk + e.e_len == r->place &&
+            !(e.e_flags & EXT2_EXTENT_FLAGS_UNINIT) && e.e_len + r->count <= EXT_INIT_MAX_LEN) {
+            e.e_len += r->count;
+            code = ext2fs_extent_replace(handle, 0, &e);
+            goto out;
+        }
+    }
+    code = ext2fs_extent_insert(handle, flags, &added);
+    if (!code) {
+        code = ext2fs_extent_fix_parents(handle);
+    }
+out:
+    ext2fs_extent_free(handle);
+    return code;
+}
+
+static errcode_t insert_block(struct volume *v, struct inode *i, const struct run *r)
+{
+    blk64_t place = r->place;
+    return ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, BMAP_SET, r->first, nullptr, &place);
+}
+
+// Where the next block of the file is best put: after the one before it, else near the inode.
+static uint64_t goal(struct volume *v, struct inode *i, uint32_t first)
+{
+    struct run before;
+    if (first && !map_find(v, i, first - 1, &before) && before.place) {
+        return before.place + 1;
+    }
+    return space_goal(v, i->number);
+}
+
+// Keeps the window right without reading it again, if the new blocks come at the end of what it holds.
+static void remember(struct inode *i, const struct run *r)
+{
+    struct map_window *w = &i->map;
+    uint64_t end = w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : w->from;
+    if (r->first < end || r->first < w->from || r->first + (uint64_t)r->count > w->to || !push(w, *r)) {
+        forget_window(i);
+    }
+}
+
+int map_add(struct volume *v, struct inode *i, uint32_t first, uint32_t count, struct run *out)
+{
+    bool extents = i->raw.i_flags & EXT4_EXTENTS_FL;
+    if (extents && count > EXT_INIT_MAX_LEN) {
+        count = EXT_INIT_MAX_LEN;
+    }
+    struct run r = {.first = first};
+    int error = space_take_blocks(v, goal(v, i, first), extents ? count : 1, &r.place, &r.count);
+    if (error) {
+        return error;
+    }
+    errcode_t code = extents ? insert_extent(v, i, &r) : insert_block(v, i, &r);
+    if (code) {
+        space_return_blocks(v, r.place, r.count);
+        forget_window(i);
+        return volume_error(v, code);
+    }
+    ext2fs_iblk_add_blocks(v->fs, &i->raw, r.count);
+    inode_changed(v, i);
+    remember(i, &r);
+    *out = r;
+    return 0;
+}
+
+int map_mark_written(struct volume *v, struct inode *i, uint32_t first, uint32_t count)
+{
+    struct run r;
+    ext2_extent_handle_t handle;
+    int error = map_find(v, i, first, &r);
+    if (error) {
+        return error;
+    }
+    errcode_t code = ext2fs_extent_open2(v->fs, i->number, &i->raw, &handle);
+    if (code) {
+        return volume_error(v, code);
+    }
+    for (uint32_t n = 0; !code && n < count; n++) {
+        code = ext2fs_extent_set_bmap(handle, first + n, r.place + n, 0);
+    }
+    ext2fs_extent_free(handle);
+    forget_window(i);
+    inode_changed(v, i);
+    return volume_error(v, code);
+}
+
+int map_free(struct volume *v, struct inode *i, uint32_t first)
+{
+    forget_window(i);
+    if (!ext2fs_inode_has_valid_blocks2(v->fs, &i->raw) || map_supported(i)) {
+        return 0;
+    }
+    inode_changed(v, i);
+    return volume_error(v, ext2fs_punch(v->fs, i->number, &i->raw, nullptr, first, ~0ull));
+}

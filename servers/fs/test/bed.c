@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "servers/fs/test/bed.h"
+#include "interfaces/fs.types.h"
+#include "servers/fs/operations.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct bed *current;
+
+static uint64_t now_ns(void)
+{
+    static uint64_t ticks;
+    return 1700000000ull * 1000000000 + ticks++ * 1000;
+}
+
+static void note(const char *text)
+{
+    if (!current->quiet) {
+        fprintf(stderr, "fs: %s\n", text);
+    }
+}
+
+static void alive(void)
+{
+}
+
+[[gnu::format(printf, 1, 2)]] static int run(const char *format, ...)
+{
+    char command[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof(command), format, args);
+    va_end(args);
+    int status = system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 127;
+}
+
+void bed_make(struct bed *b, const char *options, const char *size)
+{
+    memset(b, 0, sizeof(*b));
+    const char *dir = getenv("TMPDIR");
+    snprintf(b->image, sizeof(b->image), "%s/fs-test-XXXXXX", dir ? dir : "/tmp");
+    int fd = mkstemp(b->image);
+    if (fd < 0 || run("/sbin/mke2fs -q -F -t ext4 %s %s %s >/dev/null 2>&1", options, b->image, size)) {
+        fprintf(stderr, "cannot make an image with mke2fs %s\n", options);
+        abort();
+    }
+    close(fd);
+}
+
+void bed_remove(struct bed *b)
+{
+    unlink(b->image);
+}
+
+void bed_mount(struct bed *b, size_t cache_bytes, bool read_only)
+{
+    current = b;
+    if (!file_device_open(&b->disk, b->image, read_only)) {
+        abort();
+    }
+    size_t half = cache_bytes / 2 / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
+    b->memory = aligned_alloc(4096, 2 * half + 4096);
+    b->region[0] = (struct cache_region){b->memory, half};
+    b->region[1] = (struct cache_region){b->memory + half + 4096, half};
+    struct volume_options o = {.device = &b->disk.device, .regions = b->region, .region_count = 2, .incarnation = 1,
+                               .now_ns = now_ns, .note = note, .alive = alive};
+    volume_mount(&b->v, &o);
+}
+
+static void close_disk(struct bed *b)
+{
+    file_device_close(&b->disk);
+    free(b->memory);
+    b->memory = nullptr;
+}
+
+int bed_unmount(struct bed *b)
+{
+    int error = volume_unmount(&b->v);
+    close_disk(b);
+    return error;
+}
+
+void bed_abandon(struct bed *b)
+{
+    volume_abandon(&b->v);
+    close_disk(b);
+}
+
+int bed_fsck(struct bed *b, const char *arguments)
+{
+    int code = run("/sbin/e2fsck -f %s %s > %s.log 2>&1", arguments, b->image, b->image);
+    if (code && !b->quiet) {
+        run("head -n 30 %s.log >&2", b->image);
+    }
+    run("rm -f %s.log", b->image);
+    return code;
+}
+
+int bed_debugfs(struct bed *b, const char *request)
+{
+    return run("/sbin/debugfs -w -R '%s' %s >/dev/null 2>&1", request, b->image);
+}
+
+// ---- Operations ----
+
+static int copy_out(void *arg, uint64_t offset, uint8_t *memory, size_t bytes)
+{
+    memcpy((uint8_t *)arg + offset, memory, bytes);
+    return 0;
+}
+
+static int copy_in(void *arg, uint64_t offset, uint8_t *memory, size_t bytes)
+{
+    memcpy(memory, (const uint8_t *)arg + offset, bytes);
+    return 0;
+}
+
+int bed_open(struct bed *b, const char *path, uint32_t flags, uint64_t *id)
+{
+    struct open_file *file;
+    return op_open(&b->v, path, strlen(path), flags, 0644, 7, id, &file);
+}
+
+int bed_close(struct bed *b, uint64_t id)
+{
+    return open_close(&b->v, id, 7);
+}
+
+int bed_write(struct bed *b, uint64_t id, uint64_t at, const void *data, size_t bytes, size_t *count)
+{
+    uint64_t end;
+    return op_write(&b->v, id, 7, at, bytes, copy_in, (void *)data, count, &end);
+}
+
+int bed_read(struct bed *b, uint64_t id, uint64_t at, void *data, size_t bytes, size_t *count)
+{
+    return op_read(&b->v, id, 7, at, bytes, copy_out, data, count);
+}
+
+int bed_truncate(struct bed *b, uint64_t id, uint64_t size)
+{
+    return op_truncate(&b->v, id, 7, size);
+}
+
+int bed_mkdir(struct bed *b, const char *path)
+{
+    return op_mkdir(&b->v, path, strlen(path), 0755);
+}
+
+int bed_rmdir(struct bed *b, const char *path)
+{
+    return op_rmdir(&b->v, path, strlen(path));
+}
+
+int bed_unlink(struct bed *b, const char *path)
+{
+    return op_unlink(&b->v, path, strlen(path));
+}
+
+int bed_rename(struct bed *b, const char *from, const char *to)
+{
+    return op_rename(&b->v, from, strlen(from), to, strlen(to));
+}
+
+int bed_link(struct bed *b, const char *from, const char *to)
+{
+    return op_link(&b->v, from, strlen(from), to, strlen(to));
+}
+
+int bed_symlink(struct bed *b, const char *target, const char *path)
+{
+    return op_symlink(&b->v, target, strlen(target), path, strlen(path));
+}

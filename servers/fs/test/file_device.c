@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "servers/fs/test/file_device.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int submit(struct device *device, struct device_request *rq)
+{
+    struct file_device *d = device->arg;
+    if (d->queued == sizeof(d->queue) / sizeof(d->queue[0])) {
+        return EAGAIN;
+    }
+    uint64_t bytes = 0;
+    for (uint32_t n = 0; n < rq->segments; n++) {
+        bytes += rq->segment[n].bytes;
+    }
+    if (rq->offset + bytes > device->bytes || bytes > device->max_bytes) {
+        return EINVAL;
+    }
+    d->queue[d->queued++] = rq;
+    return 0;
+}
+
+static int run(struct file_device *d, struct device_request *rq)
+{
+    uint64_t number = ++d->requests, at = rq->offset;
+    if (number == d->fail_at || (d->fail_from && number >= d->fail_from)) {
+        d->failed = true;
+        return EIO;
+    }
+    bool stopped = d->stop_at && number >= d->stop_at;
+    for (uint32_t n = 0; n < rq->segments; n++) {
+        struct device_segment *s = &rq->segment[n];
+        ssize_t moved = (ssize_t)s->bytes;
+        if (rq->op == DEVICE_READ) {
+            moved = pread(d->fd, s->memory, s->bytes, (off_t)at);
+            d->bytes_read += s->bytes;
+        } else if (!stopped) {
+            moved = pwrite(d->fd, s->memory, s->bytes, (off_t)at);
+            d->bytes_written += s->bytes;
+        }
+        if (moved != (ssize_t)s->bytes) {
+            return EIO;
+        }
+        at += s->bytes;
+    }
+    d->reads += rq->op == DEVICE_READ;
+    d->writes += rq->op == DEVICE_WRITE;
+    return 0;
+}
+
+static void wait_one(struct device *device)
+{
+    struct file_device *d = device->arg;
+    if (!d->queued) {
+        return;
+    }
+    uint32_t n = 0;
+    if (d->seed) {
+        d->seed = d->seed * 1664525 + 1013904223;
+        n = (d->seed >> 8) % d->queued;
+    }
+    struct device_request *rq = d->queue[n];
+    memmove(&d->queue[n], &d->queue[n + 1], (d->queued - n - 1) * sizeof(d->queue[0]));
+    d->queued--;
+    rq->done(rq, run(d, rq));
+}
+
+bool file_device_open(struct file_device *d, const char *path, bool read_only)
+{
+    struct stat st;
+    memset(d, 0, sizeof(*d));
+    d->fd = open(path, read_only ? O_RDONLY : O_RDWR);
+    if (d->fd < 0 || fstat(d->fd, &st)) {
+        return false;
+    }
+    d->device = (struct device){.bytes = (uint64_t)st.st_size, .max_bytes = 1 << 20, .read_only = read_only,
+                                .flush_needed = true, .submit = submit, .wait = wait_one, .arg = d};
+    return true;
+}
+
+void file_device_close(struct file_device *d)
+{
+    while (d->queued) {
+        wait_one(&d->device);
+    }
+    close(d->fd);
+}

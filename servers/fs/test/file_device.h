@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// A disk in a file of the host, with faults to order. Requests complete only in wait(), in any order.
+#pragma once
+#include "servers/fs/device.h"
+
+struct file_device {
+    struct device device;
+    int fd;
+    struct device_request *queue[64];
+    uint32_t queued;
+    uint32_t seed; // of the order of completion; 0: first come, first served
+    uint64_t requests, reads, writes, bytes_read, bytes_written;
+    uint64_t fail_at;   // the request of this number (from 1) fails; 0: none
+    uint64_t fail_from; // all from this number on fail; 0: none
+    uint64_t stop_at;   // from this number on nothing reaches the disk, as if power were cut; 0: never
+    bool failed;        // a fault was delivered
+};
+
+// Opens an image of the host. false: there is none.
+bool file_device_open(struct file_device *d, const char *path, bool read_only);
+void file_device_close(struct file_device *d);
