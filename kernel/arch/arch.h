@@ -32,6 +32,8 @@
 //            FPU, fs_base; loads the address space if it differs from the loaded one; NULL: the
 //            kernel's own, so that the old one may be destroyed.
 //   struct cpu *arch_this_cpu(void)
+//   void     arch_memory_freed(void *, size_t), arch_memory_used(void *, size_t)
+//            nothing on a real machine; the host tests tell the address sanitizer
 #pragma once
 #include "kernel/abi/syscall.h"
 #include <stdbool.h>
@@ -125,9 +127,6 @@ void arch_thread_get_regs(const struct regs *, const struct arch_thread *, struc
 // Takes over what a thread may set itself (flags are masked). false: rip or fs_base not canonical
 // user addresses, nothing changed. Sets regs.full.
 bool arch_thread_set_regs(struct regs *, struct arch_thread *, const struct thread_regs *);
-// If the thread is current on this CPU its state sits in the processor: store it to memory, so
-// that arch_thread_get_regs sees it / load it after arch_thread_set_regs.
-void arch_thread_sync(struct cpu *, struct thread *);
 void arch_set_fsbase(struct arch_thread *, uint64_t address); // of the thread current on this CPU
 
 // ---- Time
@@ -161,12 +160,11 @@ void arch_debug_write(const char *text, size_t bytes); // port 0xe9
 [[noreturn]] void arch_system(enum system_action);
 // Prints text, registers and stack, fills the epitaph and stops the machine.
 [[noreturn]] void arch_panic(const char *file, int line, const char *text);
-// Zeroes or copies whole pages, with whatever is fastest (8-byte stores, not rep movsb).
+// Zeroes a page, with whatever is fastest (8- or 16-byte stores, not rep stosb).
 void arch_page_clear(void *page);
 // Any alignment, no overlap; what grant_copy uses, so it is worth some care (SSE moves of 16 bytes
 // cost two instructions; registers used are saved and restored).
 void arch_copy(void *to, const void *from, size_t bytes);
-void arch_page_copy(void *to, const void *from);
 
 // ---- Called by the entry code, lock held.
 void kernel_start(struct cpu *);                  // boot processor, once; afterwards leave as above

@@ -48,6 +48,7 @@ uint64_t page_alloc(void)
     uint64_t pa = free_list;
     if (pa != 0) {
         free_list = *(uint64_t *)phys_to_virt(pa);
+        arch_memory_used(phys_to_virt(pa), PAGE_SIZE);
         available--;
         return pa;
     }
@@ -68,6 +69,7 @@ void page_free(uint64_t pa)
 {
     *(uint64_t *)phys_to_virt(pa) = free_list;
     free_list = pa;
+    arch_memory_freed((char *)phys_to_virt(pa) + sizeof(uint64_t), PAGE_SIZE - sizeof(uint64_t));
     available++;
 }
 

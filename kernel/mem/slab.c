@@ -51,6 +51,7 @@ static struct slab_page *add_page(struct slab *s)
     p->free = NULL;
     p->used = p->fresh = 0;
     p->owner = s;
+    arch_memory_freed((char *)p + SLAB_HEADER, PAGE_SIZE - SLAB_HEADER);
     link_page(s, p);
     s->pages++;
     total_bytes += PAGE_SIZE;
@@ -81,6 +82,7 @@ void *slab_alloc(struct slab *s)
         unlink_page(s, p);
     }
     s->used++;
+    arch_memory_used(item, s->size);
     clear(item, s->size);
     return item;
 }
@@ -91,6 +93,7 @@ void slab_free(struct slab *s, void *item)
     ASSERT(p->owner == s && p->used > 0);
     *(void **)item = p->free;
     p->free = item;
+    arch_memory_freed((char *)item + sizeof(void *), s->size - sizeof(void *));
     s->used--;
     if (p->used-- == s->per_page) {
         link_page(s, p);
@@ -99,6 +102,7 @@ void slab_free(struct slab *s, void *item)
         unlink_page(s, p);
         s->pages--;
         total_bytes -= PAGE_SIZE;
+        arch_memory_used(p, PAGE_SIZE);
         page_free(virt_to_page(p));
     }
 }

@@ -105,6 +105,11 @@ uint64_t work_waiting(void)
     return waiting;
 }
 
+const struct object *work_first(void)
+{
+    return first_work;
+}
+
 bool work_run(uint32_t steps)
 {
     while (steps-- > 0 && first_work != NULL) {

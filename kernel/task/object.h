@@ -37,5 +37,6 @@ void object_need_work(struct object *);
 bool work_run(uint32_t steps);
 bool work_pending(void);
 uint64_t work_waiting(void); // objects on the list
+const struct object *work_first(void); // for tests that look at all objects
 
 uint64_t object_living(enum object_type);

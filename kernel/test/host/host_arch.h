@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// What tests may set and see of the host's stand-in for a processor.
+#pragma once
+#include "kernel/base.h"
+
+enum : uint64_t { HOST_RAM_BYTES = 256 << 20, HOST_RAM_FIRST = 2 << 20 };
+
+extern uint64_t host_flushes;
+extern bool host_halted;
+extern bool host_irq_masked[IRQ_VECTORS], host_irq_used[IRQ_VECTORS];
+void host_ram_create(void);
