@@ -60,3 +60,19 @@ $(O)/test/bootstrap_test.passed: $(O)/test/bootstrap_test $(O)/bootstrap.bin $(L
 HOST_TESTS += bootstrap_test
 
 $(eval $(call host_tool,samsara-layout,$(addprefix randomizer/linker/tool/,layout.c placed.c) $(LINKER_CORE),))
+
+# For measure/compare-code-models: the same work in the code model that CODE_MODEL says. Not part of `all`.
+WORK_SOURCES := $(addprefix randomizer/linker/measure/,work.c support.c ext2.c)
+$(foreach s,$(WORK_SOURCES),$(eval $(call compile,work,$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $$(E2FS_FLAGS) -std=c23,user-prerequisites $(O)/gen/e2fs/.made)))
+$(O)/measure/work.mod: $(call objects,work,$(WORK_SOURCES)) $(addprefix $(O)/lib/,ext2fs.a musl.a rt_mem.a) | $(O)/tools/samsara-layout
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(LD) -r --unique -T randomizer/linker/module.ld --gc-sections -e start_service -u start_service -o $@.full \
+	    $(filter %.o,$^) --start-group $(filter %.a,$^) --end-group
+	$(Q)$(OBJCOPY) --strip-debug $@.full $@
+	$(Q)$(O)/tools/samsara-layout $@ 0 > /dev/null
+MEASURE_RUN := randomizer/linker/measure/run.c randomizer/linker/tool/placed.c $(LINKER_CORE)
+$(foreach s,$(MEASURE_RUN),$(eval $(call compile,measure-run,$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) -D_GNU_SOURCE,)))
+$(O)/measure/run: $(call objects,measure-run,$(MEASURE_RUN))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^
