@@ -78,7 +78,7 @@ static inline uint64_t rt_grant_bytes(const struct request *rq)
 
 // Copies out of or into the caller's grant, any length inside it. ERR_RANGE: outside the grant.
 // ERR_RIGHTS: not granted in this direction. ERR_FAULT: the caller's own range is not mapped.
-// ERR_STATE: the caller is gone.
+// ERR_CANCELLED: the caller is gone.
 MUST_USE enum status rt_grant_read(struct request *rq, uint64_t offset, void *to, size_t bytes);
 MUST_USE enum status rt_grant_write(struct request *rq, uint64_t offset, const void *from, size_t bytes);
 
