@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "panic.h"
+#include "anchor.h"
+#include "apic.h"
+#include "early.h"
+
+enum { DEBUG_PORT = 0xe9, COM1 = 0x3f8, EXIT_PORT = 0xf4, EXIT_PANIC = 0x7f };
+
+struct epitaph epitaph;
+uint32_t panicking; // read by nmi_entry
+
+static void put_char(char c)
+{
+    outb(DEBUG_PORT, (uint8_t)c);
+    for (int i = 0; i < 10000 && !(inb(COM1 + 5) & 0x20); i++) {
+    }
+    outb(COM1, (uint8_t)c);
+}
+
+static void put(const char *text)
+{
+    for (; *text != 0; text++) {
+        if (*text == '\n') {
+            put_char('\r');
+        }
+        put_char(*text);
+    }
+}
+
+static void put_hex(uint64_t value)
+{
+    char digits[19] = "0x";
+    for (int i = 0; i < 16; i++) {
+        digits[2 + i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
+    }
+    digits[18] = 0;
+    put(digits);
+}
+
+static void put_number(uint64_t value)
+{
+    char digits[21];
+    int at = 20;
+    digits[at] = 0;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    put(digits + at);
+}
+
+static void put_line(const char *name, uint64_t value)
+{
+    put("  ");
+    put(name);
+    put(" ");
+    put_hex(value);
+    put("\n");
+}
+
+// Frame pointers, as long as they lie in the kernel's half and go upwards.
+static void trace(uint64_t rbp)
+{
+    for (int i = 0; i < EPITAPH_FRAMES && rbp >= machine.kernel_base && (rbp & 7) == 0; i++) {
+        const uint64_t *frame = (const uint64_t *)rbp;
+        if (frame[1] - machine.kernel_base >= kernel_anchor.image_bytes) {
+            break;
+        }
+        epitaph.frames[i] = frame[1] - machine.kernel_base;
+        put_line("called from image +", epitaph.frames[i]);
+        if (frame[0] <= rbp) {
+            break;
+        }
+        rbp = frame[0];
+    }
+}
+
+[[noreturn]] static void stop(void)
+{
+    epitaph.magic = 0x2148504154495045;
+    kernel_anchor.epitaph = (uint64_t)&epitaph;
+    outb(EXIT_PORT, EXIT_PANIC);
+    cpu_halt_forever();
+}
+
+static void begin(const char *text)
+{
+    __asm__ volatile("cli");
+    if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL) != 0) {
+        cpu_halt_forever(); // another processor, or the panic itself, has got that far already
+    }
+    if (early.local_apic != 0) {
+        apic_send_nmi_to_others();
+    }
+    put("\nKERNEL PANIC: ");
+    put(text);
+    put("\n");
+    for (uint32_t i = 0; i < EPITAPH_TEXT - 1 && text[i] != 0; i++) {
+        epitaph.text[i] = text[i];
+    }
+}
+
+void arch_panic(const char *file, int line, const char *text)
+{
+    begin(text);
+    put("  at ");
+    put(file);
+    put(":");
+    put_number((uint64_t)line);
+    put("\n");
+    epitaph.line = (uint32_t)line;
+    trace((uint64_t)__builtin_frame_address(0));
+    stop();
+}
+
+void panic_trap(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp, uint64_t rbp)
+{
+    begin("exception in the kernel");
+    epitaph.vector = vector, epitaph.error = error, epitaph.cr2 = read_cr2(), epitaph.rip = rip, epitaph.rsp = rsp;
+    put_line("vector ", vector);
+    put_line("error  ", error);
+    put_line("rip    ", rip);
+    put_line("image +", rip - machine.kernel_base);
+    put_line("rsp    ", rsp);
+    put_line("cr2    ", epitaph.cr2);
+    trace(rbp);
+    stop();
+}
+
+// The earliest failures: nothing is mapped or relocated, so nothing but ports may be used.
+void early_fail(const char *text)
+{
+    put("\nSamsara cannot start: ");
+    put(text);
+    put("\n");
+    outb(EXIT_PORT, EXIT_PANIC);
+    cpu_halt_forever();
+}
