@@ -2,8 +2,8 @@
 #include "rs/archive.h"
 #include <string.h>
 
-// Header of an entry: a magic and 13 numbers of 8 hexadecimal digits each; then the name with its zero,
-// then the data, both padded to 4 bytes.
+// Header of an entry: a magic and 13 numbers of 8 hexadecimal digits each; then the name with its
+// zero, then the data, both padded to 4 bytes.
 enum {
     MAGIC_BYTES = 6,
     HEADER_BYTES = 110,

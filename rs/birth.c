@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Birth: a task, its few first mappings, exactly the handles of the manifest, one thread.
 //
-// Everything that can fail happens before task_inherit, which is the one step that cannot be repeated: until
-// then the corpse keeps what its heir shall have, and the half-made newborn is simply closed.
+// Everything that can fail happens before task_inherit, which is the one step that cannot be
+// repeated: until then the corpse keeps what its heir shall have, and the half-made newborn is
+// simply closed.
 #include "randomizer/linker/bootstrap.h"
 #include "rs/events.h"
 #include "rs/record.h"
@@ -16,52 +17,60 @@ struct making {
     const char *step;
 };
 
-static enum status map(struct making *n, handle_t memory, uint64_t bytes, uint32_t prot,
-                       uint64_t *address)
-{
-    bytes = (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-    n->step = "map";
-    return sys_mem_map(n->task, memory, address, 0, bytes, prot);
-}
-
 static enum status map_all(struct making *n)
 {
     const struct service *s = n->s;
     const uint32_t rw = PROT_READ | PROT_WRITE;
-    enum status status = map(n, machine.bootstrap, machine.bootstrap_bytes, PROT_READ | PROT_EXEC,
-                             &n->bootstrap);
-    status = status == OK ? map(n, s->module->memory, s->module->size, PROT_READ, &n->module) : status;
-    status = status == OK ? map(n, s->startup_memory, PAGE_SIZE, PROT_READ, &n->startup) : status;
-    status = status == OK ? map(n, s->status_memory, PAGE_SIZE, rw, &n->status) : status;
-    status = status == OK ? map(n, s->layout_memory[s->layout_used], s->layout_bytes, rw, &n->layout)
-                          : status;
-    return status == OK ? map(n, s->stack_memory, BOOTSTRAP_STACK, rw, &n->stack) : status;
+    const struct part {
+        handle_t memory;
+        uint32_t prot;
+        uint64_t bytes, *address;
+    } parts[] = {
+        {machine.bootstrap, PROT_READ | PROT_EXEC, machine.bootstrap_bytes, &n->bootstrap},
+        {s->module->memory, PROT_READ, s->module->size, &n->module},
+        {s->startup_memory, PROT_READ, PAGE_SIZE, &n->startup},
+        {s->status_memory, rw, PAGE_SIZE, &n->status},
+        {s->layout_memory[s->layout_used], rw, s->layout_bytes, &n->layout},
+        {s->stack_memory, rw, BOOTSTRAP_STACK, &n->stack},
+    };
+    n->step = "map memory";
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        uint64_t bytes = (parts[i].bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+        enum status status = sys_mem_map(n->task, parts[i].memory, parts[i].address, 0, bytes,
+                                         parts[i].prot);
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
 }
 
-static enum status install(struct making *n, uint32_t index, handle_t handle, uint32_t rights,
-                           uint64_t badge)
+static enum status install(struct making *n, uint32_t index, const struct given_handle *g)
 {
     handle_t there;
     n->step = "install a handle";
-    return sys_handle_install(n->task, index, handle, rights, badge, &there);
+    return sys_handle_install(n->task, index, g->handle, g->rights, g->badge, &there);
 }
 
-// The module and the layout record are not among the handles: a service that wants to know where its
-// parts are would only be asked that by an intruder.
+// The module and the layout record are not among the handles: a service that wants to know where
+// its parts are would only be asked that by an intruder.
 static enum status install_all(struct making *n)
 {
     const struct service *s = n->s;
-    enum status status = install(n, H_SELF_TASK, n->task, RIGHT_READ | RIGHT_MANAGE, 0);
-    status = status == OK ? install(n, H_SELF_THREAD, n->thread,
-                                    RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE, 0) : status;
-    status = status == OK ? install(n, H_SERVICE_PORT, s->port,
-                                    RIGHT_RECV | RIGHT_CALL | RIGHT_NOTIFY | RIGHT_BADGE |
-                                    RIGHT_COPY | RIGHT_TRANSFER, 0) : status;
-    status = status == OK ? install(n, H_RS, rt_port, RIGHT_CALL | RIGHT_NOTIFY, s->number) : status;
+    const struct given_handle own[] = {
+        [H_SELF_TASK] = {.handle = n->task, .rights = RIGHT_READ | RIGHT_MANAGE},
+        [H_SELF_THREAD] = {.handle = n->thread, .rights = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE},
+        [H_SERVICE_PORT] = {.handle = s->port, .rights = RIGHT_RECV | RIGHT_CALL | RIGHT_NOTIFY |
+                                                         RIGHT_BADGE | RIGHT_COPY | RIGHT_TRANSFER},
+        [H_RS] = {.handle = rt_port, .rights = RIGHT_CALL | RIGHT_NOTIFY, .badge = s->number},
+    };
+    enum status status = OK;
+    for (uint32_t i = H_SELF_TASK; i <= H_RS && status == OK; i++) {
+        status = install(n, i, &own[i]);
+    }
     for (uint32_t i = 0; i < s->entry->handles && status == OK; i++) {
-        const struct given_handle *g = &s->given[i];
-        if (g->handle != HANDLE_NONE) {
-            status = install(n, H_FIRST_NAMED + i, g->handle, g->rights, g->badge);
+        if (s->given[i].handle != HANDLE_NONE) {
+            status = install(n, H_FIRST_NAMED + i, &s->given[i]);
         }
     }
     return status;
@@ -96,7 +105,8 @@ static enum status create_thread(struct making *n)
     return sys_thread_create(n->task, &args, &n->thread);
 }
 
-// All incarnations live on one account. While the corpse is not gone, it pays for both; see watch.c.
+// All incarnations live on one account. While the corpse is not gone, it pays for both; see
+// watch.c.
 static enum status create_task(struct making *n)
 {
     struct service *s = n->s;

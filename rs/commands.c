@@ -161,7 +161,8 @@ static enum status do_kill(struct request *rq, uint32_t number, enum rs_how how)
     if (s == caller(rq) && how == RS_NOW) {
         return ERR_STATE; // it would come back and ask again for ever
     }
-    static const char *const names[] = {"", "null", "jump", "loop", "assert", "exit", "silence", "now"};
+    static const char *const names[] = {"",       "null", "jump",    "loop",
+                                        "assert", "exit", "silence", "now"};
     char what[32];
     snprintf(what, sizeof(what), "kill %s", names[how]);
     note_command(rq, s, what);

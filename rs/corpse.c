@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The second half of a death: reading the stack, finding names, telling the watchers, closing the task.
-// None of it is needed for the rebirth, so it waits until the newborn has had time to begin.
+// The second half of a death: reading the stack, finding names, telling the watchers, closing the
+// task. None of it is needed for the rebirth, so it waits until the newborn has had time to begin.
 #include "interfaces/trace.h"
 #include "rs/events.h"
 #include "rs/record.h"
 #include <stdio.h>
 #include <string.h>
 
-enum : uint64_t { SETTLE_NS = 8000000 }; // longer than most rebirths take; watchers hear of it so much later
+// Longer than most rebirths take. Watchers hear of a death so much later.
+enum : uint64_t { SETTLE_NS = 8000000 };
 
 static struct rt_timer settle_timer;
 
@@ -28,8 +29,8 @@ static bool find(const struct walk *w, uint64_t address, struct symbol_place *pl
     return symbolise(&w->s->module->elf, layout_of(w), w->s->layout_bytes, address, place);
 }
 
-// `back` is 1 for return addresses: the byte before belongs to the call, also when that was the last
-// instruction of a function.
+// `back` is 1 for return addresses: the byte before belongs to the call, also when that was the
+// last instruction of a function.
 static bool add_frame(struct walk *w, uint64_t address, uint64_t back)
 {
     struct rs_frame *f = &w->d->frames[w->d->frame_count++];
@@ -49,7 +50,8 @@ static bool read_words(const struct walk *w, uint64_t address, uint64_t *to, siz
            sys_task_read(w->s->corpse.task, address, to, words * 8) == OK;
 }
 
-// After a jump to nowhere the instruction pointer names nothing, but the call has pushed where it came from.
+// After a jump to nowhere the instruction pointer names nothing, but the call has pushed where it
+// came from.
 static void add_caller(struct walk *w, uint64_t sp)
 {
     uint64_t back;
@@ -82,7 +84,8 @@ static void walk_stack(struct walk *w)
 
 // ---- The place ----
 
-// Functions of the runtime in which a service dies on purpose: the place of interest is their caller.
+// Functions of the runtime in which a service dies on purpose: the place of interest is their
+// caller.
 static bool is_last_words(const char *function)
 {
     return strncmp(function, "rt_die", 6) == 0 || strncmp(function, "rt_assert", 9) == 0 ||

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Deaths: taking note, deciding, rebirth. In that order, and as little as possible before the newborn runs: only
-// what the newborn will overwrite (the status page) and what must be read while it is still (registers)
-// is saved here. The stack is read and names are found when the newborn is at work; see corpse.c.
+// Deaths: taking note, deciding, rebirth. In that order, and as little as possible before the
+// newborn runs: only what the newborn will overwrite (the status page) and what must be read while
+// it is still (registers) is saved here. The stack is read and names are found when the newborn is
+// at work; see corpse.c.
 #include "interfaces/trace.h"
 #include "randomizer/linker/error.h"
 #include "rs/events.h"
@@ -156,7 +157,7 @@ static void give_up(struct service *s)
     s->state = RS_GIVEN_UP;
     struct rs_event *e = event_add(RS_GIVE_UP, s);
     if (s->rules.fruitless_limit == 0) {
-        snprintf(e->text, sizeof(e->text), "it has one life by its manifest; 'restart' gives another");
+        snprintf(e->text, sizeof(e->text), "its manifest gives it one life; 'restart' gives more");
     } else {
         snprintf(e->text, sizeof(e->text), "%u lives in a row were of no use; 'restart' revives it",
                  s->history.fruitless);
@@ -226,8 +227,8 @@ void service_died(struct service *s, const struct death_facts *f)
     corpses_settle_later();
 }
 
-// The corpse, if there is one, goes on waiting for an heir. Never reborn at once: whatever the kernel
-// lacks now it will lack in the next microsecond, too.
+// The corpse, if there is one, goes on waiting for an heir. Never reborn at once: whatever the
+// kernel lacks now it will lack in the next microsecond, too.
 void service_stillborn(struct service *s, enum status status, const char *step)
 {
     enum : uint64_t { SHORTEST_NS = 1000000 };

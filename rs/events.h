@@ -6,14 +6,14 @@
 // A sentence, or nullptr: memory for the ring.
 const char *events_init(void);
 
-// Adds an event about `s` (nullptr: about the supervisor), with time, name and incarnation filled in. The
-// pointer is good until the next event. Watchers see nothing before events_wake().
+// Adds an event about `s` (nullptr: about the supervisor), with time, name and incarnation filled
+// in. The pointer is good until the next event. Watchers see nothing before events_wake().
 struct rs_event *event_add(enum rs_event_kind kind, const struct service *s);
 // nullptr: not in the ring any more.
 struct rs_event *event_find(uint64_t sequence);
 
-// Answers all watchers that wait for something that is there now. Called at the end of each turn, except
-// while a death is not described yet.
+// Answers all watchers that wait for something that is there now. Called at the end of each turn,
+// except while a death is not described yet.
 void events_wake(void);
 
 // The handler of rs.watch.

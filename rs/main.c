@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The reincarnation server: starts what the manifest lists, watches it, and brings it back when it dies.
+// The reincarnation server: starts what the manifest lists, watches it, and brings it back when it
+// dies.
 //
-// It runs as the first task, above all others in priority, and is an ordinary server otherwise: one thread, one
-// event loop. What wakes it: fault messages from the kernel (somebody died), a notification (somebody
-// became ready), its timers (time to look after somebody), and requests. It never waits for any of
-// those that it supervises: not in a call, not in a reply.
+// It runs as the first task, above all others in priority, and is an ordinary server otherwise: one
+// thread, one event loop. What wakes it: fault messages from the kernel (somebody died), a
+// notification (somebody became ready), its timers (time to look after somebody), and requests. It
+// never waits for any of those that it supervises: not in a call, not in a reply.
 #include "interfaces/rs.server.h"
 #include "rs/archive.h"
 #include "rs/events.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The manifest: what there is to start, with which handles, limits and rules.
 //
-// People write image.toml; tools/manifest checks it and writes `manifest.bin` into the boot archive:
-// a header, the services, their handles, the strings. All numbers are little-endian, all structures
-// free of holes. Both sides pin the sizes; tools/manifest/binary.py is the other side.
+// People write image.toml; tools/manifest checks it and writes `manifest.bin` into the boot
+// archive: a header, the services, their handles, the strings. All numbers are little-endian, all
+// structures free of holes. Both sides pin the sizes; tools/manifest/binary.py is the other side.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What to do: pure functions from observed facts to decisions. No system call, no clock, no memory but
-// what is passed in; the tests are tables of situations.
+// What to do: pure functions from observed facts to decisions. No system call, no clock, no memory
+// but what is passed in; the tests are tables of situations.
 //
-// Two questions are answered here. Is a service alive? It is when it answers pings and, having work,
-// completes some. And after a death: rebirth at once, later, or never again? A life that was of use is no
-// crash loop, however short. Lives of no use double the wait, and the count of them goes down only with
-// sustained health, never with a mere successful start.
+// Two questions are answered here. Is a service alive? It is when it answers pings and, having
+// work, completes some. And after a death: rebirth at once, later, or never again? A life that was
+// of use is no crash loop, however short. Lives of no use double the wait, and the count of them
+// goes down only with sustained health, never with a mere successful start.
 #pragma once
 #include "rs/manifest.h"
 
@@ -16,7 +16,7 @@ struct policy_rules {
     uint64_t birth_ns;     // longest time until a newborn is ready
     uint64_t delay_ns, delay_max_ns; // back-off: first and longest wait
     uint32_t growth_percent;         // from one wait to the next
-    uint32_t fruitless_limit;        // so many useless lives, and it is given up; 0: it has one life
+    uint32_t fruitless_limit; // so many useless lives, and it is given up; 0: it has one life
     uint64_t proven_ns;    // whoever lived so long was of use
     uint64_t heal_ns;      // health for so long takes one from the count
 };
@@ -25,8 +25,8 @@ struct policy_rules policy_rules(const struct manifest_rules *from);
 
 // ---- Alive? ----
 
-// What the supervisor sees when it looks at a service. Numbers from its status page are allegations:
-// any value gives some verdict, never undefined behaviour.
+// What the supervisor sees when it looks at a service. Numbers from its status page are
+// allegations: any value gives some verdict, never undefined behaviour.
 struct policy_sight {
     uint64_t now_ns;
     uint64_t born_ns;
@@ -34,7 +34,7 @@ struct policy_sight {
     bool suspended;    // held, or stopped by a debugger: neither dead nor late
     bool starved;      // could have run, but got no processor time since the last look
     bool calling;      // waits for the answer of another service, and so cannot answer pings
-    bool dependency_down; // a service that it may call is not ready, or was not at some time since the last look
+    bool dependency_down; // a service that it may call was not ready, now or since the last look
     uint64_t beats, work;
     uint32_t queue;         // requests waiting in its port
     uint64_t request_since; // 0: not working at one
@@ -58,7 +58,8 @@ enum policy_verdict {
     POLICY_UNBORN,   // not ready in time
 };
 
-// Looks once. The caller pings after each look that says ALIVE, and tells so by setting watch->pinged.
+// Looks once. The caller pings after each look that says ALIVE, and tells so by setting
+// watch->pinged.
 enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_watch *watch,
                                 const struct policy_sight *sight);
 

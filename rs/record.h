@@ -13,8 +13,9 @@ struct rs_death *record_find(uint64_t sequence);
 // The age-th last of a service, or of all with number 0; nullptr if there is none.
 struct rs_death *record_of(uint32_t number, uint32_t age);
 
-// text.c: as text for people, at most `size` bytes with a final zero. Returns the length of the whole
-// text without the zero. Pure; a record with nonsense in it gives nonsense text and nothing worse.
+// text.c: as text for people, at most `size` bytes with a final zero. Returns the length of the
+// whole text without the zero. Pure; a record with nonsense in it gives nonsense text and nothing
+// worse.
 size_t record_format(const struct rs_death *d, char *to, size_t size);
 
 // "write to 0x0 (page fault)" and the like: a CPU exception in words.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What outlives every incarnation of a service: its port, pages shared with it, its program, its handles.
-// All of it is made once at start-up, so that a rebirth allocates nothing here and a thousand of them
-// leave the supervisor as they found it.
+// What outlives every incarnation of a service: its port, pages shared with it, its program, its
+// handles. All of it is made once at start-up, so that a rebirth allocates nothing here and a
+// thousand of them leave the supervisor as they found it.
 #include "randomizer/linker/bootstrap.h"
 #include "rs/args.h"
 #include "rs/service.h"
@@ -30,9 +30,10 @@ static enum status shared_memory(uint64_t bytes, handle_t *memory, void **mapped
 static enum status make_pages(struct service *s)
 {
     void *at[4];
-    s->layout_bytes = sizeof(struct layout_record) + s->module->elf.section_count * sizeof(uint64_t);
-    enum status status = shared_memory(sizeof(struct status_page), &s->status_memory, &at[0]);
-    status = status == OK ? shared_memory(sizeof(struct startup), &s->startup_memory, &at[1]) : status;
+    uint64_t sections = s->module->elf.section_count;
+    s->layout_bytes = sizeof(struct layout_record) + sections * sizeof(uint64_t);
+    enum status status = shared_memory(PAGE_SIZE, &s->status_memory, &at[0]);
+    status = status == OK ? shared_memory(PAGE_SIZE, &s->startup_memory, &at[1]) : status;
     for (int i = 0; i < 2 && status == OK; i++) {
         status = shared_memory(s->layout_bytes, &s->layout_memory[i], &at[2 + i]);
     }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What the supervisor knows about each service, and the functions that move a service through its lives.
+// What the supervisor knows about each service, and the functions that move a service through its
+// lives.
 //
 //   main.c       start-up: archive, manifest, resources of each service
 //   birth.c      makes a newborn                        death.c   takes note of a death and decides
 //   watch.c      heartbeats, readiness, healing         inject.c  lets a service die on command
 //   resources.c  what outlives its incarnations         corpse.c  what is read of the dead, later
 //   record.c     the ring of death records              events.c  the event log and its watchers
-//   commands.c   the rs interface                       policy.c  all judgement; manifest.c, archive.c, text.c
+//   commands.c   the rs interface                       policy.c  all judgement
+//   manifest.c, archive.c, args.c  what the boot archive says       text.c  records for people
 #pragma once
 #include "interfaces/rs.types.h"
 #include "kernel/abi/startup.h"
@@ -32,7 +34,8 @@ struct given_handle {
     uint64_t badge;  // 0: as it is
 };
 
-// A dead incarnation whose task is still there: until an heir took over from it, and its stack was read.
+// A dead incarnation whose task is still there: until an heir took over from it, and its stack was
+// read.
 struct corpse {
     handle_t task, thread;
     uint32_t layout;  // which of the two layout records is its own
@@ -52,8 +55,8 @@ struct service {
     struct module_file *module;
     struct given_handle given[MANIFEST_HANDLES_MAX];
 
-    // Outlive every incarnation. Two layout records, because the dead one's is still needed when its
-    // heir writes its own.
+    // Outlive every incarnation. Two layout records, because the dead one's is still needed when
+    // its heir writes its own.
     handle_t port, ping;
     handle_t status_memory, startup_memory, stack_memory, layout_memory[2];
     struct status_page *status;
@@ -110,7 +113,8 @@ struct machine {
 };
 extern struct machine machine;
 
-// resources.c: everything of a service that outlives its incarnations. A sentence, or nullptr if all is well.
+// resources.c: everything of a service that outlives its incarnations. A sentence, or nullptr if
+// all is well.
 const char *service_prepare_port(struct service *s); // first for all services
 const char *service_prepare(struct service *s, const struct manifest *m);
 
@@ -136,7 +140,8 @@ void service_stillborn(struct service *s, enum status status, const char *step);
 // A fault message, from the event loop.
 uint32_t on_fault(struct request *rq, void *arg);
 
-// corpse.c: what can wait until the newborn is at work. Describing: stack, names, the DEATH event's texts.
+// corpse.c: what can wait until the newborn is at work. Describing: stack, names, the DEATH event's
+// texts.
 void corpse_describe(struct service *s);
 // Gives up the dead task with all that is its own. Callers parked there end with ERR_RESTARTED.
 void corpse_close(struct service *s);

@@ -87,7 +87,8 @@ static void note_recovery(struct service *s)
     }
 }
 
-// A notification says only that somebody became ready: all pages are looked at, which costs less than a message.
+// A notification says only that somebody became ready: all pages are looked at, which costs less
+// than a message.
 void watch_news(uint64_t, void *)
 {
     for (uint32_t i = 0; i < service_count; i++) {

@@ -23,7 +23,8 @@ static struct manifest_header header;
 static char manifest_strings[] = "\0a\0b\0c\0d\0e\0f\0g\0h";
 
 struct manifest_service fake_entries[8];
-int fake_handles, fake_tasks, fake_fail_at = -1, fake_queue, fake_dead_answers, fake_notified, fake_parked;
+int fake_handles, fake_tasks, fake_fail_at = -1, fake_queue, fake_dead_answers, fake_notified,
+                              fake_parked;
 uint64_t fake_calls;
 bool fake_beats = true, fake_suspended;
 handle_t fake_subscriber = 8000;
@@ -31,7 +32,8 @@ handle_t fake_subscriber = 8000;
 struct service *services;
 uint32_t service_count;
 uint64_t ready_mask;
-struct machine machine = {.ports = 1, .mmio = 2, .irqs = 3, .dma = 4, .bootstrap = 5, .bootstrap_bytes = 4096};
+struct machine machine = {
+    .ports = 1, .mmio = 2, .irqs = 3, .dma = 4, .bootstrap = 5, .bootstrap_bytes = 4096};
 handle_t rt_port = 6;
 static struct boot_info boot;
 static struct startup startup = {.boot = &boot, .tsc_hz = 1000000000};
@@ -94,8 +96,8 @@ static void notified(uint64_t handle)
 static enum status describe(uint64_t number, const uint64_t *a)
 {
     if (number == SYS_task_info) {
-        *(struct task_info *)a[1] = (struct task_info){.state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
-                                                       .wait_kind = WAIT_RECV};
+        *(struct task_info *)a[1] = (struct task_info){
+            .state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING, .wait_kind = WAIT_RECV};
     } else {
         *(struct port_info *)a[1] = (struct port_info){.waiting = (uint32_t)fake_queue};
     }
@@ -105,7 +107,8 @@ static enum status describe(uint64_t number, const uint64_t *a)
 enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
 {
     fake_calls++;
-    bool may_fail = number != SYS_handle_close && number != SYS_task_kill && number != SYS_thread_stop;
+    bool may_fail =
+        number != SYS_handle_close && number != SYS_task_kill && number != SYS_thread_stop;
     if (may_fail && fake_fail_at >= 0 && fake_fail_at-- == 0) {
         return ERR_MEMORY;
     }
@@ -136,7 +139,8 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
     case SYS_handle_close:
         return a[0] == fake_subscriber ? OK : close_handle(a[0]);
     case SYS_handle_info:
-        *(struct handle_info *)a[1] = (struct handle_info){.type = OBJ_PORT, .rights = RIGHT_NOTIFY};
+        *(struct handle_info *)a[1] =
+            (struct handle_info){.type = OBJ_PORT, .rights = RIGHT_NOTIFY};
         return OK;
     case SYS_random:
         for (uint64_t i = 0; i < a[1]; i++) {
@@ -307,8 +311,8 @@ void fake_begin(uint32_t count)
     header = (struct manifest_header){.services = count, .string_bytes = sizeof(manifest_strings)};
     manifest = (struct manifest){&header, fake_entries, nullptr, manifest_strings};
     for (uint32_t i = 0; i < count; i++) {
-        fake_entries[i] = (struct manifest_service){.name = 1 + 2 * i, .quota = 1 << 20,
-                                                    .stack = 4096, .priority = 5, .rules = rules};
+        fake_entries[i] = (struct manifest_service){
+            .name = 1 + 2 * i, .quota = 1 << 20, .stack = 4096, .priority = 5, .rules = rules};
     }
     service_count = count;
     services = keep(calloc(count, sizeof(*services)));
@@ -358,7 +362,8 @@ void fake_ready(uint32_t number, uint64_t work)
 
 void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector)
 {
-    struct request rq = {.m = {.tag = TAG_FAULT | kind, .badge = number | (uint64_t)incarnation << 8,
+    struct request rq = {.m = {.tag = TAG_FAULT | kind,
+                               .badge = number | (uint64_t)incarnation << 8,
                                .w = {vector, 6, 0x40001000, 0, 0x50000000}}};
     if (on_fault(&rq, nullptr) != FAULT_STOP) {
         abort();

@@ -7,7 +7,7 @@
 #include "rs/service.h"
 
 void fake_begin(uint32_t count); // so many services with numbers 1 and up, not yet prepared
-extern struct manifest_service fake_entries[8]; // what the manifest says; to be changed before preparing
+extern struct manifest_service fake_entries[8]; // the manifest; to be changed before preparing
 void fake_prepare(void);         // prepares and starts them
 void fake_end(void);             // forgets everything
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What comes from outside: boot archive, manifest, args. Good ones are understood, damaged ones refused; the
-// sanitizers watch that nothing is read outside of a buffer of exactly the right size.
+// What comes from outside: boot archive, manifest, args. Good ones are understood, damaged ones
+// refused; the sanitizers watch that nothing is read outside of a buffer of exactly the right size.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

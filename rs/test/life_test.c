@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Lives and deaths under the real supervisor code, with a played kernel: order of starting, every kind of
-// death, failed births at every step, giving up, commands and rights, and nothing that grows.
+// Lives and deaths under the real supervisor code, with a played kernel: order of starting, every
+// kind of death, failed births at every step, giving up, commands and rights, and nothing that
+// grows.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,7 +137,8 @@ static void test_crash_loop(void **)
     for (uint32_t life = 1; life <= 4; life++) {
         fake_ready(1, 0);
         fake_fault(1, one(1)->incarnation, FAULT_EXIT, 0);
-        assert_int_equal(one(1)->state, life == 1 ? RS_BORN : RS_DELAYED); // the first life had done some work
+        // The first life had done some work.
+        assert_int_equal(one(1)->state, life == 1 ? RS_BORN : RS_DELAYED);
         pass(1000);
     }
     assert_int_equal(one(1)->history.fruitless, 3);

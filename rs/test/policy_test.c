@@ -40,7 +40,7 @@ static void play(const char *story, const struct scene *scenes, size_t count)
     }
 }
 #define PLAY(story, ...)                                                                           \
-    play(story, (const struct scene[]){__VA_ARGS__},                                                \
+    play(story, (const struct scene[]){__VA_ARGS__},                                               \
          sizeof((const struct scene[]){__VA_ARGS__}) / sizeof(struct scene))
 
 static void test_alive(void **)
@@ -150,7 +150,7 @@ static void bury(const char *story, const struct end *ends, size_t count, uint32
     assert_int_equal(history.fruitless, fruitless);
 }
 #define BURY(fruitless, story, ...)                                                                \
-    bury(story, (const struct end[]){__VA_ARGS__},                                                  \
+    bury(story, (const struct end[]){__VA_ARGS__},                                                 \
          sizeof((const struct end[]){__VA_ARGS__}) / sizeof(struct end), fruitless)
 
 static void test_decisions(void **)
@@ -216,7 +216,7 @@ static void test_healing(void **)
     assert_int_equal(history.fruitless, 1);
     assert_false(policy_heal(&rules, &history, 11002 * MS)); // each one takes its time
     struct policy_death death = {.ready = true, .work = 5};
-    (void)policy_decide(&rules, &history, &death); // a death, even a useful one's, interrupts health
+    (void)policy_decide(&rules, &history, &death); // even a useful one's death interrupts health
     assert_false(policy_heal(&rules, &history, 999999 * MS));
     policy_well_from(&history, 20000 * MS);
     assert_true(policy_heal(&rules, &history, 30001 * MS));
@@ -231,7 +231,8 @@ static void test_start_order(void **)
     assert_false(policy_may_start(5, 3));
 }
 
-// Numbers from a status page may be anything: a verdict must come, with no overflow (UBSan watches).
+// Numbers from a status page may be anything: a verdict must come, with no overflow (UBSan
+// watches).
 static void test_nonsense(void **)
 {
     srand(1);
@@ -239,7 +240,9 @@ static void test_nonsense(void **)
     for (int i = 0; i < 200000; i++) {
         uint64_t r[8];
         for (int k = 0; k < 8; k++) {
-            r[k] = rand() % 4 == 0 ? UINT64_MAX - (uint64_t)rand() % 3 : (uint64_t)rand() << rand() % 34;
+            uint64_t huge = UINT64_MAX - (uint64_t)rand() % 3;
+            uint64_t any = (uint64_t)rand() << rand() % 34;
+            r[k] = rand() % 4 == 0 ? huge : any;
         }
         struct policy_sight sight = {
             .now_ns = r[0], .born_ns = r[1], .beats = r[2], .work = r[3], .queue = (uint32_t)r[4],

@@ -16,14 +16,33 @@
 static struct rs_death sample(void)
 {
     struct rs_death d = {
-        .name = "fs", .module = "fs", .incarnation = 3, .cause = RS_ASSERT, .asked = 1,
-        .text = "cache.c:42: assertion failed: n < 4", .file = "servers/fs/cache.c", .line = 42,
-        .assertion = "assertion failed: n < 4", .decision = 2, .delay_ns = 20000000, .fruitless = 2,
-        .death_ns = 1000000000, .detected_ns = 1000500000, .newborn_ns = 1000600000,
-        .ready_ns = 1002000000, .born_ns = 900000000, .work = 77, .beats = 5,
-        .request_since = 1000000000, .request_label = FS_LABEL_READ, .request_badge = 0x81,
-        .request_delivery = 1, .frame_count = 2, .message_count = 1,
-        .frames = {{.address = 0x1234, .offset = 0x10, .function = "cache_get"}, {.address = 0x5678}},
+        .name = "fs",
+        .module = "fs",
+        .incarnation = 3,
+        .cause = RS_ASSERT,
+        .asked = 1,
+        .text = "cache.c:42: assertion failed: n < 4",
+        .file = "servers/fs/cache.c",
+        .line = 42,
+        .assertion = "assertion failed: n < 4",
+        .decision = 2,
+        .delay_ns = 20000000,
+        .fruitless = 2,
+        .death_ns = 1000000000,
+        .detected_ns = 1000500000,
+        .newborn_ns = 1000600000,
+        .ready_ns = 1002000000,
+        .born_ns = 900000000,
+        .work = 77,
+        .beats = 5,
+        .request_since = 1000000000,
+        .request_label = FS_LABEL_READ,
+        .request_badge = 0x81,
+        .request_delivery = 1,
+        .frame_count = 2,
+        .message_count = 1,
+        .frames = {{.address = 0x1234, .offset = 0x10, .function = "cache_get"},
+                   {.address = 0x5678}},
         .messages = {{.time_ns = 999000000, .badge = 0x81, .label = FS_LABEL_OPEN, .word0 = 9}},
     };
     d.seed[0] = 0xab;
@@ -34,11 +53,18 @@ static struct rs_death sample(void)
 static void test_complete(void **)
 {
     static const char *const parts[] = {
-        "fs[3] (module fs) died: assert, by command\n", "said: servers/fs/cache.c:42: assertion failed",
-        "life: 100 ms, 77 requests", "request in flight: fs.read from 0x81, delivery 2, for 500 us",
-        "decision: rebirth after 20 ms; fruitless lives: 2", "detected     1.000500000 s  (+500 us)",
-        "ready        1.002000000 s  (+1500 us)", "layout seed: ab00", "#0  0000000000001234 cache_get+0x10\n",
-        "#1  0000000000005678\n", "rip 0000000000001234", "0.999000 s  fs.open  from 0x81  word0 0x9\n",
+        "fs[3] (module fs) died: assert, by command\n",
+        "said: servers/fs/cache.c:42: assertion failed",
+        "life: 100 ms, 77 requests",
+        "request in flight: fs.read from 0x81, delivery 2, for 500 us",
+        "decision: rebirth after 20 ms; fruitless lives: 2",
+        "detected     1.000500000 s  (+500 us)",
+        "ready        1.002000000 s  (+1500 us)",
+        "layout seed: ab00",
+        "#0  0000000000001234 cache_get+0x10\n",
+        "#1  0000000000005678\n",
+        "rip 0000000000001234",
+        "0.999000 s  fs.open  from 0x81  word0 0x9\n",
     };
     struct rs_death d = sample();
     char text[8192];
