@@ -33,20 +33,28 @@ static inline uint32_t load_big_endian(const uint8_t *p)
     return __builtin_bswap32(word);
 }
 
+// The three rotations of each sum are nested, which needs fewer copies than side by side:
+// rotations by 6, 11 and 25 are by 6 of (by 5 of (by 14)), and so on.
+#define SUM_A(x) rotate((x) ^ rotate((x) ^ rotate(x, 9), 11), 2)
+#define SUM_E(x) rotate((x) ^ rotate((x) ^ rotate(x, 14), 5), 6)
+#define SPREAD_1(x) (rotate((x) ^ rotate(x, 11), 7) ^ (x) >> 3)
+#define SPREAD_14(x) (rotate((x) ^ rotate(x, 2), 17) ^ (x) >> 10)
+
+// The majority of a, b, c is b unless a and c agree against it; a ^ b is the next round's b ^ c.
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                             \
     do {                                                                                             \
-        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (((f ^ g) & e) ^ g) +     \
-                      k[i] + w[i];                                                                   \
-        d += t1;                                                                                     \
-        h = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));         \
+        uint32_t ab = a ^ b;                                                                         \
+        h += SUM_E(e) + (((f ^ g) & e) ^ g) + k[i] + w[i];                                           \
+        d += h;                                                                                      \
+        h += SUM_A(a) + ((ab & bc) ^ b);                                                             \
+        bc = ab;                                                                                     \
     } while (0)
 
 // The schedule's word i of the next sixteen, in the place of the one that is no longer needed.
 #define SCHEDULE(i)                                                                                  \
     do {                                                                                             \
         uint32_t w1 = w[((i) + 1) % 16], w14 = w[((i) + 14) % 16];                                   \
-        w[i] += w[((i) + 9) % 16] + (rotate(w1, 7) ^ rotate(w1, 18) ^ w1 >> 3) +                     \
-                (rotate(w14, 17) ^ rotate(w14, 19) ^ w14 >> 10);                                     \
+        w[i] += w[((i) + 9) % 16] + SPREAD_1(w1) + SPREAD_14(w14);                                   \
     } while (0)
 
 static void blocks(uint32_t state[8], const uint8_t *data, size_t count)
@@ -58,6 +66,7 @@ static void blocks(uint32_t state[8], const uint8_t *data, size_t count)
         }
         uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
         uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+        uint32_t bc = b ^ c;
         for (const uint32_t *k = round_constant;; k += 16) {
             ROUND(a, b, c, d, e, f, g, h, 0);
             ROUND(h, a, b, c, d, e, f, g, 1);

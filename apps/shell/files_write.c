@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    // Directories inside one another that cp -r and rm -r go down: what the stack has room for, many times over.
+    DEPTH_MAX = 200,
+};
+static int depth;
+
 enum { MODE_TYPE = 0170000, MODE_DIRECTORY = 0040000, MODE_LINK = 0120000 };
 
 static bool is_directory(const char *path)
@@ -90,6 +96,9 @@ static int copy_directory(const char *from, const char *to)
     if (path_inside(to, from)) {
         return complain("%s: a directory cannot be copied into itself", from);
     }
+    if (depth == DEPTH_MAX) {
+        return complain("%s: too many directories inside one another", from);
+    }
     struct outcome o = files_list(from, &list);
     if (failed(o)) {
         return complain_about(from, o);
@@ -100,11 +109,13 @@ static int copy_directory(const char *from, const char *to)
         return complain_about(to, o);
     }
     char(*path)[PATH_SIZE] = malloc(2 * sizeof(*path));
+    depth++;
     for (size_t i = 0; path && i < list.count && !interrupted(); i++) {
         const char *name = list.names[i].name;
         bool fits = path_join(path[0], from, name) && path_join(path[1], to, name);
         worst |= fits ? copy(path[0], path[1], true) : complain("%s: a path below it is too long", from);
     }
+    depth--;
     free(path);
     files_free_listing(&list);
     return path ? worst : complain_about(from, outcome_errno(ENOMEM));
@@ -201,16 +212,24 @@ static int remove_directory(const char *path)
 {
     struct listing list;
     int worst = 0;
+    if (depth == DEPTH_MAX) {
+        return complain("%s: too many directories inside one another: remove those below first", path);
+    }
     struct outcome o = files_list(path, &list);
     char *full = malloc(PATH_SIZE);
     if (failed(o) || !full) {
         free(full);
+        if (!failed(o)) {
+            files_free_listing(&list);
+        }
         return complain_about(path, failed(o) ? o : outcome_errno(ENOMEM));
     }
+    depth++;
     for (size_t i = 0; i < list.count && !interrupted(); i++) {
         bool fits = path_join(full, path, list.names[i].name);
         worst |= fits ? remove_one(full, true, false) : complain("%s: a path below it is too long", path);
     }
+    depth--;
     free(full);
     files_free_listing(&list);
     if (worst || interrupted()) {
