@@ -51,7 +51,9 @@ static bool ask_hypervisor(uint64_t *tsc_hz, uint64_t *apic_hz)
 
 static uint64_t ratio(uint64_t a, uint64_t b) // a / b as 32.32
 {
-    return (uint64_t)(((unsigned __int128)a << 32) / b);
+    uint64_t quotient, remainder; // the processor divides 128 by 64 bits, the compiler would call a library
+    __asm__("divq %4" : "=a"(quotient), "=d"(remainder) : "a"(a << 32), "d"(a >> 32), "r"(b));
+    return quotient;
 }
 
 static uint64_t scale(uint64_t x, uint64_t fixed)
