@@ -123,6 +123,7 @@ static void tell_service(struct json *j, const struct rs_service *s)
     json_number(j, "beat_ms", s->beat_age_ns / 1000000);
     json_number(j, "cpu_ns", s->cpu_ns);
     json_number(j, "memory", s->memory_bytes);
+    json_number(j, "handles", s->handles);
     json_text(j, "cause", cause_text(s->cause));
     json_text_n(j, "place", s->place, sizeof(s->place));
     json_number(j, "recovery_ns", s->recovery_ns);

@@ -32,7 +32,7 @@ static const struct {
     {ENFILE, "ENFILE", "too many files are open in the whole system"},
     {EMFILE, "EMFILE", "too many files are open: close some"},
     {EFBIG, "EFBIG", "the file would become larger than the volume allows"},
-    {ENOSPC, "ENOSPC", "the disk is full: remove something and repeat"},
+    {ENOSPC, "ENOSPC", "no space left on the disk: remove something and repeat"},
     {EROFS, "EROFS", "the volume is read-only: see `df` for why"},
     {EMLINK, "EMLINK", "too many links"},
     {ENAMETOOLONG, "ENAMETOOLONG", "the name is too long"},

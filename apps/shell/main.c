@@ -74,11 +74,14 @@ static void run_line(const char *text)
     term_forget();
 }
 
+// "samsara:DIRECTORY> ", long directories cut at their beginning.
 static const char *prompt(void)
 {
-    static char text[64];
-    const char *name = shell.directory[1] ? path_name(shell.directory) : "/";
-    snprintf(text, sizeof(text), "%.40s > ", name);
+    enum { SHOWN = 40 };
+    static char text[SHOWN + 16];
+    size_t n = strlen(shell.directory);
+    bool cut = n > SHOWN;
+    snprintf(text, sizeof(text), "samsara:%s%s> ", cut ? "..." : "", shell.directory + (cut ? n - SHOWN + 3 : 0));
     return text;
 }
 

@@ -57,7 +57,7 @@ static void show_service(const struct rs_service *s)
         memcpy(last, cause_text(s->cause), n);
         strcpy(last + n, s->asked ? " (asked)" : "");
     }
-    say("%2u %-12.*s %-8s %5u %5u  %-18s %6llu %7llu %10s %10s %8llu\n", s->number, FIELD(s->name),
+    say("%-12.*s %-8s %5u %5u  %-18s %6llu %7llu %10s %10s %8llu\n", FIELD(s->name),
         state_text(s->state), s->incarnation, s->deaths, last, (unsigned long long)s->beat_age_ns / 1000000,
         (unsigned long long)s->cpu_ns / 1000000, size_text(memory, s->memory_bytes),
         size_text(limit, s->memory_limit), (unsigned long long)s->work);
@@ -98,7 +98,7 @@ int cmd_ps(int argc, char **argv)
     }
     enum status status = rs_list(shell.rs, all, bytes, &count);
     if (status == OK) {
-        say(" # %-12s %-8s %5s %5s  %-18s %6s %7s %10s %10s %8s\n", "service", "state", "incar", "dead",
+        say("%-12s %-8s %5s %5s  %-18s %6s %7s %10s %10s %8s\n", "service", "state", "incar", "dead",
             "last death", "beat/ms", "cpu/ms", "memory", "of", "requests");
         for (uint32_t i = 0; i < count && i <= RS_SERVICES_MAX && !interrupted(); i++) {
             show_service(&all[i]);

@@ -138,7 +138,7 @@ int cmd_help(int argc, char **argv)
             return 0;
         }
     }
-    say("Words may be quoted with '…', \"…\" or \\; > FILE and >> FILE take the output; ; separates commands.\n");
+    say("Words may be quoted with '...', \"...\" or \\; > FILE and >> FILE take the output; ; separates commands.\n");
     say("Keys: arrows, Home, End, ^A ^E ^K ^U ^W ^Y ^R, Tab completes, ^C interrupts.\n");
     return 0;
 }

@@ -171,7 +171,7 @@ static void errors_in_words(void **state)
     (void)state;
     assert_string_equal(outcome_name(outcome_errno(ENOENT)), "ENOENT");
     assert_string_equal(outcome_name((struct outcome){ERR_BUSY, 0}), "ERR_BUSY");
-    assert_string_equal(outcome_text(outcome_errno(ENOSPC)), "the disk is full: remove something and repeat");
+    assert_string_equal(outcome_text(outcome_errno(ENOSPC)), "no space left on the disk: remove something and repeat");
     assert_non_null(strstr(outcome_text((struct outcome){ERR_RESTARTED, 0}), "reborn"));
     assert_non_null(outcome_text(outcome_errno(9999)));
     assert_non_null(outcome_text((struct outcome){(enum status)999, 0}));
