@@ -167,8 +167,11 @@ int service_main(void)
     prepare_all();
     rt_on_fault(on_fault, nullptr);
     rt_on_notify(0x3f, watch_news, nullptr); // badges are service numbers: any of their bits
-    log_info("image %s: %u services", manifest_string(&manifest, manifest.header->image_name),
-             service_count);
+    const struct boot_info *boot = rt_startup->boot;
+    log_info("image %s: %u services; %u CPUs, %llu MiB, PCI at %#llx, buses %u to %u",
+             manifest_string(&manifest, manifest.header->image_name), service_count, boot->cpus,
+             (unsigned long long)(boot->memory_bytes >> 20), (unsigned long long)boot->ecam_base,
+             boot->ecam_bus_first, boot->ecam_bus_last);
     services_start();
     return rt_serve(list, 1);
 }
