@@ -342,7 +342,9 @@ void early_give_memory(void)
     };
     for (uint32_t i = 0; i < source.ranges; i++) {
         const struct boot_range *r = &source.range[i];
-        page_add_ram(r->base & ~0xfffull, (r->bytes + (r->base & 0xfff) + 0xfff) & ~0xfffull);
+        if (r->type == 1 || r->type == 3 || r->type == 4) { // usable, ACPI tables, ACPI non-volatile; "reserved" (2) may be devices
+            page_add_ram(r->base & ~0xfffull, (r->bytes + (r->base & 0xfff) + 0xfff) & ~0xfffull);
+        }
         if (r->type == 1) {
             give(r->base, r->base + r->bytes, holes, sizeof holes / sizeof holes[0]);
         }
