@@ -64,15 +64,27 @@ static void drop_ring(struct disk *d)
     *d = (struct disk){0};
 }
 
+enum status disk_add_memory(struct disk *d, const struct disk_memory *memory)
+{
+    uint32_t index = d->buffers;
+    if (index == BLOCK_BUFFERS) {
+        return ERR_RANGE;
+    }
+    enum status status =
+        block_buffer(d->port, d->session, index, memory->memory, &d->buffer_bytes[index]);
+    if (status == OK) {
+        d->buffers = index + 1;
+    }
+    return status;
+}
+
 static enum status share_buffers(struct disk *d, const struct disk_memory *memory, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        enum status status =
-            block_buffer(d->port, d->session, i, memory[i].memory, &d->buffer_bytes[i]);
+        enum status status = disk_add_memory(d, &memory[i]);
         if (status != OK) {
             return status;
         }
-        d->buffers = i + 1;
     }
     return OK;
 }

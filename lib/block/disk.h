@@ -72,6 +72,10 @@ struct disk {
 [[nodiscard]] enum status disk_attach(struct disk *d, handle_t port, uint32_t entries, uint64_t bit,
                                        const struct disk_memory *memory, uint32_t memories);
 
+// One more data buffer for the session; its number is one more than that of the last.
+// ERR_RANGE: it has BLOCK_BUFFERS of them already; else what the driver says.
+[[nodiscard]] enum status disk_add_memory(struct disk *d, const struct disk_memory *memory);
+
 // Ends the session after everything under way has completed, and frees the ring.
 void disk_detach(struct disk *d);
 

@@ -20,27 +20,41 @@ struct line *cache_find(struct cache *c, uint64_t number)
     return l;
 }
 
-static int make_lines(struct cache *c, const struct cache_region *regions, uint32_t count)
+static void add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        c->line_count += regions[i].bytes / CACHE_LINE_BYTES;
+    for (uint64_t at = 0; at + CACHE_LINE_BYTES <= bytes && c->line_count < c->line_max; at += CACHE_LINE_BYTES) {
+        uint32_t n = c->line_count++;
+        c->lines[n] = (struct line){.number = LINE_UNUSED, .index = n, .memory = memory + at};
     }
+}
+
+// One more stretch of memory, if the device has any and the limit allows.
+static void grow(struct cache *c)
+{
+    uint8_t *memory;
+    uint64_t bytes;
+    if (c->line_count == c->line_max) {
+        return;
+    }
+    if (c->device->more_memory && c->device->more_memory(c->device, &memory, &bytes)) {
+        add_lines(c, memory, bytes);
+    } else {
+        c->line_max = c->line_count;
+    }
+}
+
+static int make_tables(struct cache *c)
+{
     uint32_t bits = 4;
-    while (1u << bits < 2 * c->line_count) {
+    while (1u << bits < 2 * c->line_max) {
         bits++;
     }
     c->bucket_shift = 64 - bits;
-    c->lines = calloc(c->line_count, sizeof(struct line));
+    c->lines = calloc(c->line_max, sizeof(struct line));
     c->buckets = calloc(1u << bits, sizeof(struct line *));
     c->ios = calloc(CACHE_IOS, sizeof(struct cache_io));
     if (!c->lines || !c->buckets || !c->ios) {
         return ENOMEM;
-    }
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint64_t at = 0; at + CACHE_LINE_BYTES <= regions[i].bytes; at += CACHE_LINE_BYTES, n++) {
-            c->lines[n] = (struct line){.number = LINE_UNUSED, .index = n, .memory = regions[i].memory + at};
-        }
     }
     for (uint32_t i = 0; i < CACHE_IOS; i++) {
         c->ios[i].cache = c;
@@ -50,7 +64,7 @@ static int make_lines(struct cache *c, const struct cache_region *regions, uint3
 }
 
 int cache_open(struct cache *c, struct device *device, uint32_t block_bytes,
-               const struct cache_region *regions, uint32_t count)
+               const struct cache_region *regions, uint32_t count, uint64_t max_bytes)
 {
     memset(c, 0, sizeof(*c));
     c->device = device;
@@ -60,11 +74,16 @@ int cache_open(struct cache *c, struct device *device, uint32_t block_bytes,
     c->line_mask = (1ull << c->line_shift) - 1;
     c->blocks = device->bytes >> c->block_shift;
     c->dirty_ring.dirty_next = c->dirty_ring.dirty_prev = &c->dirty_ring;
-    int error = make_lines(c, regions, count);
+    c->line_max = (uint32_t)(max_bytes / CACHE_LINE_BYTES);
+    int error = make_tables(c);
     if (error) {
         cache_close(c);
+        return error;
     }
-    return error;
+    for (uint32_t i = 0; i < count; i++) {
+        add_lines(c, regions[i].memory, regions[i].bytes);
+    }
+    return 0;
 }
 
 void cache_close(struct cache *c)
@@ -177,6 +196,12 @@ static bool is_recent(const struct cache *c, const struct line *l)
 
 static struct line *find_victim(struct cache *c)
 {
+    if (c->fresh == c->line_count) {
+        grow(c);
+    }
+    if (c->fresh < c->line_count) {
+        return &c->lines[c->fresh++];
+    }
     for (uint32_t n = 0; n < 2 * c->line_count; n++) {
         struct line *l = &c->lines[c->hand];
         c->hand = c->hand + 1 == c->line_count ? 0 : c->hand + 1;

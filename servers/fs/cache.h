@@ -51,7 +51,8 @@ struct cache {
     uint64_t line_mask;   // its low bits set
     uint64_t blocks;      // of the device
     struct line *lines;
-    uint32_t line_count, hand;
+    uint32_t line_count, line_max; // there are; there may become, if the device has more memory
+    uint32_t fresh, hand;          // first line that was never used; clock hand
     struct line **buckets;
     uint32_t bucket_shift;
     struct line dirty_ring;        // head
@@ -69,9 +70,10 @@ struct cache_region {
     uint64_t bytes; // a multiple of CACHE_LINE_BYTES
 };
 
-// Sets the cache up over these stretches of memory. ENOMEM.
+// Sets the cache up over these stretches of memory; later it takes more from the device, up to `max_bytes` in all.
+// ENOMEM.
 int cache_open(struct cache *c, struct device *device, uint32_t block_bytes,
-               const struct cache_region *regions, uint32_t count);
+               const struct cache_region *regions, uint32_t count, uint64_t max_bytes);
 // Waits for everything under way and frees what cache_open allocated. Dirty blocks are lost.
 void cache_close(struct cache *c);
 
@@ -109,9 +111,10 @@ int cache_settle(struct cache *c);
 // Forgets all clean blocks.
 void cache_drop(struct cache *c);
 
+// What it may hold, memory that it has not taken yet included.
 static inline uint64_t cache_bytes(const struct cache *c)
 {
-    return (uint64_t)c->line_count * CACHE_LINE_BYTES;
+    return (uint64_t)c->line_max * CACHE_LINE_BYTES;
 }
 
 static inline uint64_t cache_dirty_total(const struct cache *c)

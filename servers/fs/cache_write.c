@@ -90,7 +90,7 @@ bool cache_is_dirty(struct cache *c, uint64_t block)
 void cache_drop(struct cache *c)
 {
     cache_settle(c);
-    for (uint32_t i = 0; i < c->line_count; i++) {
+    for (uint32_t i = 0; i < c->fresh; i++) {
         struct line *l = &c->lines[i];
         l->valid = line_dirty(l);
         l->referenced = false;

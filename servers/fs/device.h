@@ -36,5 +36,8 @@ struct device {
     int (*submit)(struct device *, struct device_request *);
     // Waits until at least one request has completed (calling its `done`). Returns at once if none is under way.
     void (*wait)(struct device *);
+    // Another stretch of memory that requests may use, for as long as the device is used. false: there is no more.
+    // May be null.
+    bool (*more_memory)(struct device *, uint8_t **memory, uint64_t *bytes);
     void *arg;
 };

@@ -203,7 +203,7 @@ out:
 static errcode_t insert_block(struct volume *v, struct inode *i, const struct run *r)
 {
     blk64_t place = r->place;
-    return ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, BMAP_SET, r->first, nullptr, &place);
+    return ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, BMAP_ALLOC | BMAP_SET, r->first, nullptr, &place);
 }
 
 // Where the next block of the file is best put: after the one before it, else near the inode.

@@ -92,7 +92,7 @@ static int read_super(struct volume *v, struct ext2_super_block *super)
 static int open_cache(struct volume *v, const struct volume_options *o)
 {
     struct ext2_super_block super;
-    int error = cache_open(&v->cache, o->device, BLOCK_MIN, o->regions, o->region_count);
+    int error = cache_open(&v->cache, o->device, BLOCK_MIN, o->regions, o->region_count, o->cache_max_bytes);
     if (error) {
         return error;
     }
@@ -110,7 +110,7 @@ static int open_cache(struct volume *v, const struct volume_options *o)
         say(v, "blocks are too large:", bytes);
         return ENOTSUP;
     }
-    return cache_open(&v->cache, o->device, bytes, o->regions, o->region_count);
+    return cache_open(&v->cache, o->device, bytes, o->regions, o->region_count, o->cache_max_bytes);
 }
 
 static int check_super(struct volume *v)
@@ -290,7 +290,7 @@ int volume_begin(struct volume *v)
     }
     volume_set_clock(v);
     struct cache *c = &v->cache;
-    uint64_t blocks = (uint64_t)c->line_count << c->line_shift;
+    uint64_t blocks = cache_bytes(c) >> c->block_shift;
     uint64_t meta = cache_dirty_total(c) - c->dirty_blocks[CLASS_DATA];
     // Metadata can only leave the cache in order, by a sync: not to be put off until there is no room.
     if (meta > blocks / 8 || v->dirty_inode_count > v->inode_limit / 2) {

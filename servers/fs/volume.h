@@ -8,6 +8,7 @@
 // Functions return 0 or a positive errno value unless they say otherwise. All of this is for one thread.
 #pragma once
 #include "servers/fs/cache.h"
+#include <sys/types.h>
 #include <ext2fs/ext2fs.h>
 #include <stdint.h>
 
@@ -71,6 +72,7 @@ struct volume_options {
     struct device *device;
     const struct cache_region *regions;
     uint32_t region_count;
+    uint64_t cache_max_bytes; // the device may have more memory to give than the regions
     uint32_t incarnation;
     bool read_only;
     uint64_t (*now_ns)(void);

@@ -69,7 +69,8 @@ void bed_mount(struct bed *b, size_t cache_bytes, bool read_only)
     b->memory = aligned_alloc(4096, 2 * half + 4096);
     b->region[0] = (struct cache_region){b->memory, half};
     b->region[1] = (struct cache_region){b->memory + half + 4096, half};
-    struct volume_options o = {.device = &b->disk.device, .regions = b->region, .region_count = 2, .incarnation = 1,
+    struct volume_options o = {.device = &b->disk.device, .regions = b->region, .region_count = 2,
+                               .cache_max_bytes = 2 * half, .incarnation = 1,
                                .now_ns = now_ns, .note = note, .alive = alive};
     volume_mount(&b->v, &o);
 }
