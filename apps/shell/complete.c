@@ -87,6 +87,15 @@ static void offer_paths(struct candidates *c, const char *word)
     files_free_listing(&list);
 }
 
+// Tab must not wait for a service that is not there.
+static bool fs_is_ready(void)
+{
+    uint32_t number;
+    struct rs_service s;
+    return rs_find(shell.rs, "fs", 2, &number) == OK && rs_info(shell.rs, number, &s, sizeof(s)) == OK &&
+           s.state == RS_READY;
+}
+
 static void collect(struct candidates *c, const struct editor *e, const char *word, int index)
 {
     char first[16];
@@ -104,7 +113,7 @@ static void collect(struct candidates *c, const struct editor *e, const char *wo
         offer_commands(c);
     } else if (command && command->words == COMPLETE_SERVICES) {
         offer_services(c);
-    } else if (!command || command->words == COMPLETE_PATHS) {
+    } else if ((!command || command->words == COMPLETE_PATHS) && fs_is_ready()) {
         offer_paths(c, word);
     }
 }

@@ -33,12 +33,14 @@ static void run_command(struct command_line *line)
         return;
     }
     output_begin(command);
+    if ((command->files || line->output) && !files_are_there()) {
+        return;
+    }
     if (line->output) {
-        struct outcome o = OUTCOME_OK;
         if (!resolve(path, line->output)) {
             return;
         }
-        o = output_to_file(path, line->append);
+        struct outcome o = output_to_file(path, line->append);
         if (failed(o)) {
             complain_about(line->output, o);
             return;

@@ -47,6 +47,37 @@ static uint32_t find_service(const char *word)
     return status == OK ? number : 0;
 }
 
+// ---- Is it there? ----
+
+bool files_are_there(void)
+{
+    static const uint64_t patience_ns = 5000000000, step_ns = 20000000;
+    uint64_t start = rt_now_ns();
+    uint32_t number;
+    struct rs_service s = {0};
+    if (rs_find(shell.rs, "fs", 2, &number) != OK) {
+        complain("this image has no file service");
+        return false;
+    }
+    while (rs_info(shell.rs, number, &s, sizeof(s)) == OK && s.state == RS_WAITING && !interrupted() &&
+           rt_now_ns() - start < patience_ns) {
+        (void)app_wait(0, "fs", rt_now_ns() + step_ns);
+    }
+    switch (s.state) {
+    case RS_WAITING:
+        complain("the file service has not started, because what it needs is not ready: see ps and log");
+        return false;
+    case RS_GIVEN_UP:
+        complain("the file service was given up: see deaths fs; `restart fs` revives it");
+        return false;
+    case RS_HELD:
+        complain("the file service is held: `release fs` lets it go on");
+        return false;
+    default:
+        return true; // if it is dead, it is being reborn, and the call waits for that
+    }
+}
+
 // ---- ps ----
 
 static void show_service(const struct rs_service *s)

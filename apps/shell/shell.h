@@ -12,6 +12,7 @@ struct command {
     const char *name, *usage, *help;
     int (*run)(int argc, char **argv);
     enum { COMPLETE_PATHS, COMPLETE_SERVICES, COMPLETE_COMMANDS, COMPLETE_NOTHING } words;
+    bool files; // it needs the file service
 };
 extern const struct command commands[]; // by name; the last has no name
 const struct command *find_command(const char *name);
@@ -44,6 +45,10 @@ int take_options(int argc, char **argv, const char *allowed, bool found[128]);
 
 // The absolute path of a word. false after complaining.
 bool resolve(char to[PATH_SIZE], const char *word);
+
+// Can the file service be called? A call to one that is not there would wait for it, deaf to Ctrl-C.
+// Waits a little for one that is still starting. false after complaining.
+bool files_are_there(void);
 
 // Ctrl-C was pressed since the command began. Also keeps the supervisor content: to be called often.
 bool interrupted(void);

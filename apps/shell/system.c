@@ -99,12 +99,14 @@ static int leave(int argc, uint32_t action)
     if (argc > 1) {
         return usage();
     }
-    struct outcome o = files_shutdown();
-    if (is_errno(o, EPERM)) {
-        o = files_sync(); // this shell may not close the volume
-    }
-    if (failed(o) && shell.fs != HANDLE_NONE) {
-        complain_about("the volume", o);
+    if (files_are_there()) {
+        struct outcome o = files_shutdown();
+        if (is_errno(o, EPERM)) {
+            o = files_sync(); // this shell may not close the volume
+        }
+        if (failed(o)) {
+            complain_about("the volume", o);
+        }
     }
     output_flush();
     enum status status = rs_power(shell.rs, action);
