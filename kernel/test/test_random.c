@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+// Random system calls, interrupts and faults on two CPUs, with fixed seeds: hostile arguments mixed
+// with plausible ones. All invariants are checked all the time, and in the end nothing may be left.
+#include "kernel/test/world.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum : uint64_t { SYSCALL_AT = 0x5000, TASKS = 4, STEPS = 6000, SEEDS = 4 };
+
+static uint64_t state;
+static uint64_t done_by_call[SYS_COUNT];
+
+static uint64_t draw(uint64_t limit)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (state * 2685821657736338717ull >> 16) % limit;
+}
+
+// Some handle of the task, of this type if one is found quickly (OBJ_NONE: any).
+static uint64_t some_handle(struct task *task, enum object_type type)
+{
+    struct handle_table *h = &task->handles;
+    for (int i = 0; i < 40; i++) {
+        uint32_t index = (uint32_t)draw(h->fresh);
+        struct handle_entry *e = &h->chunk[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
+        if ((e->tag & 0xffff) != OBJ_NONE && (type == OBJ_NONE || (e->tag & 0xffff) == type)) {
+            return index | (e->tag & 0xffff0000u);
+        }
+    }
+    return draw(100);
+}
+
+static uint64_t some_value(struct task *task)
+{
+    switch (draw(12)) {
+    case 0:
+        return draw(16);
+    case 1:
+        return draw(40) * PAGE_SIZE;
+    case 2:
+        return DATA + draw(DATA_BYTES);
+    case 3:
+        return DATA + draw(64) * PAGE_SIZE;
+    case 4:
+        return draw(2) ? ~0ull - draw(5000) : USER_MAX - draw(5) * PAGE_SIZE;
+    case 5:
+        return draw(RIGHTS_ALL + 1);
+    case 6:
+        return 1ull << draw(64);
+    case 7: {
+        struct tree_node *n = tree_find(&task->regions, draw(USER_MAX));
+        return n != NULL ? n->key + draw(3) * PAGE_SIZE : 0;
+    }
+    case 8:
+        return draw(2) ? GRANT_READ : GRANT_WRITE;
+    case 9:
+        return host_ticks + draw(50'000'000);
+    case 10:
+        return some_handle(task, OBJ_NONE);
+    default:
+        return 0;
+    }
+}
+
+// Fills in argument structures where calls expect them.
+static void write_arguments(struct task *task, uint64_t at)
+{
+    struct thread_args args = {.entry = SYSCALL_AT + 2, .stack = draw(USER_MAX),
+                               .priority = (uint32_t)draw(6)};
+    if (draw(4) == 0) {
+        args.budget_us = (uint32_t)draw(2000);
+        args.period_us = 1000 + (uint32_t)draw(20000);
+    }
+    char name[NAME_SIZE] = "random";
+    (void)!user_copy_out(task, at, draw(2) ? (void *)&args : (void *)name, 32);
+}
+
+// What makes a call plausible: handles of the right types at the right places.
+static void plausible(struct thread *t, enum syscall number)
+{
+    static const struct {
+        enum syscall number;
+        uint8_t first, second;
+    } types[] = {
+        {SYS_call, OBJ_PORT, 0}, {SYS_notify, OBJ_PORT, 0}, {SYS_grant_copy, OBJ_REPLY, 0},
+        {SYS_reply_park, OBJ_REPLY, 0}, {SYS_timer_set, OBJ_PORT, 0},
+        {SYS_handle_install, OBJ_TASK, 0}, {SYS_port_info, OBJ_PORT, 0},
+        {SYS_reply_info, OBJ_REPLY, 0}, {SYS_mem_map, OBJ_TASK, OBJ_MEMORY},
+        {SYS_mem_create_device, OBJ_IORANGE, 0}, {SYS_mem_pin, OBJ_IORANGE, OBJ_MEMORY},
+        {SYS_mem_unpin, OBJ_MEMORY, 0}, {SYS_mem_move, OBJ_MEMORY, OBJ_TASK},
+        {SYS_mem_info, OBJ_MEMORY, 0}, {SYS_task_kill, OBJ_TASK, 0},
+        {SYS_task_inherit, OBJ_TASK, OBJ_TASK}, {SYS_task_set_fault_port, OBJ_TASK, OBJ_PORT},
+        {SYS_task_read, OBJ_TASK, 0}, {SYS_task_write, OBJ_TASK, 0}, {SYS_task_info, OBJ_TASK, 0},
+        {SYS_task_set_quota, OBJ_TASK, 0}, {SYS_task_suspend, OBJ_TASK, 0},
+        {SYS_task_resume, OBJ_TASK, 0}, {SYS_thread_create, OBJ_TASK, 0},
+        {SYS_thread_start, OBJ_THREAD, 0}, {SYS_thread_stop, OBJ_THREAD, 0},
+        {SYS_thread_get_regs, OBJ_THREAD, 0}, {SYS_thread_set_regs, OBJ_THREAD, 0},
+        {SYS_thread_set_sched, OBJ_THREAD, 0}, {SYS_task_thread, OBJ_TASK, 0},
+        {SYS_iorange_split, OBJ_IORANGE, 0}, {SYS_irq_create, OBJ_IORANGE, 0},
+        {SYS_irq_bind, OBJ_IRQ, OBJ_PORT}, {SYS_irq_ack, OBJ_IRQ, 0}, {SYS_irq_msi, OBJ_IRQ, 0},
+        {SYS_io_read, OBJ_IORANGE, 0}, {SYS_io_write, OBJ_IORANGE, 0},
+        {SYS_log_read, OBJ_IORANGE, 0},
+    };
+    struct regs *r = &t->regs;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (types[i].number == number) {
+            r->rdi = types[i].first == OBJ_TASK && draw(2) ? 0 : some_handle(t->task, types[i].first);
+            r->rsi = types[i].second != 0 ? some_handle(t->task, types[i].second) : r->rsi;
+        }
+    }
+    if (number == SYS_recv || number == SYS_reply_recv || number == SYS_reply) {
+        r->rdi = some_handle(t->task, OBJ_PORT) | some_handle(t->task, OBJ_REPLY) << 32;
+        r->r14 = draw(8) < 6 ? 0 : draw(4);
+    }
+    if (number == SYS_mem_create) {
+        r->rdi = (1 + draw(draw(8) == 0 ? 1200 : 12)) * PAGE_SIZE;
+        r->rsi = draw(2);
+    }
+    if (number == SYS_mem_map) {
+        r->rdx = draw(3) ? 0 : r->rdx;
+        r->r8 = (1 + draw(8)) * PAGE_SIZE;
+        r->r10 = draw(4) ? 0 : r->r10;
+        r->r9 = 1 + draw(5);
+    }
+    if (number == SYS_task_create) {
+        r->rdi = draw(2) ? 0 : draw(1 << 20);
+        r->rsi = 0;
+        r->rdx = DATA;
+    }
+}
+
+static enum syscall some_call(void)
+{
+    static const enum syscall often[] = {SYS_call, SYS_call, SYS_recv, SYS_reply_recv, SYS_reply_recv,
+                                         SYS_notify, SYS_mem_create, SYS_mem_map, SYS_mem_unmap,
+                                         SYS_mem_protect, SYS_handle_close, SYS_handle_install,
+                                         SYS_reply_create, SYS_port_create, SYS_thread_create,
+                                         SYS_thread_start, SYS_task_create, SYS_grant_copy};
+    if (draw(2)) {
+        return often[draw(sizeof(often) / sizeof(often[0]))];
+    }
+    for (;;) {
+        enum syscall n = (enum syscall)draw(SYS_COUNT);
+        bool deadly = n == SYS_task_kill || n == SYS_task_exit || n == SYS_thread_exit ||
+                      n == SYS_thread_stop || n == SYS_task_suspend;
+        if (n != SYS_system_control && (!deadly || draw(6) == 0)) {
+            return n;
+        }
+    }
+}
+
+// One system call of the thread that is current on the CPU, or the repetition of an interrupted one.
+static void step_call(struct cpu *cpu, struct thread *t)
+{
+    struct regs *r = &t->regs;
+    if (r->rip != SYSCALL_AT) {
+        uint64_t *all[] = {&r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9,
+                           &r->r12, &r->r13, &r->r14, &r->r15, &r->rbx};
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+            *all[i] = some_value(t->task);
+        }
+        enum syscall number = some_call();
+        if (draw(10) != 0) {
+            plausible(t, number);
+        }
+        if (number == SYS_thread_create || number == SYS_task_create) {
+            r->rsi = number == SYS_thread_create ? DATA : r->rsi;
+            write_arguments(t->task, DATA);
+        }
+        r->rax = number;
+    }
+    uint64_t number = r->rax;
+    r->rip = SYSCALL_AT + 2;
+    r->full = 0;
+    kernel_syscall(cpu);
+    if (number < SYS_COUNT) {
+        done_by_call[number]++;
+    }
+}
+
+static void step(void)
+{
+    struct cpu *cpu = host_cpu = &cpus[draw(cpu_count)];
+    if (cpu->arch.ipi) {
+        cpu->arch.ipi = false;
+        kernel_resched(cpu);
+    }
+    uint64_t what = draw(20);
+    host_ticks += draw(10'000);
+    if (what == 0) {
+        host_ticks += draw(20'000'000);
+        kernel_timer(cpu);
+    } else if (what == 1) {
+        kernel_irq(cpu, (uint32_t)draw(30));
+    } else if (cpu->current == NULL) {
+        kernel_idle(cpu);
+    } else if (what == 2) {
+        kernel_exception(cpu, draw(4) ? 14 : 6, draw(32), some_value(cpu->current->task));
+    } else {
+        step_call(cpu, cpu->current);
+    }
+    host_cpu = &cpus[0];
+}
+
+// Root acts for a moment: it makes tasks that know each other, and steps aside again.
+static void spawn(struct place *places)
+{
+    thread_release(root_thread, HOLD_STOPPED);
+    for (uint64_t i = 0; i < TASKS; i++) {
+        places[i] = world_task("random", 4 << 20, 1 + (uint32_t)i);
+        give(&places[i], places[i].task_handle, RIGHTS_ALL, 0);
+    }
+    uint64_t port = made(CALL(root_thread, port_create));
+    for (uint64_t i = 0; i < TASKS; i++) {
+        struct place *p = &places[i];
+        give(p, port, RIGHTS_ALL, i + 1);
+        give(p, places[(i + 1) % TASKS].task_handle, RIGHTS_ALL, 0);
+        give(p, places[(i + 1) % TASKS].thread_handle, RIGHTS_ALL, 0);
+        give(p, i % 2 ? IRQS : PORTS, RIGHTS_ALL, 0);
+        give(p, i % 2 ? DMA : MMIO, RIGHTS_ALL, 0);
+        made(CALL(root_thread, task_set_fault_port, p->task_handle, port));
+        made(CALL(p->thread, reply_create));
+    }
+    for (uint64_t i = 0; i < TASKS; i++) {
+        made(CALL(root_thread, handle_close, places[i].thread_handle));
+        world_thread(&places[i], 3);
+        made(CALL(root_thread, handle_close, places[i].thread_handle));
+    }
+    made(CALL(root_thread, handle_close, port));
+    thread_hold(root_thread, HOLD_STOPPED);
+    kernel_resched(&cpus[0]);
+}
+
+static void end_all(struct place *places)
+{
+    thread_release(root_thread, HOLD_STOPPED);
+    run_as(root_thread);
+    for (uint64_t i = 0; i < TASKS; i++) {
+        host_cpu = &cpus[0];
+        while (CALL(root_thread, task_kill, places[i].task_handle).status != OK) {
+        }
+        made(CALL(root_thread, handle_close, places[i].task_handle));
+    }
+    // Handles of the dead to each other do not count; the other CPU lets go of them.
+    for (uint64_t i = 0; i < 100; i++) {
+        tick(&cpus[1]);
+        work_run(100);
+    }
+}
+
+static bool anybody(struct place *places)
+{
+    for (uint64_t i = 0; i < TASKS; i++) {
+        if (!(places[i].task->hold & (HOLD_DEAD | HOLD_EXITED))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void run_seed(uint64_t seed)
+{
+    struct place places[TASKS];
+    state = seed * 0x9e3779b97f4a7c15ull + 1;
+    spawn(places);
+    for (uint64_t i = 0; i < STEPS && anybody(places); i++) {
+        step();
+        check_world();
+    }
+    end_all(places);
+    check_world();
+}
+
+static void test_random_calls(void **)
+{
+    cpu_count = 2;
+    cpus[1].timer_at = UINT64_MAX;
+    kernel_cpu_start(&cpus[1]);
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        run_seed(seed);
+    }
+    unsigned called = 0;
+    for (int i = 0; i < SYS_COUNT; i++) {
+        called += done_by_call[i] > 0;
+    }
+    assert_true(called > 60);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_calls)};
+    return cmocka_run_group_tests_name("kernel: random system calls", tests, world_start, NULL);
+}
