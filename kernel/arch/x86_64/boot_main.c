@@ -19,6 +19,7 @@
     cpu_init(cpu);       // own tables; the one-to-one map is gone
     early_give_memory(); // page allocator
     early_forget();
+    pic_silence();
     apic_choose();
     apic_init(cpu);
     timing_init();

@@ -27,10 +27,14 @@ static void set(uint32_t n, uint32_t reg, uint32_t value)
     *(volatile uint32_t *)(early.ioapic[n] + REG_WINDOW) = value;
 }
 
+void pic_silence(void)
+{
+    outb(0x21, 0xff);
+    outb(0xa1, 0xff);
+}
+
 void ioapic_init(void)
 {
-    outb(0x21, 0xff); // the old PICs stay silent
-    outb(0xa1, 0xff);
     for (uint32_t i = 0; i < acpi.ioapics; i++) {
         uint32_t pins = (get(i, REG_VERSION) >> 16 & 0xff) + 1;
         for (uint32_t pin = 0; pin < pins; pin++) {
