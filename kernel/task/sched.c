@@ -278,6 +278,9 @@ void sched_run(struct cpu *cpu)
         bool expired = now >= cpu->slice_end;
         if (top == NULL || top->effective < t->effective ||
             (top->effective == t->effective && !expired)) {
+            if (expired) {
+                cpu->slice_end = now + arch_ns_to_ticks(SLICE_NS); // nobody to give way to
+            }
             sched_arm_timer(cpu);
             return;
         }
