@@ -28,11 +28,17 @@ bool rttest_check_status(enum status got, enum status wanted, const char *file, 
     return rttest_check(got == wanted, file, line, text);
 }
 
+static uint32_t threads(void)
+{
+    struct task_info info = {0};
+    return sys_task_info(0, &info) == OK ? info.threads : 0;
+}
+
 bool rttest_thread_start(struct rttest_thread *t, void (*fn)(void *arg), void *arg)
 {
     handle_t memory;
     struct task_info info;
-    *t = (struct rttest_thread){0};
+    *t = (struct rttest_thread){.others = threads()};
     if (sys_mem_create(STACK_BYTES, 0, &memory) != OK) {
         return false;
     }
@@ -53,9 +59,17 @@ bool rttest_thread_start(struct rttest_thread *t, void (*fn)(void *arg), void *a
     return CHECK_STATUS(status, OK) && CHECK_STATUS(sys_thread_start(t->handle), OK);
 }
 
+// A thread ends by itself: it is thrown out of its wait, which ends its loop. One that has ended already
+// is not stopped by this.
 void rttest_thread_end(struct rttest_thread *t)
 {
     (void)sys_thread_stop(t->handle);
+    (void)sys_thread_start(t->handle);
+    uint64_t patience = rt_now_ns() + 1000000000;
+    while (threads() > t->others && rt_now_ns() < patience) {
+        (void)sys_yield();
+    }
+    CHECK(threads() == t->others);
     (void)sys_handle_close(t->handle);
     (void)sys_mem_unmap(0, t->stack, STACK_BYTES);
 }

@@ -13,9 +13,9 @@ static void test_mappings(handle_t memory)
     CHECK_STATUS(sys_mem_map(0, memory, &b, 0, BYTES, PROT_READ), OK);
     CHECK(a != b && a % PAGE_SIZE == 0 && b % PAGE_SIZE == 0);
     volatile uint64_t *writer = (volatile uint64_t *)a, *reader = (volatile uint64_t *)b;
-    CHECK(reader[PAGE_SIZE] == 0); // fresh memory is zero
-    writer[PAGE_SIZE] = 0x1234567;
-    CHECK(reader[PAGE_SIZE] == 0x1234567);
+    CHECK(reader[PAGE_SIZE / 8] == 0); // fresh memory is zero
+    writer[PAGE_SIZE / 8] = 0x1234567;
+    CHECK(reader[PAGE_SIZE / 8] == 0x1234567);
     CHECK_STATUS(sys_mem_map(0, memory, &small, PAGE_SIZE * 7, PAGE_SIZE, PROT_READ), OK);
     CHECK(((volatile uint64_t *)small)[0] == 0);
     CHECK_STATUS(sys_mem_info(memory, &info), OK);

@@ -197,5 +197,7 @@ void test_tasks(void)
     test_quota_comes_back();
     struct task_info info;
     CHECK_STATUS(sys_task_info(0, &info), OK);
-    CHECK(info.sealed == 1 && info.threads == 1 && info.state == TASK_RUNNING);
+    CHECK(info.sealed == 1);
+    CHECK(info.threads == 1);
+    CHECK(info.state == TASK_RUNNING);
 }
