@@ -260,3 +260,18 @@ void check_world(void)
         }
     }
 }
+
+void empty_all_tasks(void)
+{
+    check_world();
+    for (size_t i = 0; i < queued; i++) {
+        struct task *task = queue[i]->type == OBJ_TASK ? task_of(queue[i]) : root_task;
+        while (task != root_task && !task_kill_step(task, 16)) {
+        }
+        for (uint32_t h = 1; task != root_task && h < task->handles.capacity; h++) {
+            if (task->handles.chunk[h / HANDLE_CHUNK][h % HANDLE_CHUNK].object != NULL) {
+                handle_remove(task, h);
+            }
+        }
+    }
+}

@@ -48,6 +48,7 @@ int world_start(void **)
     assert_int_equal(memory_create(root_task->account, DATA_BYTES, 0, &m), OK);
     assert_int_equal(region_map(root_task, m, &at, 0, DATA_BYTES, 3, 3), OK);
     object_put(&m->obj);
+    poke(root_task, DATA, "", 1); // the page tables for it are there from now on
     return 0;
 }
 
