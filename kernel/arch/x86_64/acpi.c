@@ -148,6 +148,7 @@ static void read_fadt(const uint8_t *t, uint32_t length)
     if (length < 116) {
         return;
     }
+    acpi.pm_timer = (uint16_t)u32(t + 76);
     acpi.pm1a_control = (uint16_t)u32(t + 64);
     acpi.pm1b_control = (uint16_t)u32(t + 68);
     if (length >= 129 && (u32(t + 112) & 1u << 10) && t[116] == 1) { // reset register in I/O space

@@ -24,6 +24,7 @@ struct acpi {
     struct acpi_override override[ACPI_OVERRIDES];
     uint64_t ecam;
     uint32_t ecam_first, ecam_last;
+    uint16_t pm_timer; // port of the 3.579545 MHz counter, 0 if there is none
     uint16_t pm1a_control, pm1b_control, sleep_type; // sleep_type: SLP_TYPa << 10, as S5 wants it
     bool sleep_known;
     uint16_t reset_port;
