@@ -169,9 +169,7 @@ static void io_done(struct device_request *rq, int error)
         // What failed is dirty again, unless it was freed or written to meanwhile.
         uint64_t again = error ? io->mask[i] & l->valid & ~line_dirty(l) : 0;
         if (again) {
-            l->dirty[io->class] |= again;
-            c->dirty_blocks[io->class] += (uint64_t)__builtin_popcountll(again);
-            cache_link_dirty(c, l);
+            cache_add_dirt(c, l, io->class, again);
         }
     }
     if (rq->op != DEVICE_READ && error && !c->write_error) {

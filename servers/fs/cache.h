@@ -57,6 +57,7 @@ struct cache {
     uint32_t bucket_shift;
     struct line dirty_ring;        // head
     uint64_t dirty_blocks[CACHE_CLASSES];
+    uint32_t bound_lines;          // lines with dirt other than CLASS_DATA: only a sync makes them free
     struct line *recent[8];        // not taken away, so that pointers into them stay good for a while
     uint32_t recent_next;
     struct cache_io *ios, *free_ios;

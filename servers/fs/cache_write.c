@@ -24,10 +24,30 @@ void cache_unlink_if_clean(struct line *l)
     }
 }
 
+static bool is_bound(const struct line *l)
+{
+    return line_dirty(l) != l->dirty[CLASS_DATA];
+}
+
 static void take_dirt(struct cache *c, struct line *l, enum cache_class class, uint64_t mask)
 {
-    c->dirty_blocks[class] -= (uint64_t)__builtin_popcountll(l->dirty[class] & mask);
+    mask &= l->dirty[class];
+    if (!mask) {
+        return;
+    }
+    bool before = is_bound(l);
+    c->dirty_blocks[class] -= (uint64_t)__builtin_popcountll(mask);
     l->dirty[class] &= ~mask;
+    c->bound_lines -= before && !is_bound(l);
+}
+
+void cache_add_dirt(struct cache *c, struct line *l, enum cache_class class, uint64_t mask)
+{
+    bool before = is_bound(l);
+    c->dirty_blocks[class] += (uint64_t)__builtin_popcountll(mask & ~l->dirty[class]);
+    l->dirty[class] |= mask;
+    c->bound_lines += !before && is_bound(l);
+    cache_link_dirty(c, l);
 }
 
 static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_class class)
@@ -43,9 +63,7 @@ static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_clas
             take_dirt(c, l, (enum cache_class)i, mask);
         }
     }
-    c->dirty_blocks[class] += (uint64_t)__builtin_popcountll(mask & ~l->dirty[class]);
-    l->dirty[class] |= mask;
-    cache_link_dirty(c, l);
+    cache_add_dirt(c, l, class, mask);
 }
 
 // Calls `what` for each line of the range that is in the cache.
@@ -65,7 +83,9 @@ void cache_dirty(struct cache *c, uint64_t block, uint32_t count, enum cache_cla
 void cache_dirty_valid(struct cache *c, uint64_t block, uint32_t count)
 {
     FOR_LINES(c, block, count, l, mask) {
-        mark(c, l, mask & l->valid, CLASS_DATA);
+        if (mask & l->valid) {
+            mark(c, l, mask & l->valid, CLASS_DATA);
+        }
         cache_unlink_if_clean(l);
     }
 }

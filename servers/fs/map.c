@@ -33,10 +33,40 @@ static bool push(struct map_window *w, struct run r)
     return true;
 }
 
+// The first run that ends after block `first`; w->count if there is none.
+static uint32_t search(struct map_window *w, uint32_t first)
+{
+    uint32_t low = 0, high = w->count;
+    if (w->hint < w->count && w->runs[w->hint].first <= first) {
+        low = w->hint;
+        if (first < w->runs[low].first + w->runs[low].count) {
+            return low;
+        }
+    }
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (w->runs[middle].first + (uint64_t)w->runs[middle].count > first) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
 static bool place_exists(const struct volume *v, uint64_t place, uint64_t count)
 {
     uint64_t end = ext2fs_blocks_count(v->fs->super);
     return place > v->fs->super->s_first_data_block && place < end && count <= end - place;
+}
+
+// After a jump to a leaf the library may go through that leaf a second time: it does not count it as visited.
+static bool is_known(struct map_window *w, const struct run *r)
+{
+    uint32_t n = search(w, r->first);
+    const struct run *k = &w->runs[n];
+    return r->first + (uint64_t)r->count <= w->from ||
+           (n < w->count && k->first <= r->first && k->place + (r->first - k->first) == r->place);
 }
 
 // Reads extents from the one that holds `first`, or is next to it, on.
@@ -58,6 +88,10 @@ static int load_extents(struct volume *v, struct inode *i, uint32_t first)
     while (!code) {
         struct run r = {(uint32_t)e.e_lblk, e.e_len, e.e_pblk, e.e_flags & EXT2_EXTENT_FLAGS_UNINIT};
         uint64_t known = w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : 0;
+        if (begun && is_known(w, &r)) {
+            code = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT_LEAF, &e);
+            continue;
+        }
         if (!place_exists(v, e.e_pblk, e.e_len) || e.e_lblk + e.e_len > MAP_END || e.e_lblk < known) {
             ext2fs_extent_free(handle);
             return volume_damaged(v, "an extent of inode", i->number);
@@ -115,27 +149,6 @@ static int load(struct volume *v, struct inode *i, uint32_t first)
         forget_window(i);
     }
     return error;
-}
-
-// The first run that ends after block `first`; w->count if there is none.
-static uint32_t search(struct map_window *w, uint32_t first)
-{
-    uint32_t low = 0, high = w->count;
-    if (w->hint < w->count && w->runs[w->hint].first <= first) {
-        low = w->hint;
-        if (first < w->runs[low].first + w->runs[low].count) {
-            return low;
-        }
-    }
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (w->runs[middle].first + (uint64_t)w->runs[middle].count > first) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return low;
 }
 
 int map_find(struct volume *v, struct inode *i, uint32_t first, struct run *out)
@@ -278,5 +291,10 @@ int map_free(struct volume *v, struct inode *i, uint32_t first)
         return 0;
     }
     inode_changed(v, i);
-    return volume_error(v, ext2fs_punch(v->fs, i->number, &i->raw, nullptr, first, ~0ull));
+    // The library takes an extent that ends with the volume's last block for one that ends behind it.
+    struct ext2_super_block *s = v->fs->super;
+    ext2fs_blocks_count_set(s, ext2fs_blocks_count(s) + 1);
+    errcode_t code = ext2fs_punch(v->fs, i->number, &i->raw, nullptr, first, ~0ull);
+    ext2fs_blocks_count_set(s, ext2fs_blocks_count(s) - 1);
+    return volume_error(v, code);
 }

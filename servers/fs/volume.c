@@ -291,9 +291,8 @@ int volume_begin(struct volume *v)
     volume_set_clock(v);
     struct cache *c = &v->cache;
     uint64_t blocks = cache_bytes(c) >> c->block_shift;
-    uint64_t meta = cache_dirty_total(c) - c->dirty_blocks[CLASS_DATA];
     // Metadata can only leave the cache in order, by a sync: not to be put off until there is no room.
-    if (meta > blocks / 8 || v->dirty_inode_count > v->inode_limit / 2) {
+    if (c->bound_lines > c->line_max / 4 || v->dirty_inode_count > v->inode_limit / 2) {
         error = volume_sync(v, false);
     }
     if (!error && c->dirty_blocks[CLASS_DATA] > blocks / 4) {
