@@ -9,12 +9,9 @@ $(O)/images/$(1).cpio: images/$(1)/image.toml $(wildcard images/*.toml) $(IMAGE_
 	@mkdir -p $$(@D)
 	$$(call say,PACK,$$@)
 	$(Q)$$(PYTHON) -B -m tools.manifest $$< --build $(O) --out $$@
-ALL_IMAGES += $(O)/images/$(1).cpio
+ALL_TARGETS += $(O)/images/$(1).cpio
 endef
 
 # A mistake in an image.toml is told when make starts; $(error) keeps it from being taken for a module name.
 modules_of = $(or $(shell $(PYTHON) -B -m tools.manifest images/$(1)/image.toml --modules),$(error images/$(1)/image.toml is not right))
 $(foreach n,$(IMAGE_NAMES),$(eval $(call boot_image,$(n),$(call modules_of,$(n)))))
-
-.PHONY: images
-images: $(ALL_IMAGES)
