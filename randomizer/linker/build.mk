@@ -75,4 +75,4 @@ MEASURE_RUN := randomizer/linker/measure/run.c randomizer/linker/tool/placed.c $
 $(foreach s,$(MEASURE_RUN),$(eval $(call compile,measure-run,$(s),$$(CC) $$(HOST_FLAGS) $$(WARNINGS) -D_GNU_SOURCE,)))
 $(O)/measure/run: $(call objects,measure-run,$(MEASURE_RUN))
 	@mkdir -p $(@D)
-	$(Q)$(CC) -o $@ $^
+	$(Q)$(CC) -Wl,--strip-debug -o $@ $^ # valgrind stumbles over DWARF 5

@@ -1,37 +1,30 @@
 // SPDX-License-Identifier: MIT
-// Links the two modules of a code-model comparison into this process at random places, runs the
-// same work in both, and prints instructions (counted in single steps) and time side by side.
-//   run SMALL-MODULE LARGE-MODULE EXT4-IMAGE
+// Links modules of a code-model comparison into this process at random places and runs their work.
+//   run time SMALL-MODULE LARGE-MODULE EXT4-IMAGE   times of all works and sizes, side by side
+//   run once MODULE WORK EXT4-IMAGE                 one work, once: its instructions are those of
+//                                                   counted_run(), for callgrind to count
 #include "randomizer/linker/measure/work.h"
 #include "randomizer/linker/symbolise.h"
 #include "randomizer/linker/tool/placed.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
-enum { LAYOUTS = 15, REPEATS = 15, MODELS = 2 };
+enum { LAYOUTS = 9, REPEATS = 7, MODELS = 2 };
 
 static const char *const work_names[] = {"work_calls", "work_interpreter", "work_sort",
                                          "work_text",  "work_hash",        "work_ext2"};
 enum { WORKS = sizeof(work_names) / sizeof(work_names[0]) };
 
 struct outcome {
-    uint64_t steps, checksum;
+    uint64_t checksum;
     double ns[LAYOUTS]; // best of the repeats, for each layout
 };
 
 static uint8_t *image, *image_copy;
 static size_t image_bytes;
-static volatile uint64_t steps;
-
-static void on_step(int signal)
-{
-    (void)signal;
-    steps++;
-}
 
 [[noreturn]] static void die(const char *what)
 {
@@ -93,16 +86,10 @@ static void prepare(const struct placed *p)
     ((void (*)(void))find(p, "work_heap_reset"))();
 }
 
-static uint64_t count_steps(work_function *work)
+// Has a name that can be given to callgrind.
+[[gnu::noinline]] uint64_t counted_run(work_function *work)
 {
-    struct sigaction step = {.sa_handler = on_step}, old;
-    sigaction(SIGTRAP, &step, &old);
-    steps = 0;
-    __asm__ volatile("pushf\n orl $0x100, (%%rsp)\n popf" : : : "memory", "cc");
-    work();
-    __asm__ volatile("pushf\n andl $~0x100, (%%rsp)\n popf" : : : "memory", "cc");
-    sigaction(SIGTRAP, &old, nullptr);
-    return steps;
+    return work();
 }
 
 static double best_time(const struct placed *p, work_function *work, uint64_t *checksum)
@@ -120,7 +107,7 @@ static double best_time(const struct placed *p, work_function *work, uint64_t *c
     return best;
 }
 
-static void run_layout(const char *path, uint64_t number, int layout, struct outcome *outcomes)
+static struct placed place(const char *path, uint64_t number)
 {
     uint8_t seed[CHACHA_KEY_BYTES] = {0};
     struct placed p;
@@ -132,14 +119,17 @@ static void run_layout(const char *path, uint64_t number, int layout, struct out
     if (!map_all(&p)) {
         die("a planned place is taken; try again");
     }
+    return p;
+}
+
+static void time_layout(const char *path, int layout, struct outcome *outcomes)
+{
+    struct placed p = place(path, 1000 + (uint64_t)layout);
     for (int w = 0; w < WORKS; w++) {
-        work_function *work = find(&p, work_names[w]);
         uint64_t checksum;
-        outcomes[w].ns[layout] = best_time(&p, work, &checksum);
+        outcomes[w].ns[layout] = best_time(&p, find(&p, work_names[w]), &checksum);
         if (layout == 0) {
             outcomes[w].checksum = checksum;
-            prepare(&p);
-            outcomes[w].steps = count_steps(work);
         } else if (checksum != outcomes[w].checksum) {
             die("another layout, another result");
         }
@@ -192,30 +182,30 @@ static void print_size(const char *what, uint64_t small, uint64_t large)
            100.0 * ((double)large - (double)small) / (double)small);
 }
 
-int main(int argc, char **argv)
+static int run_once(const char *module, const char *work)
+{
+    struct placed p = place(module, 1000);
+    prepare(&p);
+    printf("%016lx\n", counted_run(find(&p, work)));
+    return 0;
+}
+
+static int compare_times(char **modules)
 {
     static struct outcome outcomes[MODELS][WORKS];
-    if (argc != 4) {
-        die("usage: run SMALL-MODULE LARGE-MODULE EXT4-IMAGE");
-    }
-    read_image(argv[3]);
     for (int layout = 0; layout < LAYOUTS; layout++) { // in turn, so that a busy host troubles both alike
         for (int model = 0; model < MODELS; model++) {
-            run_layout(argv[1 + model], 1000 + (uint64_t)layout, layout, outcomes[model]);
+            time_layout(modules[model], layout, outcomes[model]);
         }
     }
-    printf("| instructions       |       small |       large |          |\n|---|---:|---:|---:|\n");
+    printf("| nanoseconds        |       small |       large |          |\n|---|---:|---:|---:|\n");
     for (int w = 0; w < WORKS; w++) {
         if (outcomes[0][w].checksum != outcomes[1][w].checksum) {
             die("the code models disagree on a result");
         }
-        print_size(work_names[w] + 5, outcomes[0][w].steps, outcomes[1][w].steps);
-    }
-    printf("\n| nanoseconds        |       small |       large |          |\n|---|---:|---:|---:|\n");
-    for (int w = 0; w < WORKS; w++) {
         print_size(work_names[w] + 5, (uint64_t)median(outcomes[0][w].ns), (uint64_t)median(outcomes[1][w].ns));
     }
-    struct sizes a = sizes_of(argv[1]), b = sizes_of(argv[2]);
+    struct sizes a = sizes_of(modules[0]), b = sizes_of(modules[1]);
     printf("\n| size               |       small |       large |          |\n|---|---:|---:|---:|\n");
     print_size("code bytes", a.text, b.text);
     print_size("read-only bytes", a.rodata, b.rodata);
@@ -224,4 +214,13 @@ int main(int argc, char **argv)
     print_size("relocations", a.relocations, b.relocations);
     print_size("module file", a.file, b.file);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) {
+        die("four arguments, see the head of run.c");
+    }
+    read_image(argv[4]);
+    return strcmp(argv[1], "once") == 0 ? run_once(argv[2], argv[3]) : compare_times(argv + 2);
 }
