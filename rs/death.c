@@ -199,6 +199,7 @@ void service_died(struct service *s, const struct death_facts *f)
     uint64_t now = rt_now_ns();
     bool was_ready = s->ready_ns != 0;
     rt_assert(service_lives(s));
+    watch_note_recovery(s);
     corpse_describe(s); // of the incarnation before, should it still lie there
     corpse_close(s);
     (void)sys_thread_stop(s->thread); // it may have died already

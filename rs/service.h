@@ -152,6 +152,8 @@ bool corpses_pending(void);      // some are not described yet
 // watch.c
 void watch_begin(struct service *s);
 void watch_end(struct service *s);
+// Has it completed its first work since the last death?
+void watch_note_recovery(struct service *s);
 void watch_tick(struct service *s); // one look, now
 void watch_news(uint64_t bits, void *arg); // some service became ready
 void service_hold(struct service *s);

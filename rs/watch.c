@@ -72,7 +72,7 @@ static void note_ready(struct service *s, uint64_t now)
     }
 }
 
-static void note_recovery(struct service *s)
+void watch_note_recovery(struct service *s)
 {
     uint64_t first_work_ns = s->status->first_work_ns;
     if (!s->recovering || first_work_ns <= s->detected_ns) {
@@ -173,7 +173,7 @@ void watch_tick(struct service *s)
         return;
     }
     ping(s);
-    note_recovery(s);
+    watch_note_recovery(s);
     heal(s, now);
     lower_quota(s);
 }
