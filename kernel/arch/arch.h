@@ -162,7 +162,8 @@ void arch_debug_write(const char *text, size_t bytes); // port 0xe9
 [[noreturn]] void arch_panic(const char *file, int line, const char *text);
 // Zeroes a page, with whatever is fastest (8- or 16-byte stores, not rep stosb).
 void arch_page_clear(void *page);
-// Any alignment, no overlap; what grant_copy uses, so it is worth some care (SSE moves of 16 bytes
+// Any alignment; if the ranges overlap (users can do that) the content is unspecified, no more. What
+// grant_copy uses, so it is worth some care (SSE moves of 16 bytes
 // cost two instructions; registers used are saved and restored).
 void arch_copy(void *to, const void *from, size_t bytes);
 

@@ -275,3 +275,14 @@ void empty_all_tasks(void)
         }
     }
 }
+
+size_t all_threads(struct thread **to, size_t limit)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < queued && n < limit; i++) {
+        if (queue[i]->type == OBJ_THREAD) {
+            to[n++] = thread_of(queue[i]);
+        }
+    }
+    return n;
+}

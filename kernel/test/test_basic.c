@@ -332,7 +332,7 @@ static void test_registers_and_debug(void **)
     check_world();
 }
 
-int main(void)
+int basic_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_root_startup),

@@ -499,7 +499,7 @@ static void test_priority_passes_through_chain(void **)
     pair_end(&b);
 }
 
-int main(void)
+int ipc_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_and_reply),

@@ -66,6 +66,8 @@ struct object *object_behind(struct task *, uint64_t handle);
 void tick(struct cpu *);
 // All invariants of the kernel's data; stops the test with a message where one is broken.
 void check_world(void);
+// The threads that check_world found last.
+size_t all_threads(struct thread **, size_t limit);
 // Kills all tasks but root's and closes all their handles: tasks that name each other in a ring
 // would stay for ever.
 void empty_all_tasks(void);

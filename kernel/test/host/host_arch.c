@@ -373,5 +373,5 @@ void arch_page_clear(void *page)
 
 void arch_copy(void *to, const void *from, size_t bytes)
 {
-    memcpy(to, from, bytes);
+    memmove(to, from, bytes); // users may name overlapping ranges; the content is then theirs to explain
 }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// All host tests of the kernel core, in one world. The random calls come last: they add a second CPU.
+int basic_tests(void);
+int ipc_tests(void);
+int random_tests(void);
+
+int main(void)
+{
+    return basic_tests() + ipc_tests() + random_tests();
+}
