@@ -85,12 +85,26 @@ static void describe_status(struct rs_service *out, const struct status_page *p,
     }
 }
 
+// What the kernel counts as used by the supervisor includes the quotas it has handed on.
+static uint64_t handed_on(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < service_count; i++) {
+        struct task_info info;
+        handle_t task = services[i].task ? services[i].task : services[i].corpse.task;
+        sum += task && sys_task_info(task, &info) == OK ? info.quota_limit : 0;
+    }
+    return sum;
+}
+
 static void describe_self(struct rs_service *out)
 {
     *out = (struct rs_service){.state = RS_READY, .incarnation = 1, .age_ns = rt_now_ns()};
     snprintf(out->name, sizeof(out->name), "rs");
     snprintf(out->module, sizeof(out->module), "rs");
     describe_task(out, 0);
+    uint64_t quotas = handed_on();
+    out->memory_bytes -= quotas < out->memory_bytes ? quotas : 0;
     describe_status(out, rt_status, rt_now_ns());
 }
 
