@@ -37,12 +37,16 @@ static volatile uint8_t *map_bus(uint32_t bus)
     enum status status =
         sys_mem_create_device(machine.ecam, machine.ecam_base + (uint64_t)bus * BUS_BYTES,
                               BUS_BYTES, MEM_UNCACHED, &memory);
+    if (status == OK) {
+        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, BUS_BYTES, PROT_READ | PROT_WRITE);
+        sys_handle_close(memory); // the mapping holds it
+    }
     if (status != OK) {
+        log_error("configuration space of bus %u at %#llx cannot be reached (status %d)", bus,
+                  (unsigned long long)machine.ecam_base, status);
         return nullptr;
     }
-    status = sys_mem_map(HANDLE_NONE, memory, &at, 0, BUS_BYTES, PROT_READ | PROT_WRITE);
-    sys_handle_close(memory); // the mapping holds it
-    return status == OK ? (volatile uint8_t *)at : nullptr;
+    return (volatile uint8_t *)at;
 }
 
 static volatile uint8_t *config(uint32_t address, uint32_t offset)

@@ -8,6 +8,8 @@
 // Keys of kept handles: one for the table, then a stretch for each session.
 enum { KEY_SAVED = 1, KEY_SESSION = 0x100, KEY_STRIDE = 0x10, KEY_RING = 0, KEY_COMPLETION = 1, KEY_BUFFER = 2 };
 
+enum { PIN_PAGES = 512 }; // the kernel pins no more in one call
+
 static struct blk *blk;
 static struct blk_saved *saved; // writable only between unlock and lock
 static handle_t domain;
@@ -100,13 +102,21 @@ static enum status map_ring(struct blk_session *s, handle_t memory, uint32_t ent
     return status;
 }
 
+// The kernel counts calls: one unpin for each pin.
+static void unpin(handle_t memory, uint32_t pages)
+{
+    for (uint32_t done = 0; done < pages; done += PIN_PAGES) {
+        sys_mem_unpin(memory);
+    }
+}
+
 static void release_buffer(uint32_t session, uint32_t index)
 {
     if (saved->session[session].buffer[index].bytes != 0) {
         unlock();
         saved->session[session].buffer[index].bytes = 0;
         lock();
-        sys_mem_unpin(blk->session[session].memory[index]);
+        unpin(blk->session[session].memory[index], saved->session[session].buffer[index].pages);
     }
     drop_kept(key(session, KEY_BUFFER + index));
     blk->session[session].memory[index] = HANDLE_NONE;
@@ -237,16 +247,13 @@ restart:
     return first + pages <= BLK_PAGES ? first : -1;
 }
 
-// A pin is never more than 512 pages in one call.
 static enum status pin(handle_t memory, uint32_t pages, uint64_t *address)
 {
-    enum { AT_ONCE = 512 };
-
-    for (uint32_t done = 0; done < pages; done += AT_ONCE) {
-        uint32_t count = pages - done < AT_ONCE ? pages - done : AT_ONCE;
+    for (uint32_t done = 0; done < pages; done += PIN_PAGES) {
+        uint32_t count = pages - done < PIN_PAGES ? pages - done : PIN_PAGES;
         enum status status = sys_mem_pin(domain, memory, done, count, address + done);
         if (status != OK) {
-            sys_mem_unpin(memory);
+            unpin(memory, done);
             return status;
         }
     }
