@@ -6,6 +6,9 @@ KERNEL_FLAGS := --target=x86_64-unknown-none-elf -g -O2 -ffreestanding -fpie -fv
     -fdirect-access-external-data -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector \
     -fno-asynchronous-unwind-tables -fno-common -ffile-prefix-map=$(CURDIR)/= \
     -nostdinc -isystem $(CLANG_INCLUDE) -I. -Ikernel/arch/x86_64
+# The shortest ways through the kernel do without frame pointers: three instructions a function.
+$(O)/obj/kernel/kernel/ipc/fast.c.o $(O)/obj/kernel/kernel/system/dispatch.c.o \
+    $(O)/obj/kernel/kernel/system/system_calls.c.o: KERNEL_FLAGS += -fomit-frame-pointer
 KERNEL_OBJECTS := $(call objects,kernel,$(KERNEL_SOURCES))
 
 $(O)/obj/kernel/%.c.o: %.c Makefile kernel/build.mk

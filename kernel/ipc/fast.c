@@ -28,16 +28,20 @@ static inline void hand_cpu(struct cpu *cpu, struct thread *from, struct thread 
     arch_switch_state(&cpu->arch, &from->arch, &to->arch, &to->task->space);
 }
 
-bool fast_call(struct cpu *cpu, struct thread *t)
+void fast_call(struct cpu *cpu, struct thread *t)
 {
     struct handle_entry *e = handle_find(&t->task->handles, t->regs.rdi, OBJ_PORT);
-    if (UNLIKELY(e == NULL || !(e->rights & RIGHT_CALL) || (t->regs.rsi & TAG_HANDLE))) {
-        return false;
+    if (UNLIKELY(e == NULL) || UNLIKELY(!(e->rights & RIGHT_CALL)) ||
+        UNLIKELY(t->regs.rsi & TAG_HANDLE)) {
+        ordinary_call(cpu, t);
+        return;
     }
     struct port *p = port_of(e->object);
     struct thread *to = p->receivers;
-    if (UNLIKELY(to == NULL || p->server != to || (to->hold | to->task->hold) != 0)) {
-        return false;
+    if (UNLIKELY(to == NULL) || UNLIKELY(p->server != to) ||
+        UNLIKELY((to->hold | to->task->hold) != 0)) {
+        ordinary_call(cpu, t);
+        return;
     }
     // From here on nothing can fail.
     p->receivers = to->next;
@@ -66,29 +70,42 @@ bool fast_call(struct cpu *cpu, struct thread *t)
     to->regs.rdi = e->badge;
     to->regs.r15 = grant >> 62 != 0 ? grant & (GRANT_LEN_MASK | GRANT_READ | GRANT_WRITE) : 0;
     hand_cpu(cpu, t, to);
-    return true;
 }
 
-bool fast_reply_recv(struct cpu *cpu, struct thread *t)
+static inline bool may_answer(const struct thread *t, const struct port *p, const struct reply *r)
+{
+    return LIKELY(r->state == REPLY_BOUND) && LIKELY(!r->parked) && LIKELY(r->port == p) &&
+           LIKELY(r->owner == t->task) && LIKELY(p->server == t) &&
+           LIKELY(p->callers.bitmap == 0) && LIKELY(p->bits == 0);
+}
+
+// The answered caller may run next: it is free to, and nobody who is ready precedes it.
+static inline bool may_resume(const struct thread *to)
+{
+    return LIKELY(to->fault == 0) && LIKELY((to->hold | to->task->hold) == 0) &&
+           LIKELY((uint64_t)run_queue.bitmap >> to->effective <= 1);
+}
+
+void fast_reply_recv(struct cpu *cpu, struct thread *t)
 {
     struct handle_table *handles = &t->task->handles;
     struct handle_entry *pe = handle_find(handles, (uint32_t)t->regs.rdi, OBJ_PORT);
+    if (UNLIKELY(pe == NULL) || UNLIKELY(!(pe->rights & RIGHT_RECV)) ||
+        UNLIKELY(((t->regs.rsi & TAG_HANDLE) | t->regs.r14) != 0)) {
+        ordinary_call(cpu, t);
+        return;
+    }
     struct handle_entry *re = handle_find(handles, t->regs.rdi >> 32, OBJ_REPLY);
-    if (UNLIKELY(pe == NULL || re == NULL || !(pe->rights & RIGHT_RECV) ||
-                 ((t->regs.rsi & TAG_HANDLE) | t->regs.r14) != 0)) {
-        return false;
+    if (UNLIKELY(re == NULL)) {
+        ordinary_call(cpu, t);
+        return;
     }
     struct port *p = port_of(pe->object);
     struct reply *reply = reply_of(re->object);
     struct thread *to = reply->thread;
-    if (UNLIKELY(reply->state != REPLY_BOUND || reply->parked || reply->port != p ||
-                 reply->owner != t->task || p->server != t || p->callers.bitmap != 0 ||
-                 p->bits != 0)) {
-        return false;
-    }
-    if (UNLIKELY(to->fault != 0 || (to->hold | to->task->hold) != 0 ||
-                 (uint64_t)run_queue.bitmap >> to->effective >> 1 != 0)) {
-        return false;
+    if (!may_answer(t, p, reply) || !may_resume(to)) {
+        ordinary_call(cpu, t);
+        return;
     }
     // From here on nothing can fail. The port keeps its reference through the handle.
     p->obj.refs--;
@@ -111,5 +128,4 @@ bool fast_reply_recv(struct cpu *cpu, struct thread *t)
     to->wait = WAIT_NONE;
     copy_out(&to->regs, &t->regs, t->regs.rsi & TAG_LABEL_MASK);
     hand_cpu(cpu, t, to);
-    return true;
 }

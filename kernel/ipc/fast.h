@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The fast path of call and reply_recv. Both return false, with nothing changed, if any of their
-// preconditions does not hold; the ordinary handlers then do the work.
+// The fast path of call and reply_recv. If any of their preconditions does not hold, they change nothing
+// and pass on to the ordinary handlers.
 #pragma once
 #include "kernel/base.h"
 
-bool fast_call(struct cpu *, struct thread *);
-bool fast_reply_recv(struct cpu *, struct thread *);
+void fast_call(struct cpu *, struct thread *);
+void fast_reply_recv(struct cpu *, struct thread *);
+// kernel/system/dispatch.c: the system call in t's registers by its handler, and all that may follow.
+void ordinary_call(struct cpu *, struct thread *);

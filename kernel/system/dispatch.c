@@ -19,20 +19,33 @@ enum {
     PAGE_FAULT_FETCH = 16,
 };
 
+static int no_such_call(struct thread *, struct regs *)
+{
+    return ERR_UNSUPPORTED;
+}
+
 typedef int (*handler)(struct thread *, struct regs *);
 static const handler handlers[SYS_COUNT] = {
+    [0 ... SYS_COUNT - 1] = no_such_call,
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winitializer-overrides"
 #define SYSCALL(number, name, doc) [number] = sys_##name,
 #include "kernel/abi/syscall.def"
 #undef SYSCALL
+#pragma clang diagnostic pop
 };
+
+[[gnu::noinline]] static void leave_slowly(struct cpu *cpu)
+{
+    bool more = work_run(WORK_AT_EXIT);
+    sched_run(cpu);
+    cpu->resched |= more; // the next way out goes on with it
+}
 
 static inline void leave(struct cpu *cpu)
 {
-    if (UNLIKELY(work_pending())) {
-        work_run(WORK_AT_EXIT);
-    }
-    if (cpu->resched) {
-        sched_run(cpu);
+    if (UNLIKELY(cpu->resched)) {
+        leave_slowly(cpu);
     }
 }
 
@@ -48,14 +61,11 @@ static bool worth_retry(struct thread *t, int result)
     return true;
 }
 
-static void ordinary_call(struct cpu *cpu, struct thread *t, uint64_t number)
+// Any result but OK, and calls that go on where they were interrupted.
+[[gnu::noinline]] static void finish_call(struct cpu *cpu, struct thread *t, uint64_t number,
+                                          int result)
 {
-    if (t->cursor_call != 0 && t->cursor_call != number) {
-        thread_drop_cursor(t);
-    }
-    int result = number < SYS_COUNT && handlers[number] != NULL ? handlers[number](t, &t->regs)
-                                                                : ERR_UNSUPPORTED;
-    if (UNLIKELY(result == CALL_AGAIN || worth_retry(t, result))) {
+    if (result == CALL_AGAIN || worth_retry(t, result)) {
         t->regs.rip -= SYSCALL_BYTES;
         t->cursor_call = (uint32_t)number;
     } else if (result != CALL_BLOCKED) {
@@ -67,17 +77,41 @@ static void ordinary_call(struct cpu *cpu, struct thread *t, uint64_t number)
     leave(cpu);
 }
 
+[[gnu::noinline]] static void unusual_call(struct cpu *cpu, struct thread *t, uint64_t number)
+{
+    if (t->cursor_call != number) {
+        thread_drop_cursor(t);
+    }
+    int result = number < SYS_COUNT ? handlers[number](t, &t->regs) : ERR_UNSUPPORTED;
+    finish_call(cpu, t, number, result);
+}
+
+void ordinary_call(struct cpu *cpu, struct thread *t)
+{
+    uint64_t number = t->regs.rax;
+    if (UNLIKELY(number >= SYS_COUNT || t->cursor_call != 0)) {
+        unusual_call(cpu, t, number);
+        return;
+    }
+    int result = handlers[number](t, &t->regs);
+    if (UNLIKELY(result != OK)) {
+        finish_call(cpu, t, number, result);
+        return;
+    }
+    t->regs.rax = OK;
+    leave(cpu);
+}
+
 void kernel_syscall(struct cpu *cpu)
 {
     struct thread *t = cpu->current;
-    uint64_t number = t->regs.rax;
-    if (number == SYS_call && fast_call(cpu, t)) {
-        return;
+    if (t->regs.rax == SYS_call) {
+        fast_call(cpu, t);
+    } else if (t->regs.rax == SYS_reply_recv) {
+        fast_reply_recv(cpu, t);
+    } else {
+        ordinary_call(cpu, t);
     }
-    if (number == SYS_reply_recv && fast_reply_recv(cpu, t)) {
-        return;
-    }
-    ordinary_call(cpu, t, number);
 }
 
 void kernel_exception(struct cpu *cpu, uint32_t vector, uint64_t error, uint64_t address)
@@ -123,6 +157,7 @@ bool kernel_idle(struct cpu *cpu)
     if (cpu->resched) {
         sched_run(cpu);
     }
+    cpu->resched |= more;
     return more || cpu->current != NULL;
 }
 

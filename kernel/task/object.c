@@ -17,7 +17,8 @@ static const step_function step_of[OBJECT_TYPES] = {
     [OBJ_IORANGE] = iorange_step,
 };
 
-static struct object *first_work, **last_work = &first_work;
+struct object *work_head;
+static struct object **last_work = &work_head;
 static uint64_t living[OBJECT_TYPES], next_id = 1, waiting;
 
 enum status object_create(struct slab *slab, enum object_type type, struct account *account,
@@ -68,6 +69,7 @@ void object_need_work(struct object *o)
         o->next_work = NULL;
         *last_work = o;
         last_work = &o->next_work;
+        arch_this_cpu()->resched = true; // leaving the kernel takes the long way
     }
 }
 
@@ -95,28 +97,18 @@ enum status object_recharge(struct object *o, struct account *to)
     return OK;
 }
 
-bool work_pending(void)
-{
-    return first_work != NULL;
-}
-
 uint64_t work_waiting(void)
 {
     return waiting;
 }
 
-const struct object *work_first(void)
-{
-    return first_work;
-}
-
 bool work_run(uint32_t steps)
 {
-    while (steps-- > 0 && first_work != NULL) {
-        struct object *o = first_work;
-        first_work = o->next_work;
-        if (first_work == NULL) {
-            last_work = &first_work;
+    while (steps-- > 0 && work_head != NULL) {
+        struct object *o = work_head;
+        work_head = o->next_work;
+        if (work_head == NULL) {
+            last_work = &work_head;
         }
         o->listed = false;
         waiting--;
@@ -124,7 +116,7 @@ bool work_run(uint32_t steps)
             object_need_work(o); // at the end: somebody else's work may have to come first
         }
     }
-    return first_work != NULL;
+    return work_head != NULL;
 }
 
 uint64_t object_living(enum object_type type)

@@ -31,12 +31,15 @@ void object_put(struct object *);
 // Lets another account pay. ERR_QUOTA: nothing changed.
 MUST_USE enum status object_recharge(struct object *, struct account *);
 
-// Asks for work_run to call the type's step function, though references are left.
+// Asks for work_run to call the type's step function on the way out of the kernel.
 void object_need_work(struct object *);
 // Takes up to `steps` bounded steps; true if work is left.
 bool work_run(uint32_t steps);
-bool work_pending(void);
+extern struct object *work_head; // first of the list
+static inline bool work_pending(void)
+{
+    return work_head != NULL;
+}
 uint64_t work_waiting(void); // objects on the list
-const struct object *work_first(void); // for tests that look at all objects
 
 uint64_t object_living(enum object_type);

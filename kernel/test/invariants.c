@@ -230,8 +230,8 @@ void check_world(void)
     queued = 0;
     found(&root_task->obj, 1);
     charge(&root_account, 0, 1);
-    for (const struct object *o = work_first(); o != NULL; o = o->next_work) {
-        found((struct object *)(uintptr_t)o, 0);
+    for (struct object *o = work_head; o != NULL; o = o->next_work) {
+        found(o, 0);
     }
     check_run_queue();
     for (size_t i = 0; i < queued; i++) {

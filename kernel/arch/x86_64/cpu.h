@@ -52,9 +52,7 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub)
 
 static inline uint64_t rdtsc(void)
 {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
+    return __builtin_ia32_rdtsc(); // knows, unlike asm with 32-bit outputs, that the rest is zero
 }
 
 static inline uint64_t rdmsr(uint32_t msr)
