@@ -67,7 +67,11 @@ static void done(struct disk *, struct disk_request *r)
     struct job *j = r->arg;
 
     if (killed_ns != 0 && recoveries < sizeof recovery_us / sizeof recovery_us[0]) {
-        recovery_us[recoveries++] = (uint32_t)((rt_now_ns() - killed_ns) / 1000);
+        uint32_t us = (uint32_t)((rt_now_ns() - killed_ns) / 1000);
+        recovery_us[recoveries++] = us;
+        if (us > 200000) {
+            log_warn("recovery after kill %llu took %u us", (unsigned long long)count.kills, us);
+        }
     }
     killed_ns = 0;
     if (r->status != OK) {
