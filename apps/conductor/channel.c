@@ -45,6 +45,14 @@ void channel_flush(void)
     }
 }
 
+void channel_drain(void)
+{
+    channel_flush();
+    if (console_flush(line) != OK) {
+        log_warn("the last events may be lost");
+    }
+}
+
 void channel_write(const char *lines, size_t n)
 {
     while (n > 0) {

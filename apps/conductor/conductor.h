@@ -15,6 +15,8 @@ bool channel_open(void (*on_byte)(char byte));
 // Whole lines, one or more.
 void channel_write(const char *lines, size_t n);
 void channel_flush(void);
+// The same, and waits until all of it has left the machine.
+void channel_drain(void);
 // Reads what the host has sent.
 void channel_poll(void);
 

@@ -80,6 +80,7 @@ static void power_off(const char *line)
 {
     struct outcome o = files_shutdown();
     answer(line, outcome_name(o), failed(o) ? outcome_text(o) : "");
+    channel_drain();
     enum status status = rs_power(H_RS, SYSTEM_POWEROFF);
     log_error("the machine cannot be switched off: status %u", status);
 }

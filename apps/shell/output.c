@@ -125,3 +125,8 @@ void output_flush(void)
 {
     term_flush();
 }
+
+void output_drain(void)
+{
+    term_drain();
+}

@@ -16,3 +16,5 @@ bool output_is_terminal(void);
 
 // Shows on the terminal what was said so far.
 void output_flush(void);
+// The same, and waits until it has left the machine.
+void output_drain(void);

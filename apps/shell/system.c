@@ -108,7 +108,7 @@ static int leave(int argc, uint32_t action)
             complain_about("the volume", o);
         }
     }
-    output_flush();
+    output_drain();
     enum status status = rs_power(shell.rs, action);
     return status == OK ? 0 : complain_about("the machine", (struct outcome){status, 0});
 }

@@ -47,6 +47,12 @@ void term_flush(void)
     output_used = 0;
 }
 
+void term_drain(void)
+{
+    term_flush();
+    (void)console_flush(line); // if that fails, there is nobody left to be told
+}
+
 void term_write(const char *bytes, size_t n)
 {
     while (n > 0) {
