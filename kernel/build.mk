@@ -23,4 +23,6 @@ $(O)/obj/kernel/%.S.o: %.S Makefile kernel/build.mk
 $(O)/kernel.elf: $(KERNEL_OBJECTS) kernel/link.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) -static -pie --no-dynamic-linker -z max-page-size=4096 -z norelro -T kernel/link.ld -o $@ $(KERNEL_OBJECTS)
+# GRUB refuses an ELF file with relocation sections. Ours are data: the kernel applies them itself.
+	$(Q)$(OBJCOPY) --set-section-type .rela.dyn=1 $@
 ALL_TARGETS += $(O)/kernel.elf
