@@ -173,11 +173,12 @@ static void transpose(struct editor *e)
 
 static enum edit_event finish(struct editor *e, enum edit_event event)
 {
-    e->searching = false;
-    if (event == EDIT_DONE) {
+    if (event == EDIT_DONE && (e->searching || e->cursor != e->length)) {
+        e->searching = false;
         e->cursor = e->length;
         edit_redraw(e);
     }
+    e->searching = false;
     show(e, event == EDIT_CANCEL ? "^C\r\n" : "\r\n");
     return event;
 }
@@ -297,5 +298,5 @@ void edit_start(struct editor *e, const char *prompt)
     e->history_at = e->history_count;
     e->state = KEY_PLAIN;
     e->searching = false;
-    edit_redraw(e);
+    show(e, prompt);
 }
