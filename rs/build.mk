@@ -23,3 +23,7 @@ RS_LIFE := $(addprefix rs/,resources.c args.c birth.c death.c corpse.c watch.c i
     commands.c policy.c) randomizer/linker/module.c randomizer/linker/symbolise.c interfaces/trace.c \
     $(O)/gen/interfaces/rs.server.c $(O)/gen/interfaces/all.trace.c $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c)
 $(eval $(call host_test,rs_life,rs/test/life_test.c rs/test/fake.c $(RS_LIFE),-D_POSIX_C_SOURCE=200809L))
+
+# The same on the machine: images/test-deaths.
+$(eval $(call module,test_victim,rs/test/guest/victim.c,interfaces rt,-Wno-infinite-recursion))
+$(eval $(call module,test_examiner,rs/test/guest/examiner.c,interfaces rt,))

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// Has the victim die in every way, and checks what the supervisor found out about each death; then what those
+// without the right are refused. One log line for each check, and a last one that says how many failed.
+#include "interfaces/ping.client.h"
+#include "interfaces/rs.client.h"
+#include "lib/rt/rt.h"
+#include "rs/test/guest/ways.h"
+#include <string.h>
+
+static handle_t victim;
+static uint32_t victim_number, failed, done;
+
+static void check(bool good, const char *what, const char *detail)
+{
+    done++;
+    failed += !good;
+    log_info("%s: %s (%s)", good ? "good" : "BAD", what, detail);
+}
+
+struct expectation {
+    enum way way;
+    enum rs_cause cause;
+    const char *what;
+    const char *place;  // a function that the stack must name
+    uint32_t vector;
+};
+
+static const struct expectation expectations[] = {
+    {WAY_NULL, RS_EXCEPTION, "null write", "die_null", 14},
+    {WAY_JUMP_TO_DATA, RS_EXCEPTION, "jump to data", "die_jump_to_data", 14},
+    {WAY_WRITE_CODE, RS_EXCEPTION, "write to code", "die_write_code", 14},
+    {WAY_DEEP, RS_EXCEPTION, "endless recursion", "die_deep", 14},
+    {WAY_DIVIDE, RS_EXCEPTION, "division by zero", "die_divide", 0},
+    {WAY_PRIVILEGED, RS_EXCEPTION, "privileged instruction", "die_privileged", 13},
+    {WAY_LOST_FRAME, RS_EXCEPTION, "lost frame pointer", "die_lost_frame", 14},
+    {WAY_ASSERT, RS_ASSERT, "assertion", "die_assert", 6},
+    {WAY_EXIT, RS_EXIT, "exit", "die_exit", 0},
+    {WAY_LOOP, RS_HANG, "endless loop", "die_loop", 0},
+    {WAY_WAIT, RS_HANG, "beats without progress", "die_wait", 0},
+};
+
+static bool in_frames(const struct rs_death *d, const char *function)
+{
+    for (uint32_t i = 0; i < d->frame_count; i++) {
+        if (strcmp(d->frames[i].function, function) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void examine(const struct expectation *e, uint32_t incarnation_before)
+{
+    static struct rs_death d;
+    enum status status = rs_record(H_RS, victim_number, 0, &d, sizeof(d));
+    check(status == OK && d.cause == e->cause && d.incarnation == incarnation_before, e->what, d.text);
+    if (status != OK) {
+        return;
+    }
+    check(d.vector == e->vector, "vector", e->what);
+    check(in_frames(&d, e->place), "stack names the function", e->place);
+    check(in_frames(&d, "rt_serve") || e->way == WAY_LOST_FRAME || e->way == WAY_DEEP,
+          "stack reaches the event loop", e->what);
+    check(d.request_since != 0 && d.request_label == PING_LABEL_PING && d.asked == 0,
+          "request in flight", e->what);
+    check(d.message_count >= 1 && d.messages[d.message_count - 1].word0 == e->way,
+          "last message", e->what);
+    check(d.newborn_ns >= d.detected_ns && d.detected_ns >= d.death_ns, "times", e->what);
+}
+
+static void die_in_every_way(void)
+{
+    for (size_t i = 0; i < sizeof(expectations) / sizeof(expectations[0]); i++) {
+        uint64_t back;
+        uint32_t before = 0, after = 0;
+        // A useful life first, or the supervisor would rightly slow down.
+        enum status status = ping_ping(victim, WAY_NONE, &back, &before);
+        status = status == OK ? ping_ping(victim, expectations[i].way, &back, &after) : status;
+        check(status == OK && after == before + 1, "the call was answered by the next incarnation",
+              expectations[i].what);
+        examine(&expectations[i], before);
+    }
+}
+
+// ---- Rights: this service may watch, but not command ----
+
+static void be_refused(void)
+{
+    check(rs_kill(H_RS, victim_number, RS_NOW) == ERR_RIGHTS, "refused", "kill");
+    check(rs_hold(H_RS, victim_number) == ERR_RIGHTS, "refused", "hold");
+    check(rs_release(H_RS, victim_number) == ERR_RIGHTS, "refused", "release");
+    check(rs_restart(H_RS, victim_number) == ERR_RIGHTS, "refused", "restart");
+    char text[64];
+    uint64_t next;
+    uint32_t bytes;
+    check(rs_log(H_RS, 0, text, sizeof(text), &next, &bytes) == ERR_RIGHTS, "refused", "log");
+    check(rs_power(H_RS, 0) == ERR_PROTOCOL || rs_power(H_RS, 9) != OK, "refused", "nonsense");
+    check(rs_find(H_RS, "nobody", 6, &bytes) == ERR_NOT_FOUND, "refused", "unknown name");
+}
+
+int service_main(void)
+{
+    rt_ready();
+    victim = rt_handle("victim");
+    enum status status = rs_find(H_RS, "victim", 6, &victim_number);
+    check(status == OK, "the victim is known", "find");
+    be_refused();
+    die_in_every_way();
+    log_info("examined: %u checks, %u failed", done, failed);
+    return (int)rs_power(H_RS, 1);
+}

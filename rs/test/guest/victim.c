@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Dies in the way it is asked for, at the first delivery of the request; the next incarnation, to which
+// the same request is delivered again, answers it. So the examiner's call takes longer, and that is all.
+#include "interfaces/ping.server.h"
+#include "rs/test/guest/ways.h"
+
+enum { NEVER_RAISED = 1 };
+
+static void die_null(void)
+{
+    volatile int *null = nullptr;
+    __asm__("" : "+r"(null));
+    *null = 1;
+}
+
+static void die_jump_to_data(void)
+{
+    static uint8_t data[16] = {0xc3}; // a return instruction, where nothing may run
+    void (*function)(void) = (void (*)(void))(uintptr_t)data;
+    __asm__("" : "+r"(function));
+    function();
+    __asm__ volatile("");
+}
+
+static void die_write_code(void)
+{
+    volatile uint8_t *code = (volatile uint8_t *)(uintptr_t)die_null;
+    __asm__("" : "+r"(code));
+    *code = 0x90;
+}
+
+static uint64_t die_deep(uint64_t depth)
+{
+    volatile uint64_t room[64];
+    room[depth % 64] = depth;
+    return die_deep(depth + 1) + room[depth % 64];
+}
+
+static void die_divide(void)
+{
+    uint64_t zero = 0, one = 1;
+    __asm__ volatile("xor %%edx, %%edx\n\tdiv %1" : "+a"(one) : "r"(zero) : "rdx");
+}
+
+static void die_privileged(void)
+{
+    __asm__ volatile("hlt");
+}
+
+// The frame pointer leads nowhere: the backtrace must end there, and nothing else.
+static void die_lost_frame(void)
+{
+    __asm__ volatile("mov $0x1234567, %%rbp\n\tmovq $0, 0" : : : "memory");
+}
+
+static void die_assert(void)
+{
+    int n = 5;
+    __asm__("" : "+r"(n));
+    rt_assert(n < 4);
+}
+
+static void die_exit(void)
+{
+    sys_task_exit(42);
+}
+
+static void die_loop(void)
+{
+    for (;;) {
+        __asm__ volatile("pause");
+    }
+}
+
+// Answers pings all the time and gets nothing done.
+static void die_wait(void)
+{
+    (void)rt_wait(NEVER_RAISED, "nobody");
+    __asm__ volatile(""); // not a tail call: the stack shall name this function
+}
+
+static void die(uint64_t way)
+{
+    static void (*const ways[])(void) = {
+        [WAY_NULL] = die_null,           [WAY_JUMP_TO_DATA] = die_jump_to_data,
+        [WAY_WRITE_CODE] = die_write_code, [WAY_DIVIDE] = die_divide,
+        [WAY_PRIVILEGED] = die_privileged, [WAY_LOST_FRAME] = die_lost_frame,
+        [WAY_ASSERT] = die_assert,       [WAY_EXIT] = die_exit,
+        [WAY_LOOP] = die_loop,           [WAY_WAIT] = die_wait,
+    };
+    if (way == WAY_DEEP) {
+        (void)die_deep(1);
+    } else if (way < sizeof(ways) / sizeof(ways[0]) && ways[way] != nullptr) {
+        ways[way]();
+    }
+}
+
+static enum status do_ping(struct request *rq, uint64_t number, uint64_t *number_back,
+                           uint32_t *incarnation)
+{
+    if (ipc_delivery(&rq->m) == 0) {
+        die(number);
+    }
+    *number_back = number;
+    *incarnation = rt_startup->incarnation;
+    return OK;
+}
+
+int service_main(void)
+{
+    static const struct ping_ops ops = {.ping = do_ping};
+    static const struct rt_interface list[] = {{PING_PROTOCOL, ping_dispatch, &ops}};
+    return rt_serve(list, 1);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// How the victim can be asked to die; 0 is not to die at all.
+#pragma once
+
+enum way {
+    WAY_NONE,
+    WAY_NULL,
+    WAY_JUMP_TO_DATA,
+    WAY_WRITE_CODE,
+    WAY_DEEP,
+    WAY_DIVIDE,
+    WAY_PRIVILEGED,
+    WAY_LOST_FRAME,
+    WAY_ASSERT,
+    WAY_EXIT,
+    WAY_LOOP,
+    WAY_WAIT,
+};
