@@ -92,7 +92,7 @@ struct outcome files_truncate(const char *path, uint64_t size)
 {
     struct file f;
     int err;
-    struct outcome o = files_open(&f, path, FS_WRITE, 0);
+    struct outcome o = files_open(&f, path, FS_WRITE | FS_CREATE, 0644);
     if (failed(o)) {
         return o;
     }

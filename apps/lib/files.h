@@ -29,6 +29,7 @@ MUST_USE struct outcome files_read(struct file *f, void *to, size_t bytes, size_
 // Writes all of it at the offset and moves that.
 MUST_USE struct outcome files_write(struct file *f, const void *from, size_t bytes);
 
+// Makes the file if there is none.
 MUST_USE struct outcome files_truncate(const char *path, uint64_t size);
 MUST_USE struct outcome files_stat(const char *path, bool follow, struct fs_stat *out);
 MUST_USE struct outcome files_mkdir(const char *path, uint32_t mode);

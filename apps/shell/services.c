@@ -31,18 +31,20 @@ static const char *cause_text(uint32_t cause)
     return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "?";
 }
 
-// The number of the service that a word names. 0 after complaining: nobody may command that one.
+// The number of the service that a word names. 0 after complaining: the supervisor's own, which nobody may command.
 static uint32_t find_service(const char *word)
 {
     uint32_t number = 0;
     size_t n = strlen(word);
+    if (strcmp(word, "rs") == 0) {
+        complain("rs: the supervisor cannot be commanded so");
+        return 0;
+    }
     enum status status = n >= 1 && n <= 31 ? rs_find(shell.rs, word, n, &number) : ERR_NOT_FOUND;
     if (status == ERR_NOT_FOUND) {
         complain("%s: there is no such service; ps shows them", word);
     } else if (status != OK) {
         complain_status(word, status);
-    } else if (number == 0) {
-        complain("%s: the supervisor cannot be commanded so", word);
     }
     return status == OK ? number : 0;
 }
