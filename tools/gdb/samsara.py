@@ -59,7 +59,7 @@ def read_physical(address, size):
         return bytes(gdb.selected_inferior().read_memory(address, size))
     finally:
         gdb.execute("maintenance packet Qqemu.PhyMemMode:0", to_string=True)
-        gdb.execute("flushregs", to_string=True)
+        gdb.execute("maintenance flush register-cache", to_string=True)
 
 
 def kernel_base():
