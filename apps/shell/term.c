@@ -12,11 +12,14 @@ enum {
 };
 // The driver tells when there is input. Should the word get lost with a dying driver, we look by ourselves.
 static const uint64_t look_again_ns = 1000000000;
+// What a long command writes shall be seen before it ends.
+static const uint64_t show_ns = 50000000;
 
 static handle_t line;
 static uint32_t number; // of the last request, see interfaces/console.idl
 static char output[4096];
 static size_t output_used;
+static uint64_t shown_ns; // when the output was sent last
 static unsigned char typed[TYPED];
 static size_t typed_first, typed_count;
 static bool interrupt;
@@ -45,6 +48,7 @@ void term_flush(void)
         at += n;
     }
     output_used = 0;
+    shown_ns = rt_now_ns();
 }
 
 void term_drain(void)
@@ -109,6 +113,9 @@ bool term_interrupted(void)
 {
     if (app_poll(BIT_INPUT) != 0) {
         (void)fetch();
+    }
+    if (output_used > 0 && rt_now_ns() - shown_ns > show_ns) {
+        term_flush();
     }
     return interrupt;
 }
