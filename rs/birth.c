@@ -184,7 +184,6 @@ static void begin_life(struct making *n)
     s->task = n->task;
     s->thread = n->thread;
     s->state = RS_BORN;
-    s->fresh = false;
     s->asked = 0;
     s->ready_ns = 0;
     s->watch = (struct policy_watch){.beats = s->status->beats, .work = s->status->work};

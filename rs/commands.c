@@ -119,7 +119,9 @@ static void describe(struct service *s, struct rs_service *out)
     snprintf(out->name, sizeof(out->name), "%s", s->name);
     snprintf(out->module, sizeof(out->module), "%s", s->module->name);
     memcpy(out->place, s->place, sizeof(out->place));
-    describe_status(out, s->status, now);
+    if (s->prepared) {
+        describe_status(out, s->status, now);
+    }
     struct port_info port;
     out->queue = sys_port_info(s->port, &port) == OK ? port.waiting : 0;
     if (service_lives(s)) {
@@ -216,7 +218,7 @@ static enum status do_restart(struct request *rq, uint32_t number)
 {
     struct service *s;
     enum status status = commanded(rq, number, &s);
-    if (status != OK || s->state == RS_WAITING) {
+    if (status != OK || s->state == RS_WAITING || !s->prepared) {
         return status != OK ? status : ERR_STATE;
     }
     if (s == caller(rq)) {

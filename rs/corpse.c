@@ -29,8 +29,8 @@ static bool find(const struct walk *w, uint64_t address, struct symbol_place *pl
     return symbolise(&w->s->module->elf, layout_of(w), w->s->layout_bytes, address, place);
 }
 
-// `back` is 1 for return addresses: the byte before belongs to the call, also when that was the last
-// instruction of a function. false: there is no code.
+// `back` is 1 for return addresses: the byte before belongs to the call, also when that was the
+// last instruction of a function. false: there is no code.
 static bool add_frame(struct walk *w, uint64_t address, uint64_t back)
 {
     struct rs_frame *f = &w->d->frames[w->d->frame_count++];
@@ -50,8 +50,8 @@ static bool read_words(const struct walk *w, uint64_t address, uint64_t *to, siz
            sys_task_read(w->s->corpse.task, address, to, words * 8) == OK;
 }
 
-// After a jump to where no code is, the instruction pointer names nothing, or a datum; but the call has
-// pushed where it came from.
+// After a jump to where no code is, the instruction pointer names nothing, or a datum; but the call
+// has pushed where it came from.
 static void add_caller(struct walk *w, uint64_t sp)
 {
     uint64_t back;

@@ -122,7 +122,6 @@ static void name_service(struct service *s, uint32_t index)
     s->rules = policy_rules(&s->entry->rules);
     s->module = module_named(manifest_string(&manifest, s->entry->module));
     s->state = RS_WAITING;
-    s->fresh = true;
 }
 
 // A service that cannot be prepared is given up at once; the others start all the same.

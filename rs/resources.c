@@ -174,5 +174,7 @@ const char *service_prepare(struct service *s, const struct manifest *m)
         return wrong;
     }
     enum status status = make_pages(s);
-    return status == OK ? fill_startup(s, m) : rt_status_text(status);
+    wrong = status == OK ? fill_startup(s, m) : rt_status_text(status);
+    s->prepared = wrong == nullptr;
+    return wrong;
 }

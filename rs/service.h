@@ -64,9 +64,10 @@ struct service {
     struct layout_record *layout[2];
     uint64_t layout_bytes;
 
+    bool prepared;       // all of the above is there; without, it can never be born
+
     // This life.
     enum rs_state state;
-    bool fresh;          // had no life yet
     bool quota_raised;   // while the corpse is not gone yet
     uint32_t incarnation;
     handle_t task, thread;

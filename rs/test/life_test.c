@@ -260,6 +260,23 @@ static void test_rights(void **)
     assert_int_equal(one(2)->incarnation, 1);
 }
 
+// As after a module that could not be read: it is listed, answered for, and never born.
+static void test_unprepared(void **)
+{
+    static struct rs_service list[8];
+    struct service *s = one(2);
+    all_ready();
+    uint64_t w[6] = {2, RS_NOW};
+    s->state = RS_GIVEN_UP;
+    s->prepared = false;
+    watch_end(s);
+    assert_int_equal(fake_request(3, RS_LABEL_RESTART, (uint64_t[6]){2}, nullptr, 0), ERR_STATE);
+    assert_int_equal(fake_request(3, RS_LABEL_KILL, w, nullptr, 0), ERR_STATE);
+    assert_int_equal(fake_request(3, RS_LABEL_HOLD, (uint64_t[6]){2}, nullptr, 0), ERR_STATE);
+    assert_int_equal(fake_request(1, RS_LABEL_LIST, (uint64_t[6]){0}, list, sizeof(list)), OK);
+    assert_int_equal(list[2].state, RS_GIVEN_UP);
+}
+
 static void test_list_and_find(void **)
 {
     static struct rs_service list[8];
@@ -335,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_calls_of_a_rebirth, begin, end),
         cmocka_unit_test_setup_teardown(test_hold, begin, end),
         cmocka_unit_test_setup_teardown(test_rights, begin, end),
+        cmocka_unit_test_setup_teardown(test_unprepared, begin, end),
         cmocka_unit_test_setup_teardown(test_list_and_find, begin, end),
         cmocka_unit_test_setup_teardown(test_watch, begin, end),
         cmocka_unit_test_setup_teardown(test_subscribe, begin, end),

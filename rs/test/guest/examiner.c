@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Has the victim die in every way, and checks what the supervisor found out about each death; then what those
-// without the right are refused. One log line for each check, and a last one that says how many failed.
+// Has the victim die in every way, and checks what the supervisor found out about each death; then
+// what those without the right are refused. One log line for each check, and a last one that says
+// how many failed.
 #include "interfaces/ping.client.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
@@ -53,7 +54,8 @@ static void examine(const struct expectation *e, uint32_t incarnation_before)
 {
     static struct rs_death d;
     enum status status = rs_record(H_RS, victim_number, 0, &d, sizeof(d));
-    check(status == OK && d.cause == e->cause && d.incarnation == incarnation_before, e->what, d.text);
+    bool told = status == OK && d.cause == e->cause && d.incarnation == incarnation_before;
+    check(told, e->what, d.text);
     if (status != OK) {
         return;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Dies in the way it is asked for, at the first delivery of the request; the next incarnation, to which
-// the same request is delivered again, answers it. So the examiner's call takes longer, and that is all.
+// Dies in the way it is asked for, at the first delivery of the request; the next incarnation, to
+// which the same request is delivered again, answers it. So the examiner's call takes longer, and
+// that is all.
 #include "interfaces/ping.server.h"
 #include "rs/test/guest/ways.h"
 
