@@ -4,6 +4,8 @@
 // Blocks of 4 KiB carry their number and generation; a model in memory says which generation each block
 // must have. Requests under way never touch the same blocks. args: requests=N kills=N every_us=N
 // errors=1 (the medium is bad: I/O errors are counted, not failures) writes=0 (read-only medium).
+// lines=N: writes N numbered lines to COM1 instead, while the console driver is killed; whoever reads
+// the line must find each of them once and in order.
 // Says "driver_test: passed …" or "driver_test: FAILED …" on the log and on COM1, then powers off.
 #include "interfaces/block.client.h"
 #include "interfaces/console.client.h"
@@ -151,7 +153,7 @@ static void start(uint32_t slot)
     count.flushes += op == BLOCK_FLUSH;
 }
 
-static void kill_driver(uint32_t service)
+static void kill_service(uint32_t service)
 {
     static const enum rs_how ways[] = {RS_NULL_POINTER, RS_JUMP, RS_ASSERTION, RS_END, RS_NOW, RS_LOOP,
                                        RS_SILENCE};
@@ -180,7 +182,7 @@ static void run(uint64_t requests, uint64_t kills, uint64_t every_ns, uint32_t s
             }
         }
         if (count.kills < kills && rt_now_ns() >= next_kill) {
-            kill_driver(service);
+            kill_service(service);
             next_kill = rt_now_ns() + every_ns;
         }
         disk_wait_any(&disk);
@@ -197,6 +199,28 @@ static void say(const char *text)
     log_info("%s", text);
     (void)console_write(rt_handle("console"), ++number, text, __builtin_strlen(text));
     (void)console_flush(rt_handle("console"));
+}
+
+// Long lines, so that writers have to wait for room.
+static void write_lines(uint64_t lines, uint64_t kills, uint64_t every_ns, uint32_t service)
+{
+    uint64_t next_kill = rt_now_ns() + every_ns;
+    char text[200];
+
+    for (uint32_t i = 0; i < lines || count.kills < kills; i++) {
+        int bytes = snprintf(text, sizeof text, "line %08u %.*s\n", i, (int)(i % 150),
+                             "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+                             "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
+        enum status status = console_write(rt_handle("console"), i, text, (size_t)bytes);
+        if (status != OK) {
+            log_error("line %u: status %d", i, status);
+            count.errors++;
+        }
+        if (count.kills < kills && rt_now_ns() >= next_kill) {
+            kill_service(service);
+            next_kill = rt_now_ns() + every_ns;
+        }
+    }
 }
 
 static int by_size(const void *a, const void *b)
@@ -251,16 +275,29 @@ static void try_others(void)
     say(text);
 }
 
+static void work(uint64_t lines, uint32_t service)
+{
+    uint64_t kills = arg_number("kills", 0), every_ns = arg_number("every_us", 20000) * 1000;
+
+    if (lines > 0) {
+        write_lines(lines, kills, every_ns, service);
+    } else {
+        run(arg_number("requests", 2000), kills, every_ns, service);
+    }
+}
+
 int service_main(void)
 {
     uint32_t service = 0;
+    uint64_t lines = arg_number("lines", 0);
     enum status status = disk_memory_create(&memory);
 
     if (status == OK) {
         status = disk_attach(&disk, rt_handle("disk"), 64, DISK_BIT, &memory, 1);
     }
     if (status == OK) {
-        status = rs_find(H_RS, "blk", 3, &service);
+        const char *name = lines > 0 ? "console" : "blk";
+        status = rs_find(H_RS, name, __builtin_strlen(name), &service);
     }
     if (status != OK) {
         char text[64];
@@ -272,8 +309,7 @@ int service_main(void)
         blocks = disk.sectors / 8 < BLOCKS ? (uint32_t)(disk.sectors / 8) : BLOCKS;
         try_others();
         uint64_t start_ns = rt_now_ns();
-        run(arg_number("requests", 2000), arg_number("kills", 0), arg_number("every_us", 20000) * 1000,
-            service);
+        work(lines, service);
         uint64_t end_ns = rt_now_ns();
         report_recovery();
         report(end_ns - start_ns);
