@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: MIT
 // Clearing and copying. `rep movsq` moves eight bytes a step; `rep movsb` is as slow as its byte count
-// under emulation, so it only does tails.
+// under emulation, so it only does tails. Pages are cleared with 16-byte stores: half as many
+// instructions. The SSE register used for that is a user's and is put back.
 #include "kernel/arch/arch.h"
 
 void arch_page_clear(void *page)
 {
-    uint64_t count = PAGE_SIZE / 8;
-    __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0) : "memory");
+    alignas(16) uint8_t kept[16];
+    char *end = (char *)page + PAGE_SIZE;
+    __asm__ volatile("movaps %%xmm0, (%2)\n\t"
+                     "xorps %%xmm0, %%xmm0\n"
+                     "1:\n\t"
+                     ".set at, 0\n\t"
+                     ".rept 16\n\t"
+                     "movaps %%xmm0, at(%0)\n\t"
+                     ".set at, at + 16\n\t"
+                     ".endr\n\t"
+                     "addq $256, %0\n\t"
+                     "cmpq %1, %0\n\t"
+                     "jne 1b\n\t"
+                     "movaps (%2), %%xmm0"
+                     : "+r"(page)
+                     : "r"(end), "r"(kept)
+                     : "memory", "cc");
 }
 
 void arch_copy(void *to, const void *from, size_t bytes)

@@ -9,7 +9,8 @@
 #include "timing.h"
 
 enum { TRAMPOLINE = 0x8000, COMMAND_INIT = 0x4500, COMMAND_STARTUP = 0x4600 };
-enum { INIT_WAIT_US = 10000, STARTUP_WAIT_US = 200, ARRIVAL_WAIT_US = 100000 };
+// The 10 ms after INIT of the old multiprocessor specification were for processors before 64 bits.
+enum { INIT_WAIT_US = 20, SECOND_AFTER_US = 1000, ARRIVAL_WAIT_US = 100000 };
 
 // As laid out at the end of the trampoline.
 struct trampoline_fields {
@@ -57,15 +58,16 @@ static void prepare(struct cpu *cpu)
     f->entry = (uint64_t)secondary_main;
 }
 
-static bool wait_for(uint32_t number)
+static bool wait_for(uint32_t number, uint64_t us)
 {
-    for (uint32_t waited = 0; waited < ARRIVAL_WAIT_US; waited += STARTUP_WAIT_US) {
-        if (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) == number) {
-            return true;
+    uint64_t end = rdtsc() + machine.tsc_hz / 1000000 * us;
+    while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) != number) {
+        if (rdtsc() > end) {
+            return false;
         }
-        timing_delay_us(STARTUP_WAIT_US);
+        cpu_pause();
     }
-    return false;
+    return true;
 }
 
 static bool start(uint32_t id, uint32_t number)
@@ -77,12 +79,12 @@ static bool start(uint32_t id, uint32_t number)
     timing_delay_us(INIT_WAIT_US);
     for (int i = 0; i < 2; i++) {
         apic_send_raw(id, COMMAND_STARTUP | TRAMPOLINE >> 12);
-        timing_delay_us(STARTUP_WAIT_US);
-        if (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) == number) {
+        if (wait_for(number, i == 0 ? SECOND_AFTER_US : ARRIVAL_WAIT_US)) {
             return true;
         }
     }
-    return wait_for(number);
+    apic_send_raw(id, COMMAND_INIT); // so that it cannot come late, into another one's trampoline
+    return false;
 }
 
 void smp_start(void)
