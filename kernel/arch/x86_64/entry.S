@@ -9,17 +9,15 @@
 
     .text
 
-// ---- Lock: a ticket lock, so that two CPUs take turns. Clobbers what C may.
+// ---- Lock: whoever comes first gets it (lock.h says why). Clobbers what C may.
     .macro LOCK
     movl $1, %eax
-    lock xaddl %eax, big_lock_next(%rip)
-    cmpl %eax, big_lock_serving(%rip)
-    jne 9f
+    xchgl %eax, big_lock(%rip)
+    testl %eax, %eax
+    jnz 9f
 8:
     .pushsection .text.cold, "ax"
 9:  pushq %rdi
-    movq %rdi, %rsi
-    movl %eax, %edi // our ticket
     call lock_wait
     popq %rdi
     jmp 8b
@@ -27,7 +25,7 @@
     .endm
 
     .macro UNLOCK
-    incl big_lock_serving(%rip)
+    movl $0, big_lock(%rip)
     .endm
 
 // ---- System calls. rcx = rip, r11 = rflags, rsp is still the user's; interrupts are off (SFMASK).
@@ -96,7 +94,14 @@ leave_full: // registers of an interrupted thread: only iret restores all of the
     pushq REGS_RSP(%rax)
     pushq REGS_RFLAGS(%rax)
     pushq $SEL_USER_CODE
-    pushq REGS_RIP(%rax)
+    // Some processors report a wild jump only after it, with an rip that is not canonical: iret would
+    // fault on it in the kernel. In its place comes an address that is never mapped: the user faults.
+    movq REGS_RIP(%rax), %rcx
+    movq %rcx, %rdx
+    shrq $47, %rdx
+    jz 1f
+    movabsq $0x7ffffffff000, %rcx
+1:  pushq %rcx
     movq REGS_RBX(%rax), %rbx
     movq REGS_RCX(%rax), %rcx
     movq REGS_RDX(%rax), %rdx
@@ -125,7 +130,7 @@ leave_idle:
 // none, an error code of 0.
     .macro STUB vector
     .balign 16
-    .if \vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21
+    .if \vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \vector == 29 || \vector == 30
     .else
     pushq $0
     .endif
@@ -176,12 +181,16 @@ interrupt_common:
     movq 8(%rsp), %rdx
     movq %gs:CPU_STACK, %rsp
     movq %gs:CPU_SELF, %rdi
-    cld
+    pushq $2
+    popfq // DF and AC were the user's; with AC set SMAP would be off
+    xorl %ebp, %ebp // stack traces end here
     call trap_from_user // takes the lock
     jmp arch_leave
 
 interrupt_kernel: // out of the idle loop, or a kernel bug
     cld
+    cmpl $32, (%rsp)
+    jb exception_kernel
     pushq %rax
     pushq %rcx
     pushq %rdx
@@ -192,8 +201,6 @@ interrupt_kernel: // out of the idle loop, or a kernel bug
     pushq %r10
     pushq %r11
     movl 72(%rsp), %esi   // vector
-    movq 80(%rsp), %rdx   // error code
-    leaq 72(%rsp), %rcx   // frame
     movq %gs:CPU_SELF, %rdi
     pushq %rbp            // makes the stack trace of a panic go on, and aligns
     movq %rsp, %rbp
@@ -213,6 +220,26 @@ interrupt_kernel: // out of the idle loop, or a kernel bug
     addq $16, %rsp
     iretq
 
+exception_kernel: // the registers go onto the stack as struct crash_frame (panic.h)
+    pushq %r15
+    pushq %r14
+    pushq %r13
+    pushq %r12
+    pushq %r11
+    pushq %r10
+    pushq %r9
+    pushq %r8
+    pushq %rbp
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    pushq %rbx
+    pushq %rax
+    movq %rsp, %rdi
+    andq $-16, %rsp
+    call panic_trap
+
 // A processor that is told to stop by NMI (panic of another one) stops; any other NMI is nothing to us.
     .globl nmi_entry
 nmi_entry:
@@ -222,29 +249,20 @@ nmi_entry:
 1:  hlt
     jmp 1b
 
-// Double fault and machine check: there is no way on. Stack: [error,] rip, cs, rflags, rsp, ss.
+// Double fault and machine check: there is no way on.
     .globl double_fault_entry, machine_check_entry
 double_fault_entry:
-    movl $8, %edi
-    movq 8(%rsp), %rsi
-    movq 32(%rsp), %rdx
-    movq %rbp, %rcx
-    cld
-    andq $-16, %rsp
-    call trap_fatal
+    pushq $8
+    jmp fatal
 machine_check_entry:
-    movl $18, %edi
-    movq (%rsp), %rsi
-    movq 24(%rsp), %rdx
-    movq %rbp, %rcx
+    pushq $0
+    pushq $18
+fatal:
     cld
-    andq $-16, %rsp
-    call trap_fatal
+    jmp exception_kernel
 
     .section .bss
     .balign 64
-    .globl big_lock_next, big_lock_serving
-big_lock_next:
-    .skip 64
-big_lock_serving:
+    .globl big_lock
+big_lock:
     .skip 64

@@ -7,7 +7,7 @@
 enum { DEBUG_PORT = 0xe9, COM1 = 0x3f8, EXIT_PORT = 0xf4, EXIT_PANIC = 0x7f };
 
 struct epitaph epitaph;
-uint32_t panicking; // read by nmi_entry
+uint32_t panicking; // number of the processor that panics + 1; read by nmi_entry
 
 static void put_char(char c)
 {
@@ -83,15 +83,30 @@ static void trace(uint64_t rbp)
     cpu_halt_forever();
 }
 
+// By its APIC, because gs may be the user's.
+static uint32_t cpu_number(void)
+{
+    uint32_t id = apic_id();
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i].arch.apic_id == id) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static void begin(const char *text)
 {
     __asm__ volatile("cli");
-    if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL) != 0) {
-        cpu_halt_forever(); // another processor, or the panic itself, has got that far already
+    uint32_t self = cpu_number(), nobody = 0;
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, self + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        if (nobody == self + 1) {
+            stop(); // the panic itself failed: end with what there is
+        }
+        cpu_halt_forever(); // another processor is at it
     }
-    if (early.local_apic != 0) {
-        apic_send_nmi_to_others();
-    }
+    epitaph.cpu = self;
+    apic_send_nmi_to_others();
     put("\nKERNEL PANIC: ");
     put(text);
     put("\n");
@@ -113,17 +128,31 @@ void arch_panic(const char *file, int line, const char *text)
     stop();
 }
 
-void panic_trap(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp, uint64_t rbp)
+static void put_registers(const struct crash_frame *f)
+{
+    put_line("vector ", f->vector);
+    put_line("error  ", f->error);
+    put_line("rip    ", f->rip);
+    put_line("image +", f->rip - machine.kernel_base);
+    put_line("cs     ", f->cs);
+    put_line("rflags ", f->rflags);
+    put_line("rsp    ", f->rsp);
+    put_line("cr2    ", read_cr2());
+    put_line("cr3    ", read_cr3());
+    static const char names[15][4] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8",
+                                      "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    for (int i = 0; i < 15; i++) {
+        put_line(names[i], (&f->rax)[i]);
+    }
+}
+
+void panic_trap(const struct crash_frame *f)
 {
     begin("exception in the kernel");
-    epitaph.vector = vector, epitaph.error = error, epitaph.cr2 = read_cr2(), epitaph.rip = rip, epitaph.rsp = rsp;
-    put_line("vector ", vector);
-    put_line("error  ", error);
-    put_line("rip    ", rip);
-    put_line("image +", rip - machine.kernel_base);
-    put_line("rsp    ", rsp);
-    put_line("cr2    ", epitaph.cr2);
-    trace(rbp);
+    epitaph.vector = f->vector, epitaph.error = f->error, epitaph.cr2 = read_cr2(), epitaph.rip = f->rip,
+    epitaph.rsp = f->rsp;
+    put_registers(f);
+    trace(f->rbp);
     stop();
 }
 

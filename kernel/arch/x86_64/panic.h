@@ -13,4 +13,9 @@ struct epitaph {
 };
 extern struct epitaph epitaph;
 
-[[noreturn]] void panic_trap(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp, uint64_t rbp);
+// What entry.S leaves on the stack for an exception of the kernel.
+struct crash_frame {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
+[[noreturn]] void panic_trap(const struct crash_frame *);

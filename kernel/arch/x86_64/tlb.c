@@ -63,16 +63,20 @@ void arch_flush(struct arch_space *space, uint64_t va, uint64_t pages)
     }
 }
 
-// Waits for our turn; also called from entry.S.
-void lock_wait(uint32_t ticket, struct cpu *cpu)
+// Also called from entry.S, when the first try failed.
+void lock_wait(struct cpu *cpu)
 {
-    while (__atomic_load_n(&big_lock_serving, __ATOMIC_ACQUIRE) != ticket) {
-        tlb_serve(cpu);
-        cpu_pause();
-    }
+    do {
+        while (__atomic_load_n(&big_lock, __ATOMIC_RELAXED) != 0) {
+            tlb_serve(cpu);
+            cpu_pause();
+        }
+    } while (__atomic_exchange_n(&big_lock, 1, __ATOMIC_ACQUIRE) != 0);
 }
 
 void lock_take(struct cpu *cpu)
 {
-    lock_wait(__atomic_fetch_add(&big_lock_next, 1, __ATOMIC_ACQUIRE), cpu);
+    if (__atomic_exchange_n(&big_lock, 1, __ATOMIC_ACQUIRE) != 0) {
+        lock_wait(cpu);
+    }
 }

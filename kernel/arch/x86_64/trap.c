@@ -24,10 +24,12 @@ static void dispatch(struct cpu *cpu, uint32_t vector)
     case VECTOR_SPURIOUS:
         break;
     default:
-        apic_eoi();
+        // The end of interrupt comes last: a level-triggered line is masked by then, else it would
+        // be taken a second time at once.
         if (vector >= VECTOR_IRQ && vector < VECTOR_IRQ + IRQ_VECTORS) {
             kernel_irq(cpu, vector - VECTOR_IRQ);
         }
+        apic_eoi();
         break;
     }
 }
@@ -44,24 +46,13 @@ void trap_from_user(struct cpu *cpu, uint32_t vector, uint64_t error)
     }
 }
 
-struct frame {
-    uint64_t vector, error, rip, cs, rflags, rsp, ss;
-};
-
-void trap_from_kernel(struct cpu *cpu, uint32_t vector, uint64_t error, const struct frame *frame)
+// An interrupt in the idle loop; exceptions of the kernel itself go to panic_trap.
+void trap_from_kernel(struct cpu *cpu, uint32_t vector)
 {
-    if (vector < EXCEPTIONS) {
-        panic_trap(vector, error, frame->rip, frame->rsp, (uint64_t)__builtin_frame_address(0));
-    }
     tlb_serve(cpu);
     lock_take(cpu);
     dispatch(cpu, vector);
     lock_release();
-}
-
-void trap_fatal(uint32_t vector, uint64_t rip, uint64_t rsp, uint64_t rbp)
-{
-    panic_trap(vector, 0, rip, rsp, rbp);
 }
 
 // Entered with the lock held and nothing current; returns with the lock held and something current.
