@@ -73,6 +73,8 @@ void apic_eoi(void)
 void apic_send_raw(uint32_t id, uint32_t command)
 {
     if (x2apic) {
+        // The write of this MSR does not wait for earlier stores, which the receiver is to see.
+        __asm__ volatile("mfence; lfence" ::: "memory");
         wrmsr(MSR_X2APIC + REG_COMMAND_LOW / 16, (uint64_t)id << 32 | command);
         return;
     }

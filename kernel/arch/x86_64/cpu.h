@@ -18,6 +18,8 @@ enum {
 #define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
+#define CR4_PAE     (1ull << 5)
+#define CR4_MCE     (1ull << 6)
 #define CR4_PGE     (1ull << 7)
 #define CR4_OSFXSR  (1ull << 9)
 #define CR4_OSXMM   (1ull << 10)

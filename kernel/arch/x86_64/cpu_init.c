@@ -7,8 +7,14 @@
 enum { STACK_BYTES = 16 << 10, IST_BYTES = 4 << 10, IST_STACKS = 3 };
 enum { IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3 };
 
-alignas(4096) static uint8_t stacks[CPUS_MAX][STACK_BYTES];
-alignas(4096) static uint8_t ist_stacks[CPUS_MAX][IST_STACKS][IST_BYTES];
+// Stacks grow down into a page that cpu_prepare takes out of the address space.
+struct stacks {
+    uint8_t guard[PAGE_SIZE], kernel[STACK_BYTES];
+    struct {
+        uint8_t guard[PAGE_SIZE], ist[IST_BYTES];
+    } exception[IST_STACKS];
+};
+alignas(4096) static struct stacks stacks[CPUS_MAX];
 
 struct gate {
     uint16_t offset_low, selector;
@@ -55,7 +61,7 @@ static void load_tables(struct cpu *cpu)
     uint64_t tss = (uint64_t)&a->tss;
     a->tss.rsp[0] = cpu->kernel_stack;
     for (uint32_t i = 0; i < IST_STACKS; i++) {
-        a->tss.ist[i] = (uint64_t)&ist_stacks[cpu->number][i][IST_BYTES];
+        a->tss.ist[i] = (uint64_t)&stacks[cpu->number].exception[i].ist[IST_BYTES];
     }
     a->tss.io_map = sizeof a->tss; // beyond the limit: no port is open
     a->gdt[0] = 0;
@@ -86,8 +92,9 @@ static void load_tables(struct cpu *cpu)
 
 static void enable_features(void)
 {
-    uint32_t b = cpuid(7, 0).b, c = cpuid(7, 0).c;
-    uint64_t cr4 = CR4_PGE | CR4_OSFXSR | CR4_OSXMM | 1ull << 5; // PAE
+    bool has_leaf_7 = cpuid(0, 0).a >= 7;
+    uint32_t b = has_leaf_7 ? cpuid(7, 0).b : 0, c = has_leaf_7 ? cpuid(7, 0).c : 0;
+    uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMM; // nothing else: no XSAVE, no FSGSBASE
     machine.features |= FEAT_NX;
     if (b >> 7 & 1) {
         cr4 |= CR4_SMEP;
@@ -128,7 +135,11 @@ void cpu_prepare(struct cpu *cpu, uint32_t number)
 {
     cpu->number = number;
     cpu->self = cpu;
-    cpu->kernel_stack = (uint64_t)&stacks[number][STACK_BYTES];
+    cpu->kernel_stack = (uint64_t)&stacks[number].kernel[STACK_BYTES];
+    early_unmap((uint64_t)stacks[number].guard);
+    for (uint32_t i = 0; i < IST_STACKS; i++) {
+        early_unmap((uint64_t)stacks[number].exception[i].guard);
+    }
     cpu->arch.bit = 1u << number;
 }
 

@@ -246,7 +246,8 @@ static void fill_machine(void)
 {
     machine.archive = source.archive;
     machine.archive_bytes = source.archive_bytes;
-    machine.rsdp = acpi.rsdp;
+    // Multiboot2 gives a copy of the RSDP, in memory that will hold other things.
+    machine.rsdp = overlaps(acpi.rsdp, 1, source.info, source.info_bytes) ? 0 : acpi.rsdp;
     machine.ecam_base = acpi.ecam;
     machine.ecam_bus_first = acpi.ecam_first;
     machine.ecam_bus_last = acpi.ecam_last;
@@ -349,6 +350,16 @@ void early_give_memory(void)
             give(r->base, r->base + r->bytes, holes, sizeof holes / sizeof holes[0]);
         }
     }
+}
+
+void early_unmap(uint64_t va)
+{
+    uint64_t *table = phys_to_virt(early.root);
+    for (int level = 3; level > 0; level--) {
+        table = phys_to_virt(table[va >> (12 + 9 * level) & 511] & PTE_ADDRESS);
+    }
+    table[va >> 12 & 511] = 0;
+    invlpg(va);
 }
 
 // The seed that drives early choices is no secret any more afterwards.

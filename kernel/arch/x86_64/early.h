@@ -17,3 +17,5 @@ extern struct early early;
 [[noreturn]] void early_fail(const char *text);
 void early_give_memory(void);
 void early_forget(void);
+// Takes a page of the image out of the address space; boot only, other processors do not run yet.
+void early_unmap(uint64_t va);

@@ -40,14 +40,6 @@ bool arch_thread_set_regs(struct regs *r, struct arch_thread *arch, const struct
     return true;
 }
 
-void arch_thread_sync(struct cpu *cpu, struct thread *thread)
-{
-    if (cpu->current == thread) {
-        fxsave(thread->arch.fpu);
-        wrmsr(MSR_FS_BASE, thread->arch.fs_base);
-    }
-}
-
 void arch_set_fsbase(struct arch_thread *arch, uint64_t address)
 {
     arch->fs_base = address;
