@@ -97,11 +97,18 @@ static enum status make_memory(uint64_t bytes)
 
 static bool more_memory(struct device *, uint8_t **memory, uint64_t *bytes)
 {
-    if (blk.memories == BLOCK_BUFFERS || make_memory(BLOCK_BUFFER_BYTES_MAX) != OK) {
+    if (blk.memories == BLOCK_BUFFERS || !blk.memory_left) {
         return false;
     }
+    // The driver takes a new buffer only while it is at rest.
+    while (blk.disk.under_way) {
+        disk_wait_any(&blk.disk);
+    }
+    enum status status = make_memory(BLOCK_BUFFER_BYTES_MAX);
     struct disk_memory *m = &blk.memory[blk.memories - 1];
-    if (disk_add_memory(&blk.disk, m) != OK) {
+    status = status == OK ? disk_add_memory(&blk.disk, m) : status;
+    if (status != OK) {
+        log_warn("the block cache cannot grow: status %d", (int)status);
         blk.memory_left = 0; // what was made stays unused; nothing more is asked for
         return false;
     }

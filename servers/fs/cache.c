@@ -263,6 +263,8 @@ static inline void note_use(struct cache *c, struct line *l)
 
 // ---- Reading in ----
 
+enum { READ_ON_LINES = 3 };
+
 // All blocks of the line that exist on the device.
 static uint64_t existing(const struct cache *c, uint64_t number)
 {
@@ -317,6 +319,15 @@ static int await(struct cache *c, struct line *l, uint64_t want)
     return 0;
 }
 
+// Whoever misses line after line (small files one behind the other, say) gets the next ones unasked.
+static void read_on(struct cache *c, struct line *l)
+{
+    struct line *before = l->number ? cache_find(c, l->number - 1) : nullptr;
+    if (before && before->valid && (l->number + 1) << c->line_shift < c->blocks) {
+        cache_prefetch(c, (l->number + 1) << c->line_shift, READ_ON_LINES << c->line_shift);
+    }
+}
+
 static int prepare(struct cache *c, struct line *l, uint64_t want, bool fill)
 {
     note_use(c, l);
@@ -327,6 +338,7 @@ static int prepare(struct cache *c, struct line *l, uint64_t want, bool fill)
     if (fill) {
         c->misses++;
         start_read(c, l, want);
+        read_on(c, l);
         return await(c, l, want);
     }
     // A read still under way would overwrite what is going to be put there.

@@ -300,6 +300,7 @@ static void mount(void)
         .alive = alive,
     };
     volume_mount(&volume, &options);
+    log_info("cache limit %llu KiB", (unsigned long long)limit >> 10);
 }
 
 int service_main(void)

@@ -22,7 +22,7 @@ enum {
     BLK_PARTS = BLK_TABLE - 2,  // stretches of data in one request: header and status take two
     BLK_MAX_BYTES = 256 << 10,  // 64 pages; BLOCK_SEGMENTS unaligned stretches touch 28 more
     BLK_TRIES = 3,              // how often a request is given to a device that does not answer
-    BLK_PAGES = 16384,          // pages of clients' buffers that can be registered: 64 MiB
+    BLK_PAGES = 40960,          // pages of clients' buffers that can be registered: 160 MiB
     BLK_QUEUE_INDIRECT = 64,    // queue size when each request takes one descriptor
     BLK_QUEUE_DIRECT = 256,
 };

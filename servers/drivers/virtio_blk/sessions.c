@@ -244,7 +244,7 @@ restart:
             goto restart; // ends: first only grows
         }
     }
-    return first + pages <= BLK_PAGES ? first : -1;
+    return first + pages <= BLK_PAGES ? (int64_t)first : -1;
 }
 
 static enum status pin(handle_t memory, uint32_t pages, uint64_t *address)
