@@ -4,7 +4,6 @@
 The serial lines and the monitor are socket pairs handed to QEMU as descriptors: nothing on disk to clean
 up, no ports to collide, and not a byte lost between the start of the machine and the first read.
 """
-import functools
 import json
 import os
 import select
@@ -15,26 +14,45 @@ import time
 
 from . import BUILD
 
-# A boot sector that ends QEMU through the debug-exit device: proof that a guest runs at all.
-_EXIT_SECTOR = bytes([0xBA, 0xF4, 0x00, 0xB0, 0x10, 0xEE, 0xF4]).ljust(510, b"\0") + b"\x55\xaa"
+PROBE_SECONDS = 3
 
 
-@functools.cache
-def kvm_works():
-    """True if a guest really runs under KVM here; that /dev/kvm exists proves nothing."""
+def kvm_works(kernel, archive):
+    """True if Samsara really runs under KVM here; that /dev/kvm exists proves nothing.
+
+    Boots the given kernel and archive and waits for the supervisor's first words. The answer is kept in
+    build/ for as long as this host runs.
+    """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
-    with tempfile.NamedTemporaryFile() as disk:
-        disk.write(_EXIT_SECTOR.ljust(1 << 20, b"\0"))
-        disk.flush()
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        boot = file.read().strip()
+    kept = BUILD / "kvm-probe"
+    if kept.is_file() and kept.read_text().split()[:1] == [boot]:
+        return kept.read_text().split()[1] == "yes"
+    works = _probe_kvm(kernel, archive)
+    kept.write_text(f"{boot} {'yes' if works else 'no'}\n")
+    return works
+
+
+def _probe_kvm(kernel, archive):
+    with tempfile.NamedTemporaryFile(prefix="samsara-probe-", suffix=".log") as log:
+        command = ["qemu-system-x86_64", "-nodefaults", "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "512",
+                   "-display", "none", "-no-reboot", "-chardev", f"file,id=log,path={log.name}",
+                   "-device", "isa-debugcon,iobase=0xe9,chardev=log", "-kernel", str(kernel), "-initrd", str(archive)]
         try:
-            done = subprocess.run(
-                ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-display", "none", "-nodefaults",
-                 "-drive", f"format=raw,file={disk.name}", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
-                capture_output=True, timeout=5)
-        except (OSError, subprocess.TimeoutExpired):
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except OSError:
             return False
-        return done.returncode == 33
+        limit = time.monotonic() + PROBE_SECONDS
+        said = ""
+        while time.monotonic() < limit and process.poll() is None and "rs[1]: image" not in said:
+            time.sleep(0.05)
+            with open(log.name, errors="replace") as file:
+                said = file.read()
+        process.kill()
+        process.wait()
+        return "rs[1]: image" in said
 
 
 class Line:
@@ -131,7 +149,7 @@ class Machine:
         self.ended = None
         self.debug_log = debug_log or tempfile.NamedTemporaryFile(prefix="samsara-", suffix=".log").name
         if accel == "auto":
-            accel = "kvm" if not icount and kvm_works() else "tcg"
+            accel = "kvm" if not icount and not iso and kvm_works(kernel or BUILD / "kernel.elf", archive) else "tcg"
         self.accel = accel
         command = ["qemu-system-x86_64", "-nodefaults", "-machine", "q35", "-accel", accel,
                    "-cpu", "host" if accel == "kvm" else "max", "-m", str(memory), "-smp", str(cpus),

@@ -15,6 +15,9 @@ WAY_TEXT = {"null": "null dereference", "jump": "jump to garbage", "loop": "endl
             "assert": "failed assertion", "exit": "unasked exit", "now": "killed outright"}
 
 
+ROUNDS_AT_LEAST = 2  # of copies, renames, deletions and appends, after the first pass over all files
+
+
 class Session:
     """Boots the demo image, kills on schedule, follows the events, judges at the end."""
 
@@ -134,7 +137,7 @@ class Session:
         if self.next_kill is None or self.paused or self.done:
             return
         if len(self.asked_deaths()) >= self.kills_wanted:
-            if not self.finishing and (self.kills_wanted or self.originals.keys() >= self.planted.keys()):
+            if not self.finishing and self.progress.get("round", 0) >= ROUNDS_AT_LEAST:
                 self.command("finish")
                 self.finishing = True
             return
