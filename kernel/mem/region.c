@@ -37,9 +37,9 @@ struct region *region_find(struct task *task, uint64_t at)
 // The first region that overlaps [at, end).
 static struct region *first_in(struct task *task, uint64_t at, uint64_t end)
 {
-    struct region *r = region_find(task, at);
-    if (r == NULL) {
-        struct tree_node *before = tree_find(&task->regions, at);
+    struct tree_node *before = tree_find(&task->regions, at);
+    struct region *r = region_of(before);
+    if (r == NULL || r->end <= at) {
         r = region_of(before != NULL ? tree_next(before) : tree_first(&task->regions));
     }
     return r != NULL && start_of(r) < end ? r : NULL;
@@ -53,7 +53,7 @@ static enum status new_region(struct task *task, struct region **out)
     if (status != OK) {
         return status;
     }
-    *out = slab_alloc(&region_slab);
+    *out = slab_take(&region_slab);
     if (*out == NULL) {
         account_uncharge(task->account, region_slab.size);
         return ERR_MEMORY;
@@ -86,11 +86,11 @@ bool region_drop_step(struct task *task)
     return task->regions.root == NULL;
 }
 
-// Cuts the region that contains `at` in two there. Nothing changes for the task.
-static enum status split_at(struct task *task, uint64_t at)
+// Cuts a region in two if `at` lies inside it. Nothing changes for the task.
+static enum status split(struct task *task, struct region *r, uint64_t at)
 {
-    struct region *r = region_find(task, at), *upper;
-    if (r == NULL || start_of(r) == at) {
+    struct region *upper;
+    if (r == NULL || at <= start_of(r) || at >= r->end) {
         return OK;
     }
     enum status status = new_region(task, &upper);
@@ -102,6 +102,17 @@ static enum status split_at(struct task *task, uint64_t at)
     r->end = at;
     insert_region(task, upper, at);
     return OK;
+}
+
+// Cuts at both ends of a range, so that it covers whole regions. r: the first one in it.
+static enum status split_ends(struct task *task, struct region *r, uint64_t at, uint64_t end)
+{
+    enum status status = split(task, r, at);
+    if (status != OK) {
+        return status;
+    }
+    bool in_first = at <= start_of(r) && end <= r->end;
+    return split(task, in_first ? r : region_find(task, end), end);
 }
 
 // Joins the region with the one after it if the two differ in nothing but their place.
@@ -168,7 +179,7 @@ enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64
     if (status != OK) {
         return status;
     }
-    r->end = start + bytes;
+    r->end = start + bytes; // the tree node is filled in by insert_region
     r->memory = m;
     r->first_page = first_page;
     r->prot = prot;
@@ -229,14 +240,13 @@ int region_unmap(struct task *task, uint64_t at, uint64_t bytes)
     if (r == NULL) {
         return ERR_NOT_FOUND;
     }
-    enum status status = split_at(task, at);
-    if (status == OK) {
-        status = split_at(task, end);
-    }
+    enum status status = split_ends(task, r, at, end);
     if (status != OK) {
         return status;
     }
-    while ((r = first_in(task, at, end)) != NULL) {
+    r = start_of(r) < at ? next_region(r) : r;
+    while (r != NULL && start_of(r) < end) {
+        struct region *next = next_region(r);
         uint64_t start = start_of(r), done = unmap_pages(task, start, r->end, &budget);
         task->mapped_pages -= (done - start) / PAGE_SIZE;
         if (done < r->end) { // what is left keeps its place in the order
@@ -245,8 +255,9 @@ int region_unmap(struct task *task, uint64_t at, uint64_t bytes)
             return CALL_AGAIN;
         }
         drop_region(task, r);
+        r = next;
         if (budget-- == 0) {
-            return first_in(task, at, end) != NULL ? CALL_AGAIN : OK;
+            return r != NULL && start_of(r) < end ? CALL_AGAIN : OK;
         }
     }
     return OK;
@@ -319,10 +330,7 @@ int region_protect(struct task *task, uint64_t at, uint64_t bytes, uint32_t prot
     if (next < at || next > end) {
         enum status status = check_protect(task, at, end, prot);
         if (status == OK) {
-            status = split_at(task, at);
-        }
-        if (status == OK) {
-            status = split_at(task, end);
+            status = split_ends(task, region_find(task, at), at, end);
         }
         if (status != OK) {
             return status;

@@ -58,15 +58,7 @@ static struct slab_page *add_page(struct slab *s)
     return p;
 }
 
-static void clear(void *item, uint32_t size)
-{
-    for (uint64_t *w = item, *end = w + size / 8; w < end; w += 2) {
-        w[0] = 0;
-        w[1] = 0;
-    }
-}
-
-void *slab_alloc(struct slab *s)
+void *slab_take(struct slab *s)
 {
     struct slab_page *p = s->partial;
     if (p == NULL && (p = add_page(s)) == NULL) {
@@ -83,7 +75,23 @@ void *slab_alloc(struct slab *s)
     }
     s->used++;
     arch_memory_used(item, s->size);
-    clear(item, s->size);
+    return item;
+}
+
+static void clear(void *item, uint32_t size)
+{
+    for (uint64_t *w = item, *end = w + size / 8; w < end; w += 2) {
+        w[0] = 0;
+        w[1] = 0;
+    }
+}
+
+void *slab_alloc(struct slab *s)
+{
+    void *item = slab_take(s);
+    if (item != NULL) {
+        clear(item, s->size);
+    }
     return item;
 }
 

@@ -21,6 +21,8 @@ enum { SLAB_HEADER = 64 };
         .per_page = (PAGE_SIZE - SLAB_HEADER) / SLAB_ROUND(sizeof(type)),                          \
     }
 
-void *slab_alloc(struct slab *); // zeroed and 16-byte aligned, NULL if the machine has no page left
+// 16-byte aligned, content undefined; NULL if the machine has no page left.
+void *slab_take(struct slab *);
+void *slab_alloc(struct slab *); // the same, zeroed
 void slab_free(struct slab *, void *);
 uint64_t slab_bytes(void); // in pages of all slabs

@@ -37,7 +37,7 @@ static const handler handlers[SYS_COUNT] = {
 
 [[gnu::noinline]] static void leave_slowly(struct cpu *cpu)
 {
-    bool more = work_run(WORK_AT_EXIT);
+    bool more = work_pending() && work_run(WORK_AT_EXIT);
     sched_run(cpu);
     cpu->resched |= more; // the next way out goes on with it
 }

@@ -31,21 +31,13 @@ handle_t handle_after(struct handle_table *t, uint64_t handle)
     return HANDLE_NONE;
 }
 
-enum status handle_get(struct handle_table *t, uint64_t handle, enum object_type type,
-                       uint32_t rights, struct handle_entry **out)
+enum status handle_refusal(struct handle_table *t, uint64_t handle, enum object_type type)
 {
     struct handle_entry *e = handle_any(t, handle);
     if (e == NULL) {
         return ERR_HANDLE;
     }
-    if ((e->tag & 0xffff) != type) {
-        return ERR_TYPE;
-    }
-    if ((e->rights & rights) != rights) {
-        return ERR_RIGHTS;
-    }
-    *out = e;
-    return OK;
+    return (e->tag & 0xffff) != type ? ERR_TYPE : ERR_RIGHTS;
 }
 
 static enum status add_chunk(struct task *task)

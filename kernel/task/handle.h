@@ -47,9 +47,20 @@ static inline struct handle_entry *handle_find(struct handle_table *t, uint64_t 
 struct handle_entry *handle_any(struct handle_table *, uint64_t handle);
 // The used dynamic entry with the smallest index above that of `handle`; its value, 0 if none.
 handle_t handle_after(struct handle_table *, uint64_t handle);
+// Why handle_get did not find what was asked for.
+MUST_USE enum status handle_refusal(struct handle_table *, uint64_t handle, enum object_type type);
 // Looks up with all checks: ERR_HANDLE, ERR_TYPE, ERR_RIGHTS (all of `rights` are needed).
-MUST_USE enum status handle_get(struct handle_table *, uint64_t handle, enum object_type type,
-                                uint32_t rights, struct handle_entry **out);
+MUST_USE static inline enum status handle_get(struct handle_table *t, uint64_t handle,
+                                              enum object_type type, uint32_t rights,
+                                              struct handle_entry **out)
+{
+    struct handle_entry *e = handle_find(t, handle, type);
+    if (LIKELY(e != NULL) && LIKELY((e->rights & rights) == rights) && LIKELY(handle >> 32 == 0)) {
+        *out = e;
+        return OK;
+    }
+    return handle_refusal(t, handle, type);
+}
 
 MUST_USE enum status handle_table_init(struct task *);
 // Makes sure that the next handle_add cannot fail. ERR_QUOTA, ERR_MEMORY.

@@ -264,6 +264,15 @@ static struct thread *take_next(void)
     return NULL;
 }
 
+static uint64_t slice_ticks(void)
+{
+    static uint64_t ticks; // converted once
+    if (ticks == 0) {
+        ticks = arch_ns_to_ticks(SLICE_NS);
+    }
+    return ticks;
+}
+
 void sched_run(struct cpu *cpu)
 {
     struct thread *t = cpu->current;
@@ -279,7 +288,7 @@ void sched_run(struct cpu *cpu)
         if (top == NULL || top->effective < t->effective ||
             (top->effective == t->effective && !expired)) {
             if (expired) {
-                cpu->slice_end = now + arch_ns_to_ticks(SLICE_NS); // nobody to give way to
+                cpu->slice_end = now + slice_ticks(); // nobody to give way to
             }
             sched_arm_timer(cpu);
             return;
@@ -295,7 +304,7 @@ void sched_run(struct cpu *cpu)
     // Whoever takes over from an equal in the middle of a slice gets the rest of it: threads that
     // hand the CPU to and fro must not starve a third.
     if (now >= cpu->slice_end || t == NULL || next == NULL || next->effective != t->effective) {
-        cpu->slice_end = now + arch_ns_to_ticks(SLICE_NS);
+        cpu->slice_end = now + slice_ticks();
     }
     if (next != t) {
         sched_switch(cpu, next, now);
@@ -312,11 +321,8 @@ void sched_arm_timer(struct cpu *cpu)
     if (cpu->current != NULL && budget_threads != 0) {
         at = min_u64(at, arch_ticks() + arch_ns_to_ticks(BUDGET_CHECK_NS));
     }
-    if (cpu == &cpus[0]) {
-        uint64_t ns = timer_next();
-        if (ns != UINT64_MAX) {
-            at = min_u64(at, machine.tsc_base + arch_ns_to_ticks(ns));
-        }
+    if (timer_next != UINT64_MAX && cpu == &cpus[0]) {
+        at = min_u64(at, machine.tsc_base + arch_ns_to_ticks(timer_next));
     }
     if (at < cpu->timer_at) {
         cpu->timer_at = at;

@@ -125,7 +125,10 @@ bool task_step(struct object *o)
     if (task->handles.capacity > 0 && !handle_table_destroy_step(task, HANDLES_AT_ONCE)) {
         return false;
     }
-    if (!arch_space_destroy_step(&task->space, TABLES_AT_ONCE) || !region_drop_step(task)) {
+    if (!task->space_gone) {
+        task->space_gone = arch_space_destroy_step(&task->space, TABLES_AT_ONCE);
+    }
+    if (!task->space_gone || !region_drop_step(task)) {
         return false;
     }
     while (!list_empty(&task->replies)) { // those whose handles went elsewhere

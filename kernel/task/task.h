@@ -24,7 +24,7 @@ struct task {
     uint64_t fault_badge;
     uint64_t mapped_pages;   // sum of the regions' sizes
     uint64_t ended_ticks;    // processor time of threads that are gone
-    bool sealed, started, faulted;
+    bool sealed, started, faulted, space_gone;
     char name[NAME_SIZE];
 };
 

@@ -12,6 +12,6 @@ struct timer {
 
 void timer_arm(struct timer *, uint64_t at_ns, void (*fire)(struct timer *));
 void timer_cancel(struct timer *);
-uint64_t timer_next(void);        // ns, UINT64_MAX if none is armed
+extern uint64_t timer_next; // ns at which the first one is due, UINT64_MAX if none is armed
 // Fires what is due, a bounded number; true if more is due.
 bool timer_run(uint64_t now_ns);

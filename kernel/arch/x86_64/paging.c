@@ -151,10 +151,35 @@ static uint64_t rights(uint32_t prot)
     return PTE_PRESENT | PTE_USER | (prot & PROT_WRITE ? PTE_WRITE : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
 }
 
+// The same if all tables are there, which is the usual case; nullptr if not.
+static inline uint64_t *reach_present(struct arch_space *space, uint64_t va)
+{
+    uint64_t *e4 = (uint64_t *)phys_to_virt(space->root) + index_at(va, 4);
+    if (!(*e4 & PTE_PRESENT)) {
+        return nullptr;
+    }
+    uint64_t *e3 = table_at(*e4) + index_at(va, 3);
+    if (!(*e3 & PTE_PRESENT)) {
+        return nullptr;
+    }
+    uint64_t *e2 = table_at(*e3) + index_at(va, 2);
+    if (!(*e2 & PTE_PRESENT)) {
+        return nullptr;
+    }
+    uint64_t *e1 = table_at(*e2) + index_at(va, 1);
+    if (!(*e1 & PTE_PRESENT)) {
+        *e2 += COUNT_ONE;
+    }
+    return e1;
+}
+
 enum status arch_page_map(struct arch_space *space, uint64_t va, uint64_t pa, uint32_t prot, enum arch_cache cache)
 {
     enum status why = OK;
-    uint64_t *entry = reach(space, va, &why);
+    uint64_t *entry = reach_present(space, va);
+    if (entry == nullptr) {
+        entry = reach(space, va, &why);
+    }
     if (entry == nullptr) {
         return why;
     }

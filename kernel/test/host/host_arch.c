@@ -198,9 +198,7 @@ bool arch_space_destroy_step(struct arch_space *s, uint32_t)
     for (uint32_t i = 0; i < CPUS_MAX; i++) {
         ASSERT(cpus[i].arch.space != s);
     }
-    if (s->root == 0) {
-        return true;
-    }
+    ASSERT(s->root != 0);
     uint64_t *top = phys_to_virt(s->root);
     while (s->destroyed < ENTRIES && top[s->destroyed] == 0) {
         s->destroyed++;
