@@ -163,7 +163,9 @@ class Machine:
             if firmware:
                 command += ["-bios", str(firmware)]
         else:
-            command += ["-kernel", str(kernel or BUILD / "kernel.elf"), "-initrd", str(archive)]
+            # qboot does what a direct kernel boot needs and no more. SeaBIOS also starts the other processors, and
+            # QEMU 7.2's emulator has been seen to crash while it does.
+            command += ["-bios", "qboot.rom", "-kernel", str(kernel or BUILD / "kernel.elf"), "-initrd", str(archive)]
             if append:
                 command += ["-append", append]
         if icount:
