@@ -58,7 +58,7 @@ void line_out_add(struct line_saved *l, uint32_t bytes);
 // The same for a client's write, which is remembered in case it comes again.
 void line_out_commit(struct line_saved *l, uint32_t bytes, uint64_t badge, uint32_t number);
 bool line_write_done(const struct line_saved *l, uint64_t badge, uint32_t number);
-// The next byte to send, -1 if there is none; line_out_sent says that it is out. With `returns` each
+// The next byte to send, -1 if there is none; line_out_sent says that it goes out. With `returns` each
 // line feed is preceded by a carriage return.
 int line_out_next(const struct line_saved *l, bool returns);
 void line_out_sent(struct line_saved *l, bool returns);

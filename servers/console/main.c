@@ -18,6 +18,7 @@ struct line {
     struct parked *writers, **last_writer; // in the order of arrival
     struct parked *flushers;
     struct parked *reader;
+    struct rt_timer again;
 };
 static struct line lines[LINES];
 static struct rt_timer log_timer;
@@ -151,19 +152,27 @@ static void tell_watcher(struct line *l)
     }
 }
 
-// Moves everything that can be moved, in all directions.
+static void on_again(void *arg);
+
+// Moves what can be moved, in all directions; goes on in the event loop's next turn if there is more.
 static void pump(struct line *l)
 {
-    uint32_t before;
+    bool more = uart_service(&l->uart, l->saved, (l->watched & CONSOLE_INTERRUPT) != 0);
+    uint32_t before = line_out_used(l->saved);
 
-    do {
-        uart_service(&l->uart, l->saved, (l->watched & CONSOLE_INTERRUPT) != 0);
-        before = line_out_used(l->saved);
-        serve_writers(l);
-    } while (line_out_used(l->saved) > before);
+    serve_writers(l);
     serve_reader(l);
     serve_flushers(l);
     tell_watcher(l);
+    if (more || line_out_used(l->saved) > before) {
+        rt_timer(&l->again, rt_now_ns(), on_again, l);
+    }
+}
+
+static void on_again(void *arg)
+{
+    pump(arg);
+    rt_progress();
 }
 
 static void on_interrupt(uint64_t bits, void *)

@@ -32,13 +32,18 @@ bool uart_init(struct uart *u, bool fresh)
 }
 
 // With the send FIFO empty, it takes 16 bytes without being asked in between.
+//
+// A byte leaves the ring just before it goes to the chip. Death between the two costs that byte, death
+// after the second in the other order would repeat it. A thread that is stopped from outside is stopped
+// after the system call that it is in, so this order is wrong for a few instructions only, the other
+// one for as long as the call takes.
 static void fill(struct uart *u, struct line_saved *l)
 {
     int byte;
 
     for (int i = 0; i < FIFO_BYTES && (byte = line_out_next(l, u->returns)) >= 0; i++) {
-        u->write(u, DATA, (uint8_t)byte);
         line_out_sent(l, u->returns);
+        u->write(u, DATA, (uint8_t)byte);
     }
 }
 
@@ -87,13 +92,16 @@ static bool step(struct uart *u, struct line_saved *l, bool drop_on_interrupt)
     return can_read || can_send;
 }
 
-void uart_service(struct uart *u, struct line_saved *l, bool drop_on_interrupt)
+bool uart_service(struct uart *u, struct line_saved *l, bool drop_on_interrupt)
 {
     uint8_t pending;
-    int limit = 4 * LINE_IN; // in case a broken chip always has more: the next interrupt goes on
+    int share = UART_SHARE; // others wait, and a broken chip may have more for ever
 
     do {
-        while (step(u, l, drop_on_interrupt) && --limit > 0) {
+        while (step(u, l, drop_on_interrupt)) {
+            if (--share == 0) {
+                return true;
+            }
         }
         // Without room for input its interrupt stays off, the chip's FIFO fills, and the other side
         // has to wait.
@@ -102,7 +110,8 @@ void uart_service(struct uart *u, struct line_saved *l, bool drop_on_interrupt)
         // Reading this settles a pending transmit interrupt. Only when nothing is pending has the
         // interrupt line fallen, so that it can rise again.
         pending = u->read(u, IDENTIFY);
-    } while ((pending & NOTHING_PENDING) == 0 && --limit > 0);
+    } while ((pending & NOTHING_PENDING) == 0 && --share > 0);
+    return share <= 0;
 }
 
 bool uart_idle(struct uart *u, const struct line_saved *l)

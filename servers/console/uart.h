@@ -17,10 +17,13 @@ struct uart {
 // in them is still to be sent or read. false: there is no such chip.
 bool uart_init(struct uart *u, bool fresh);
 
-// Does everything there is to do: sends while the chip takes bytes, reads what it has, until it asks
-// for nothing more; then sets which interrupts are wanted. With drop_on_interrupt, Ctrl-C drops the
-// input before it. Sets input_seen and interrupt_seen when that happened.
-void uart_service(struct uart *u, struct line_saved *l, bool drop_on_interrupt);
+// Sends while the chip takes bytes and reads what it has, until it asks for nothing more; then sets
+// which interrupts are wanted. With drop_on_interrupt, Ctrl-C drops the input before it. Sets
+// input_seen and interrupt_seen when that happened.
+// true: it has done its share (UART_SHARE looks at the chip) and must be called again soon, without
+// waiting for an interrupt, which may not come.
+enum { UART_SHARE = 64 };
+bool uart_service(struct uart *u, struct line_saved *l, bool drop_on_interrupt);
 
 // true: nothing left in the ring nor in the chip.
 bool uart_idle(struct uart *u, const struct line_saved *l);
