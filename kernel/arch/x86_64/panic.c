@@ -75,12 +75,19 @@ static void trace(uint64_t rbp)
     }
 }
 
+[[noreturn]] static void end(void)
+{
+    outb(EXIT_PORT, EXIT_PANIC);
+    cpu_halt_forever();
+}
+
 [[noreturn]] static void stop(void)
 {
     epitaph.magic = 0x2148504154495045;
-    kernel_anchor.epitaph = (uint64_t)&epitaph;
-    outb(EXIT_PORT, EXIT_PANIC);
-    cpu_halt_forever();
+    // The anchor lies among the code, which is read-only at its own address.
+    struct kernel_anchor *anchor = phys_to_virt(machine.kernel_base + early.phys_offset);
+    anchor->epitaph = (uint64_t)&epitaph;
+    end();
 }
 
 // By its APIC, because gs may be the user's.
@@ -101,7 +108,7 @@ static void begin(const char *text)
     uint32_t self = cpu_number(), nobody = 0;
     if (!__atomic_compare_exchange_n(&panicking, &nobody, self + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         if (nobody == self + 1) {
-            stop(); // the panic itself failed: end with what there is
+            end(); // the panic itself failed
         }
         cpu_halt_forever(); // another processor is at it
     }
@@ -162,6 +169,5 @@ void early_fail(const char *text)
     put("\nSamsara cannot start: ");
     put(text);
     put("\n");
-    outb(EXIT_PORT, EXIT_PANIC);
-    cpu_halt_forever();
+    end();
 }
