@@ -58,6 +58,7 @@ struct cpu {
     uint32_t number;
     bool online;            // set by the core in kernel_cpu_start
     bool resched;           // choose again before leaving the kernel
+    bool evict;             // another CPU stopped current: nothing may be done for it any more
     uint64_t since;         // ticks at which current got the CPU: its time is not accounted yet
     uint64_t slice_end;     // ticks at which current's slice ends
     uint64_t timer_at;      // ticks for which the timer is set, UINT64_MAX if it is off

@@ -55,6 +55,7 @@ int sys_mem_create(struct thread *t, struct regs *r)
             return status;
         }
         t->half_made = &m->obj;
+        t->cursor = 0;
     }
     m = memory_of(t->half_made);
     if (m->bytes != bytes) {

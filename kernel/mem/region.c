@@ -9,6 +9,7 @@ enum {
     DRAWS = 64,             // attempts to find a free place at random
     PROTECT_REGIONS = 512,  // mappings that one protect call may span
     REGIONS_AT_ONCE = 32,   // regions dropped in one step
+    REGIONS_MAX = 8192,     // in one task: bounds what has to look at each of them
 };
 
 static struct slab region_slab = SLAB(struct region);
@@ -49,6 +50,9 @@ static struct region *first_in(struct task *task, uint64_t at, uint64_t end)
 
 static enum status new_region(struct task *task, struct region **out)
 {
+    if (task->region_count >= REGIONS_MAX) {
+        return ERR_QUOTA;
+    }
     enum status status = account_charge(task->account, region_slab.size);
     if (status != OK) {
         return status;
@@ -66,6 +70,7 @@ static void insert_region(struct task *task, struct region *r, uint64_t start)
     r->node.key = start;
     object_get(&r->memory->obj);
     r->memory->mappings++;
+    task->region_count++;
     tree_insert(&task->regions, &r->node);
 }
 
@@ -73,6 +78,7 @@ static void drop_region(struct task *task, struct region *r)
 {
     tree_remove(&task->regions, &r->node);
     r->memory->mappings--;
+    task->region_count--;
     object_put(&r->memory->obj);
     account_uncharge(task->account, region_slab.size);
     slab_free(&region_slab, r);

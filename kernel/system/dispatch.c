@@ -105,7 +105,10 @@ void ordinary_call(struct cpu *cpu, struct thread *t)
 void kernel_syscall(struct cpu *cpu)
 {
     struct thread *t = cpu->current;
-    if (t->regs.rax == SYS_call) {
+    if (UNLIKELY(cpu->evict)) {
+        t->regs.rip -= SYSCALL_BYTES; // if it ever runs again, it calls again
+        leave(cpu);
+    } else if (t->regs.rax == SYS_call) {
         fast_call(cpu, t);
     } else if (t->regs.rax == SYS_reply_recv) {
         fast_reply_recv(cpu, t);
@@ -117,6 +120,10 @@ void kernel_syscall(struct cpu *cpu)
 void kernel_exception(struct cpu *cpu, uint32_t vector, uint64_t error, uint64_t address)
 {
     struct thread *t = cpu->current;
+    if (cpu->evict) {
+        leave(cpu); // if it ever runs again, the exception comes again
+        return;
+    }
     uint64_t words[IPC_WORDS] = {vector, error, t->regs.rip, address, t->regs.rsp, t->obj.id};
     enum status status = ERR_FAULT;
     if (vector == VECTOR_PAGE_FAULT) {

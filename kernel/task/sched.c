@@ -133,6 +133,7 @@ void sched_stop(struct thread *t)
     if (t->cpu != NULL) {
         t->cpu->resched = true;
         if (t->cpu != arch_this_cpu()) {
+            t->cpu->evict = true; // it may enter the kernel before the interrupt reaches it
             arch_ipi_resched(t->cpu);
         }
     }
@@ -277,7 +278,7 @@ void sched_run(struct cpu *cpu)
 {
     struct thread *t = cpu->current;
     uint64_t now = arch_ticks();
-    cpu->resched = false;
+    cpu->resched = cpu->evict = false;
     if (t != NULL && t->budget != 0) {
         check_budget(t, now);
         cpu->resched = false;

@@ -17,6 +17,7 @@ struct task {
     struct handle_table handles;
     struct account *account; // pays for everything the task makes; holds a reference
     struct tree regions;     // struct region by address
+    uint32_t region_count;
     struct list threads;     // all threads that are not dead
     struct list replies;     // Reply objects through which this task received
     uint32_t thread_count, reply_count;

@@ -202,7 +202,10 @@ static void fill_from_threads(struct task *task, struct task_info *info)
     uint64_t ticks = task->ended_ticks, now = arch_ticks();
     for (struct list *l = task->threads.next; l != &task->threads; l = l->next) {
         struct thread *t = CONTAINER(l, struct thread, in_task);
-        ticks += t->ticks + (t->cpu != NULL ? now - t->cpu->since : 0);
+        ticks += t->ticks;
+        if (t->cpu != NULL && now > t->cpu->since) {
+            ticks += now - t->cpu->since;
+        }
         if (l == task->threads.next) {
             info->wait_kind = wait_of(t);
             info->priority = t->effective;

@@ -231,7 +231,7 @@ static void step_call(struct cpu *cpu, struct thread *t)
 static void step(void)
 {
     struct cpu *cpu = host_cpu = &cpus[draw(cpu_count)];
-    if (cpu->arch.ipi) {
+    if (cpu->arch.ipi && draw(2)) { // interrupts between CPUs take their time
         cpu->arch.ipi = false;
         kernel_resched(cpu);
     }
@@ -244,6 +244,9 @@ static void step(void)
         kernel_irq(cpu, (uint32_t)draw(30));
     } else if (cpu->current == NULL) {
         kernel_idle(cpu);
+    } else if (cpu->current->task == NULL) { // killed by the other CPU, and does not know it yet
+        cpu->current->regs.rax = draw(SYS_COUNT);
+        kernel_syscall(cpu);
     } else if (what == 2 && draw(4) == 0) {
         kernel_exception(cpu, draw(4) ? 14 : 6, draw(32), some_value(cpu->current->task));
     } else {
