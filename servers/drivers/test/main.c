@@ -4,12 +4,14 @@
 // Blocks of 4 KiB carry their number and generation; a model in memory says which generation each block
 // must have. Requests under way never touch the same blocks. args: requests=N kills=N every_us=N
 // errors=1 (the medium is bad: I/O errors are counted, not failures) writes=0 (read-only medium).
+// all=1: kills all drivers in turn, and asks each for something after each death.
 // lines=N: writes N numbered lines to COM1 instead, while the console driver is killed; whoever reads
 // the line must find each of them once and in order.
 // Says "driver_test: passed …" or "driver_test: FAILED …" on the log and on COM1, then powers off.
 #include "interfaces/block.client.h"
 #include "interfaces/console.client.h"
 #include "interfaces/entropy.client.h"
+#include "interfaces/pci.client.h"
 #include "interfaces/rs.client.h"
 #include "interfaces/time.client.h"
 #include "lib/block/disk.h"
@@ -171,6 +173,48 @@ static void kill_service(uint32_t service)
     }
 }
 
+// What the other services must be able to do whatever happened to them.
+static bool others_work(uint64_t *unix_ns)
+{
+    static uint64_t last_ns;
+    uint8_t a[32] = {0}, b[32] = {0};
+    uint32_t address, vendor, device, class_code, subsystem, revision;
+    uint64_t monotonic_ns, owner;
+    enum status found = pci_find(rt_handle("pci"), 0x1af4, 0x1042, PCI_ANY_CLASS, 0, &address, &vendor, &device,
+                                 &class_code, &owner);
+    enum status claim = pci_claim(rt_handle("pci"), address, &vendor, &device, &class_code, &subsystem, &revision);
+    enum status first = entropy_get(rt_handle("entropy"), a, sizeof a);
+    enum status second = entropy_get(rt_handle("entropy"), b, sizeof b);
+    enum status clock = time_now(rt_handle("time"), unix_ns, &monotonic_ns);
+    // The disk belongs to its driver; the clock goes on; no two draws are alike.
+    bool good = found == OK && owner != 0 && claim == ERR_BUSY && first == OK && second == OK && clock == OK &&
+                *unix_ns >= last_ns && __builtin_memcmp(a, b, sizeof a) != 0;
+
+    if (!good) {
+        log_error("pci %d %d entropy %d %d clock %d", found, claim, first, second, clock);
+        count.wrong++;
+    }
+    last_ns = *unix_ns;
+    return good;
+}
+
+static uint32_t next_victim(uint32_t service)
+{
+    static const char *const names[] = {"blk", "pci", "entropy", "time", "console"};
+    static uint32_t next;
+    uint32_t number = service;
+    uint64_t unix_ns;
+
+    if (arg_number("all", 0) != 0) {
+        const char *name = names[next++ % (sizeof names / sizeof names[0])];
+        (void)others_work(&unix_ns);
+        if (rs_find(H_RS, name, __builtin_strlen(name), &number) != OK) {
+            count.wrong++;
+        }
+    }
+    return number;
+}
+
 static void run(uint64_t requests, uint64_t kills, uint64_t every_ns, uint32_t service)
 {
     uint64_t next_kill = rt_now_ns() + every_ns;
@@ -182,7 +226,7 @@ static void run(uint64_t requests, uint64_t kills, uint64_t every_ns, uint32_t s
             }
         }
         if (count.kills < kills && rt_now_ns() >= next_kill) {
-            kill_service(service);
+            kill_service(next_victim(service));
             next_kill = rt_now_ns() + every_ns;
         }
         disk_wait_any(&disk);
@@ -259,22 +303,6 @@ static void report(uint64_t ns)
     say(text);
 }
 
-// The other services answer, too.
-static void try_others(void)
-{
-    uint8_t a[32] = {0}, b[32] = {0};
-    uint64_t unix_ns, monotonic_ns;
-    char text[96];
-    enum status entropy = entropy_get(rt_handle("entropy"), a, sizeof a);
-    enum status again = entropy_get(rt_handle("entropy"), b, sizeof b);
-    enum status clock = time_now(rt_handle("time"), &unix_ns, &monotonic_ns);
-
-    count.wrong += entropy != OK || again != OK || clock != OK || __builtin_memcmp(a, b, sizeof a) == 0;
-    snprintf(text, sizeof text, "time %llu entropy %d %d clock %d\n", (unsigned long long)(unix_ns / 1000000000),
-             entropy, again, clock);
-    say(text);
-}
-
 static void work(uint64_t lines, uint32_t service)
 {
     uint64_t kills = arg_number("kills", 0), every_ns = arg_number("every_us", 20000) * 1000;
@@ -307,7 +335,12 @@ int service_main(void)
         tolerate_errors = arg_number("errors", 0) != 0;
         may_write = arg_number("writes", 1) != 0 && !disk.read_only;
         blocks = disk.sectors / 8 < BLOCKS ? (uint32_t)(disk.sectors / 8) : BLOCKS;
-        try_others();
+        uint64_t unix_ns;
+        char text[96];
+        bool good = others_work(&unix_ns);
+        snprintf(text, sizeof text, "time %llu, other services %s\n", (unsigned long long)(unix_ns / 1000000000),
+                 good ? "work" : "do NOT work");
+        say(text);
         uint64_t start_ns = rt_now_ns();
         work(lines, service);
         uint64_t end_ns = rt_now_ns();
