@@ -38,3 +38,21 @@ FS_FLAGS := -D_GNU_SOURCE -isystem servers/fs/port -isystem $(E2FS_GEN) -isystem
 FS_CORE := $(addprefix servers/fs/,cache.c cache_write.c channel.c dir.c dir_block.c file.c inode.c map.c names.c open.c \
     operations.c path.c space.c sync.c volume.c port/nls.c)
 $(eval $(call module,fs,$(FS_CORE) servers/fs/block_device.c servers/fs/main.c,ext2fs block interfaces rt libc,$(FS_FLAGS)))
+
+# The same for the host: the core on a file, the library with checks too. Our own loops are in the tests' flags.
+E2FS_HOST_FLAGS := -w -g -O1 -fsanitize=address,undefined -fno-sanitize=alignment,shift,signed-integer-overflow \
+    -ffunction-sections -std=gnu11 -DHAVE_CONFIG_H -D_GNU_SOURCE $(E2FS_INCLUDES)
+$(foreach s,$(E2FS_SOURCES),$(eval $(call compile,host-ext2fs,$(s),$$(CC) $$(E2FS_HOST_FLAGS),$(E2FS_HEADERS))))
+$(O)/test/host-ext2fs.a: $(call objects,host-ext2fs,$(E2FS_SOURCES))
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+HOST_PREREQUISITES += $(E2FS_HEADERS)
+
+FS_BED := $(FS_CORE) servers/fs/test/bed.c servers/fs/test/file_device.c
+fs_test = $(eval $(call host_test,fs_$(1),servers/fs/test/$(1)_test.c $(2) $(FS_BED),$(FS_FLAGS),$(O)/test/host-ext2fs.a))
+$(call fs_test,random,servers/fs/test/model.c)
+$(call fs_test,faults)
+$(call fs_test,damage)
+# Of the library only what is used: the rest would need more of it still.
+$(O)/test/fs_random $(O)/test/fs_faults $(O)/test/fs_damage: private CC := $(CC) -Wl,--gc-sections

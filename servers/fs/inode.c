@@ -381,8 +381,9 @@ int64_t inode_time(const struct volume *v, const struct inode *i, enum inode_tim
     if (!extra) {
         return seconds * 1000000000;
     }
-    // Two more bits of the seconds, thirty of nanoseconds.
-    return (seconds + ((int64_t)(*extra & 3) << 32)) * 1000000000 + (*extra >> 2);
+    // Two more bits of the seconds, thirty of nanoseconds. What lies after the year 2262 does not fit.
+    seconds += (int64_t)(*extra & 3) << 32;
+    return seconds > INT64_MAX / 1000000000 - 1 ? INT64_MAX : seconds * 1000000000 + (*extra >> 2);
 }
 
 void inode_set_time(struct volume *v, struct inode *i, enum inode_time which, int64_t ns)

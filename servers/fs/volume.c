@@ -68,6 +68,10 @@ int volume_error(struct volume *v, errcode_t code)
     case EXT2_ET_RO_UNSUPP_FEATURE:
     case EXT2_ET_REV_TOO_HIGH:
         return ENOTSUP;
+    case EXT2_ET_BLOCK_BITMAP_READ:
+    case EXT2_ET_INODE_BITMAP_READ:
+    case EXT2_ET_GDESC_READ:
+    case EXT2_ET_INODE_TABLE_READ:
     case EXT2_ET_SHORT_READ:
     case EXT2_ET_SHORT_WRITE:
         return EIO;
@@ -124,7 +128,7 @@ static int check_super(struct volume *v)
         say(v, "the volume is larger than the disk; blocks:", ext2fs_blocks_count(s));
         return EUCLEAN;
     }
-    if (EXT2_INODES_PER_GROUP(s) > 8 * block_bytes(v) || EXT2_BLOCKS_PER_GROUP(s) > 8 * block_bytes(v) ||
+    if (EXT2_INODES_PER_GROUP(s) > 8 * block_bytes(v) || EXT2_CLUSTERS_PER_GROUP(s) > 8 * block_bytes(v) ||
         EXT2_BLOCKS_PER_GROUP(s) % 8 || EXT2_FIRST_INODE(s) > s->s_inodes_count) {
         v->note("the superblock's numbers make no sense");
         return EUCLEAN;

@@ -44,8 +44,10 @@ static void alive(void)
 void bed_make(struct bed *b, const char *options, const char *size)
 {
     memset(b, 0, sizeof(*b));
+    // Many images are made and copied: better in memory than on a disk.
     const char *dir = getenv("TMPDIR");
-    snprintf(b->image, sizeof(b->image), "%s/fs-test-XXXXXX", dir ? dir : "/tmp");
+    dir = dir ? dir : access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+    snprintf(b->image, sizeof(b->image), "%s/fs-test-XXXXXX", dir);
     int fd = mkstemp(b->image);
     if (fd < 0 || run("/sbin/mke2fs -q -F -t ext4 %s %s %s >/dev/null 2>&1", options, b->image, size)) {
         fprintf(stderr, "cannot make an image with mke2fs %s\n", options);
@@ -59,12 +61,13 @@ void bed_remove(struct bed *b)
     unlink(b->image);
 }
 
-void bed_mount(struct bed *b, size_t cache_bytes, bool read_only)
+static void mount(struct bed *b, size_t cache_bytes, bool read_only, uint64_t fail_from)
 {
     current = b;
     if (!file_device_open(&b->disk, b->image, read_only)) {
         abort();
     }
+    b->disk.fail_from = fail_from;
     size_t half = cache_bytes / 2 / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     b->memory = aligned_alloc(4096, 2 * half + 4096);
     b->region[0] = (struct cache_region){b->memory, half};
@@ -73,6 +76,16 @@ void bed_mount(struct bed *b, size_t cache_bytes, bool read_only)
                                .cache_max_bytes = 2 * half, .incarnation = 1,
                                .now_ns = now_ns, .note = note, .alive = alive};
     volume_mount(&b->v, &o);
+}
+
+void bed_mount(struct bed *b, size_t cache_bytes, bool read_only)
+{
+    mount(b, cache_bytes, read_only, 0);
+}
+
+void bed_mount_failing(struct bed *b, size_t cache_bytes, uint64_t fail_from)
+{
+    mount(b, cache_bytes, false, fail_from);
 }
 
 static void close_disk(struct bed *b)

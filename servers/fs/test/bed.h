@@ -19,6 +19,8 @@ void bed_make(struct bed *b, const char *options, const char *size);
 void bed_remove(struct bed *b);
 // Mounts it over a cache of that many bytes.
 void bed_mount(struct bed *b, size_t cache_bytes, bool read_only);
+// Mounts it from a disk that fails every request from that one on.
+void bed_mount_failing(struct bed *b, size_t cache_bytes, uint64_t fail_from);
 int bed_unmount(struct bed *b);
 // As after a power cut: the service is gone, the disk is as it is.
 void bed_abandon(struct bed *b);
