@@ -11,6 +11,7 @@ struct server {
     handle_t taken;
     uint64_t badge;
     enum status copied;
+    volatile bool holds_one; // a request that is to be answered later
 };
 
 static char own[BIG];
@@ -54,6 +55,7 @@ static void serve(void *arg)
         if (ipc_label(&m) == LATER) { // answered after the next request
             parked = s->reply;
             s->reply = s->spare;
+            s->holds_one = true;
             status = ipc_recv(s->port, s->reply, &m, 0);
             continue;
         }
@@ -141,7 +143,10 @@ static void test_late_answer(struct server *s)
     if (!rttest_thread_start(&client, call_later, s)) {
         return;
     }
-    rt_sleep_until(rt_now_ns() + 5000000); // let it ask first
+    for (int i = 0; i < 1000 && !s->holds_one; i++) { // let it ask first
+        rt_sleep_until(rt_now_ns() + 1000000);
+    }
+    CHECK(s->holds_one);
     CHECK_STATUS(ipc_call0(s->port, ECHO), OK);
     CHECK(rt_wait_until(1, "the late answer", rt_now_ns() + 1000000000) == 1);
     CHECK_STATUS(s->copied, ERR_BUSY);

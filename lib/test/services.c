@@ -83,7 +83,7 @@ static void test_template(void)
     if (!rttest_thread_start(&thread, await_total, &w)) {
         return;
     }
-    rt_sleep_until(rt_now_ns() + 10000000); // it waits now
+    rt_sleep_until(rt_now_ns() + 200000000); // by then it waits, also on a busy host
     kill_template();
     CHECK_STATUS(template_total(service, &total), OK); // asked while it is dead or being reborn
     CHECK(total == start + 5);
