@@ -45,9 +45,7 @@ void chacha_block(uint32_t out[CHACHA_WORDS], const uint32_t key[8], uint32_t co
         d = __builtin_shufflevector(d, d, 1, 2, 3, 0);
     }
     const row rows[4] = {a + a0, b + b0, c + c0, d + d0};
-    for (int i = 0; i < CHACHA_WORDS; i++) {
-        out[i] = rows[i / 4][i % 4];
-    }
+    __builtin_memcpy(out, rows, sizeof(rows));
 }
 
 void chacha_start(struct chacha *c, const uint8_t key[CHACHA_KEY_BYTES], uint32_t stream)

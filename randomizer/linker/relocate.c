@@ -9,8 +9,8 @@
 // absolute, or bad. No symbol of a module has this address (USER_MIN is above it).
 enum : uint64_t { VALUE_SLOW = 1 };
 
-// What the inner loop needs, by value: stores into the image could alias anything that is reached
-// through pointers, and would make the compiler load it again for each relocation.
+// The inner loops copy from here what they need: stores into the image and the tables could alias
+// what is reached through pointers, and the compiler would load it again for each relocation.
 struct relocator {
     const struct elf_section *sections;
     const struct elf_symbol *symbols;
@@ -51,7 +51,7 @@ static enum link_error resolve_special(const struct elf_symbol *s, bool is_null,
 static inline bool is_in_section(const struct relocator *l, const struct elf_symbol *s)
 {
     uint32_t section = s->section;
-    return section != SHN_UNDEF && section < l->section_count && l->address[section] != PLAN_UNPLACED &&
+    return section < l->section_count && l->address[section] != PLAN_UNPLACED && // nor is section 0
            s->value <= l->sections[section].size && elf_symbol_type(s) < STT_TLS;
 }
 
@@ -74,9 +74,10 @@ static enum link_error resolve(const struct relocator *l, uint32_t symbol, uint6
 
 static void find_values(const struct relocator *l, uint64_t *values)
 {
-    for (uint32_t i = 0; i < l->symbol_count; i++) {
-        const struct elf_symbol *s = &l->symbols[i];
-        values[i] = is_in_section(l, s) ? l->address[s->section] + s->value : VALUE_SLOW;
+    struct relocator here = *l;
+    for (uint32_t i = 0; i < here.symbol_count; i++) {
+        const struct elf_symbol *s = &here.symbols[i];
+        values[i] = is_in_section(&here, s) ? here.address[s->section] + s->value : VALUE_SLOW;
     }
 }
 
@@ -152,39 +153,52 @@ static enum link_error apply_slow(struct relocator *l, const struct elf_rela *r,
     }
 }
 
-// Applies the relocations of one section. The three kinds that make up nearly all of a module,
-// against symbols of the module, are done right here: this loop is most of a birth.
-static enum link_error relocate_section(struct relocator *shared, uint32_t target, uint8_t *image,
+// A section that is being relocated.
+struct place {
+    uint8_t *image;
+    uint64_t address, size;
+};
+
+// Applies relocations of the three kinds that make up nearly all of a module, against symbols of
+// the module, up to the first that is not so plain; returns that one, or `end`. This loop is most
+// of a birth: it stands alone so that all it needs fits into registers.
+[[gnu::noinline]]
+static const struct elf_rela *apply_plain(const struct relocator *l, struct place p,
+                                          const struct elf_rela *r, const struct elf_rela *end)
+{
+    const uint64_t *values = l->values;
+    uint32_t symbol_count = l->symbol_count;
+    uint64_t end4 = p.size < 4 ? 0 : p.size - 3, end8 = p.size < 8 ? 0 : p.size - 7; // offsets are below
+
+    for (; r < end && r->symbol < symbol_count && values[r->symbol] != VALUE_SLOW; r++) {
+        uint64_t offset = r->offset;
+        uint64_t sum = values[r->symbol] + (uint64_t)r->addend;
+        if (r->type == R_X86_64_PC32 || r->type == R_X86_64_PLT32) {
+            if (offset >= end4 || store_signed(p.image + offset, sum - p.address - offset) != LINK_OK) {
+                break;
+            }
+        } else if (r->type == R_X86_64_64 && offset < end8) {
+            __builtin_memcpy(p.image + offset, &sum, sizeof(sum));
+        } else {
+            break;
+        }
+    }
+    return r;
+}
+
+static enum link_error relocate_section(struct relocator *l, uint32_t target, struct place p,
                                         const struct elf_rela *r, const struct elf_rela *end,
                                         struct link_failure *why)
 {
-    struct relocator l = *shared;
-    uint64_t size = l.sections[target].size, address = l.address[target];
-    uint64_t end4 = size < 4 ? 0 : size - 3, end8 = size < 8 ? 0 : size - 7; // valid offsets are below
-
-    for (; r < end; r++) {
-        uint64_t offset = r->offset, value = VALUE_SLOW;
-        uint32_t kind = r->type;
-        if (r->symbol < l.symbol_count) {
-            value = l.values[r->symbol];
-        }
-        enum link_error error = LINK_OK;
-        if ((kind == R_X86_64_PC32 || kind == R_X86_64_PLT32) && value != VALUE_SLOW && offset < end4) {
-            error = store_signed(image + offset, value + (uint64_t)r->addend - address - offset);
-        } else if (kind == R_X86_64_64 && value != VALUE_SLOW && offset < end8) {
-            value += (uint64_t)r->addend;
-            __builtin_memcpy(image + offset, &value, sizeof(value));
-        } else {
-            uint64_t at = offset < size ? offset : size;
-            error = apply_slow(&l, r, image + at, address + at, size - at);
-        }
+    while ((r = apply_plain(l, p, r, end)) < end) {
+        uint64_t at = r->offset < p.size ? r->offset : p.size;
+        enum link_error error = apply_slow(l, r, p.image + at, p.address + at, p.size - at);
         if (error != LINK_OK) {
-            *why = (struct link_failure){error, target, r->symbol, kind, offset};
+            *why = (struct link_failure){error, target, r->symbol, r->type, r->offset};
             return error;
         }
+        r++;
     }
-    shared->got = l.got;
-    shared->got_image = l.got_image;
     return LINK_OK;
 }
 
@@ -201,8 +215,8 @@ enum link_error relocate(const struct module *m, const struct plan *p, uint8_t *
             continue;
         }
         const struct elf_rela *r = (const struct elf_rela *)(m->bytes + s->offset);
-        enum link_error error = relocate_section(&l, s->info, image + p->image[s->info], r,
-                                                 r + s->size / sizeof(*r), why);
+        struct place place = {image + p->image[s->info], p->address[s->info], m->sections[s->info].size};
+        enum link_error error = relocate_section(&l, s->info, place, r, r + s->size / sizeof(*r), why);
         if (error != LINK_OK) {
             return error;
         }
