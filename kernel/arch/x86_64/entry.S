@@ -11,10 +11,8 @@
 
 // ---- Lock: whoever comes first gets it (lock.h says why). Clobbers what C may.
     .macro LOCK
-    movl $1, %eax
-    xchgl %eax, big_lock(%rip)
-    testl %eax, %eax
-    jnz 9f
+    lock btsl $0, big_lock(%rip)
+    jc 9f
 8:
     .pushsection .text.cold, "ax"
 9:  pushq %rdi

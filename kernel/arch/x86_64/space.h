@@ -9,7 +9,6 @@ struct arch_space {
     struct account *account; // pays for the table pages
     uint64_t root;           // physical address of the PML4 page
     uint64_t cr3;            // root | PCID: what goes into CR3, without the no-flush bit
-    uint32_t active;         // bit n: CPU n has it loaded now
     uint32_t stale;          // bit n: CPU n may hold dead translations under its PCID: flush when loading
     uint32_t cursor;         // destruction: PML4 index reached
 };

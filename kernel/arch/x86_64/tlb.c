@@ -10,18 +10,17 @@ enum { FLUSH_ALL_FROM = 32 }; // pages; beyond, dropping everything is cheaper
 
 void arch_load_space(struct arch_cpu *cpu, struct arch_space *space)
 {
-    if (cpu->space != nullptr) {
-        cpu->space->active &= ~cpu->bit;
-    }
     cpu->space = space;
     if (space == nullptr) {
         write_cr3(early.root);
         return;
     }
-    space->active |= cpu->bit;
-    bool keep = pcid_enabled && (space->cr3 & 0xfff) != 0 && !(space->stale & cpu->bit);
-    space->stale &= ~cpu->bit;
-    write_cr3(space->cr3 | (keep ? CR3_NOFLUSH : 0));
+    uint64_t cr3 = space->cr3;
+    if (pcid_enabled && (cr3 & PCID_LAST) != 0) {
+        cr3 |= space->stale & cpu->bit ? 0 : CR3_NOFLUSH;
+        space->stale &= ~cpu->bit;
+    }
+    write_cr3(cr3);
 }
 
 static void flush_current(void)
@@ -37,27 +36,41 @@ void tlb_serve(struct cpu *cpu)
     }
 }
 
+static void flush_here(uint64_t va, uint64_t pages)
+{
+    if (pages >= FLUSH_ALL_FROM) {
+        flush_current();
+        return;
+    }
+    for (; pages > 0; pages--, va += PAGE_SIZE) {
+        invlpg(va);
+    }
+}
+
+static bool has_loaded(uint32_t i, const struct cpu *self, const struct arch_space *space)
+{
+    return &cpus[i] != self && cpus[i].arch.space == space;
+}
+
+// Nobody loads or leaves a space without the lock, which we hold: who has it loaded stays the same.
 void arch_flush(struct arch_space *space, uint64_t va, uint64_t pages)
 {
     struct cpu *self = arch_this_cpu();
+    uint32_t loaded = 0;
     if (self->arch.space == space) {
-        if (pages >= FLUSH_ALL_FROM) {
-            flush_current();
-        }
-        for (uint64_t i = 0; i < pages && pages < FLUSH_ALL_FROM; i++) {
-            invlpg(va + i * PAGE_SIZE);
-        }
+        flush_here(va, pages);
+        loaded = self->arch.bit;
     }
-    space->stale |= ~space->active; // CPUs that may remember it under its PCID
-    uint32_t others = space->active & ~self->arch.bit;
-    for (uint32_t i = 0; others >> i != 0; i++) {
-        if (others >> i & 1) {
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (has_loaded(i, self, space)) {
             __atomic_store_n(&cpus[i].arch.flush_wanted, 1, __ATOMIC_RELEASE);
             apic_send(&cpus[i], VECTOR_FLUSH);
+            loaded |= cpus[i].arch.bit;
         }
     }
-    for (uint32_t i = 0; others >> i != 0; i++) {
-        while (others >> i & 1 && __atomic_load_n(&cpus[i].arch.flush_wanted, __ATOMIC_ACQUIRE) != 0) {
+    space->stale |= ~loaded; // they may remember something under its PCID
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        while (has_loaded(i, self, space) && __atomic_load_n(&cpus[i].arch.flush_wanted, __ATOMIC_ACQUIRE) != 0) {
             cpu_pause();
         }
     }
