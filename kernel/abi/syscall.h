@@ -118,6 +118,7 @@ struct system_info {
     uint64_t boot_ns;  // kernel entry to first user instruction
     uint64_t kernel_base;
     uint64_t tasks, threads, ports, replies, memories, irqs, ioranges; // living objects by type
+    uint64_t idle_ns; // sum over all CPUs; waiting for devices, not work
     uint64_t reaping; // objects and pages whose destruction is under way; 0 when all is given back
 };
 enum cpu_feature_bits { FEAT_SMEP = 1, FEAT_SMAP = 2, FEAT_UMIP = 4, FEAT_NX = 8, FEAT_PCID = 16, FEAT_RDRAND = 32 };

@@ -60,6 +60,7 @@ struct cpu {
     bool resched;           // choose again before leaving the kernel
     bool evict;             // another CPU stopped current: nothing may be done for it any more
     uint64_t since;         // ticks at which current got the CPU: its time is not accounted yet
+    uint64_t idle_ticks;    // how long it had nothing to run, up to `since`
     uint64_t slice_end;     // ticks at which current's slice ends
     uint64_t timer_at;      // ticks for which the timer is set, UINT64_MAX if it is off
     struct arch_cpu arch;

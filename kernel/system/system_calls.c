@@ -78,6 +78,18 @@ int sys_log_read(struct thread *t, struct regs *r)
     return status;
 }
 
+static uint64_t idle_ns(void)
+{
+    uint64_t ticks = 0, now = arch_ticks();
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        ticks += cpus[i].idle_ticks;
+        if (cpus[i].current == NULL && now > cpus[i].since) {
+            ticks += now - cpus[i].since;
+        }
+    }
+    return arch_ticks_to_ns(ticks);
+}
+
 int sys_system_info(struct thread *t, struct regs *r)
 {
     struct system_info info = {
@@ -96,6 +108,7 @@ int sys_system_info(struct thread *t, struct regs *r)
         .memories = object_living(OBJ_MEMORY),
         .irqs = object_living(OBJ_IRQ),
         .ioranges = object_living(OBJ_IORANGE),
+        .idle_ns = idle_ns(),
         .reaping = work_waiting(),
     };
     return user_copy_out(t->task, r->rdi, &info, sizeof(info));

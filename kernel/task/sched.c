@@ -232,6 +232,8 @@ void sched_account(struct cpu *cpu, uint64_t now)
 {
     if (cpu->current != NULL) {
         cpu->current->ticks += now - cpu->since;
+    } else {
+        cpu->idle_ticks += now - cpu->since;
     }
     cpu->since = now;
 }

@@ -11,6 +11,7 @@ from . import BUILD, disk, qemu
 from .options import Parser, machine_options, whole
 
 LINE = re.compile(r"\bB (\S+)\s+(.*)")
+FIRST_SERVICE = re.compile(r"\] (?!rs\[)\w+\[1\]: ")  # the first words of a service in the log
 GROUPS = {"messages": 1, "memory": 2, "tasks": 4, "interrupt": 8, "files": 16, "recovery": 32}
 
 
@@ -87,7 +88,7 @@ def boot_times(given):
             while time.monotonic() < limit:
                 time.sleep(0.002)
                 machine.console.read()
-                if at_first is None and " ready" in machine.kernel_log():
+                if at_first is None and FIRST_SERVICE.search(machine.kernel_log()):
                     at_first = time.monotonic() - machine.started
                 if b"samsara:" in machine.console.seen:
                     break
