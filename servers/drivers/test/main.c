@@ -285,6 +285,26 @@ static void report_recovery(void)
     }
 }
 
+// What the machine and the driver hold; to be the same before and after any number of deaths.
+static void report_held(const char *when, uint32_t service)
+{
+    struct system_info system;
+    struct rs_service driver;
+    char text[200];
+
+    if (sys_system_info(&system) != OK || rs_info(H_RS, service, &driver, sizeof driver) != OK) {
+        return;
+    }
+    snprintf(text, sizeof text,
+             "%s: driver memory %llu handles %u; free pages %llu objects %llu memories %llu ports %llu "
+             "replies %llu irqs %llu\n",
+             when, (unsigned long long)driver.memory_bytes, driver.handles,
+             (unsigned long long)system.free_pages, (unsigned long long)system.kernel_object_bytes,
+             (unsigned long long)system.memories, (unsigned long long)system.ports,
+             (unsigned long long)system.replies, (unsigned long long)system.irqs);
+    say(text);
+}
+
 static void report(uint64_t ns)
 {
     char text[240];
@@ -341,9 +361,11 @@ int service_main(void)
         snprintf(text, sizeof text, "time %llu, other services %s\n", (unsigned long long)(unix_ns / 1000000000),
                  good ? "work" : "do NOT work");
         say(text);
+        report_held("before", service);
         uint64_t start_ns = rt_now_ns();
         work(lines, service);
         uint64_t end_ns = rt_now_ns();
+        report_held("after", service);
         report_recovery();
         report(end_ns - start_ns);
     }
