@@ -4,8 +4,8 @@
 #pragma once
 #include <stdint.h>
 
-// We can argue that x always holds. If not: file, line, incarnation and the text go to the status page,
-// then the service dies of an invalid instruction.
+// We can argue that x always holds. If not: file, line, incarnation and the text go to the status
+// page, then the service dies of an invalid instruction.
 #define rt_assert(x) ((x) ? (void)0 : rt_assert_fail(__FILE__, __LINE__, #x))
 
 // We believe that x never holds, and there is recovery code behind it: `if (NEVER(x)) { … }`.

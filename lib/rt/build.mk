@@ -3,7 +3,7 @@
 RT_SOURCES := $(addprefix lib/rt/,start.c serve.c park.c notify.c timer.c keep.c time.c random.c log.c text.c \
     heap.c heap_pages.c heap_slab.c heap_table.c)
 
-$(eval $(call user_lib,rt_core,$(RT_SOURCES),))
+$(eval $(call user_lib,rt_core,lib/rt/entry.c $(RT_SOURCES),))
 $(eval $(call user_lib,rt_mem,lib/rt/mem.c,-fno-builtin))
 
 # With the C library inside: the runtime needs it, so every service has it.

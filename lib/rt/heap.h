@@ -3,28 +3,30 @@
 // slot of a random slab. Objects larger than HEAP_LARGE have a mapping of their own.
 //
 // What later floors rely on:
-//  - an address leads to its object's record through a table; nothing about an object lies beside it
-//  - every object owns at least one byte past its end, so that one-past-the-end pointers are its own
+//  - an address leads to its object's record through a table; nothing of that lies beside an object
+//  - every object owns a byte past its end, so that one-past-the-end pointers are its own
 //  - new(T) leaves the type with the object
-// A pointer that is not a living object's start, given to free, is an assertion failure.
-// One thread per service uses the heap; there are no locks.
+// A pointer that is not a living object's start, given to free, is an assertion failure. One thread
+// per service uses the heap; there are no locks.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-// One for each new(T) in the program text; a later compiler pass hangs the map of pointer words here.
+// One for each new(T) in the program text; a later compiler pass hangs the map of pointer words
+// here.
 struct rt_type {
     const char *name;
     size_t bytes; // of one element
     uint32_t id;  // given at the first use; what the object's record keeps
 };
 
-// Zeroed memory for a T, or for n of them in a row; nullptr when the heap limit or the quota is reached.
+// Zeroed memory for a T, or for n of them in a row; nullptr when the heap limit or the quota is
+// reached.
 #define new(T)          ((T *)RT_NEW_TYPED(T, 1))
 #define new_array(T, n) ((T *)RT_NEW_TYPED(T, n))
 #define delete(p)       rt_free(p)
 
-#define RT_NEW_TYPED(T, n)                                                                          \
+#define RT_NEW_TYPED(T, n)                                                                         \
     __extension__({                                                                                \
         static struct rt_type rt_type_of_new = {#T, sizeof(T), 0};                                 \
         rt_new(&rt_type_of_new, n);                                                                \
@@ -56,8 +58,8 @@ struct heap_stats {
 };
 void rt_heap_stats(struct heap_stats *out);
 
-// A changed environment for a service that keeps dying of the same request: overruns land in padding,
-// uninitialised reads see zero. Applies to objects made from now on.
+// A changed environment for a service that keeps dying of the same request: overruns land in
+// padding, uninitialised reads see zero. Applies to objects made from now on.
 struct heap_policy {
     uint32_t pad_bytes; // added to each request
     bool zero;          // clear all memory that is handed out

@@ -23,11 +23,6 @@ void record_free(void *record, size_t bytes);
 // For placement: fast, not for keys (xorshift-multiply of a counter, seeded from rt_random).
 uint64_t heap_random(void);
 
-static inline uint32_t heap_random_below(uint32_t limit)
-{
-    return (uint32_t)(((heap_random() >> 32) * limit) >> 32);
-}
-
 // ---- heap_table.c: address -> record ----
 
 enum record_kind : uint8_t { RECORD_SLAB = 1, RECORD_LARGE = 2 };
@@ -47,8 +42,10 @@ struct record *table_find(uint64_t address); // nullptr: not the heap's
 
 void *slab_alloc(size_t bytes, uint32_t type, int size_class);
 void slab_free(struct record *record, void *p);
-size_t slab_object_bytes(struct record *record, const void *p); // as asked for; asserts that p is living
-// Makes a living object this long without moving it; false if its slot is too small or much too large.
+// As asked for; dies if p is not a living object.
+size_t slab_object_bytes(struct record *record, const void *p);
+// Makes a living object this long without moving it; false if its slot is too small or much too
+// large.
 bool slab_resize(struct record *record, void *p, size_t bytes);
 bool slab_find(struct record *record, uint64_t address, struct heap_object *out);
 int slab_class(size_t bytes); // of the smallest slot larger than `bytes`

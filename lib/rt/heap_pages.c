@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Memory from the kernel for the heap, at random addresses.
 //
-// Spans lie in windows of 1 GiB, each at a random place of the 47-bit space, and at a random granule in
-// their window: 17 + 16 bits for a slab. One window for all would be cheaper in page tables, one for
-// each span dearer (12 KiB of tables for a slab of 16 KiB); at a quarter full the next one is opened.
+// Spans lie in windows of 1 GiB, each at a random place of the 47-bit space, and at a random
+// granule in their window: 17 + 16 bits for a slab. One window for all would be cheaper in page
+// tables, one for each span dearer (12 KiB of tables for a slab of 16 KiB); at a quarter full the
+// next one is opened.
 #include "lib/rt/heap_internal.h"
 
 enum : uint64_t {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Slabs: runs of equal slots for small objects.
 //
-// Each slab keeps its free slots in an array in no order; an allocation takes a random one out of it, in
-// a random slab of its class. A further slab is opened as soon as less than a quarter of a slab is
-// free in the class, so the choice never gets narrower than that while there is memory.
+// Each slab keeps its free slots in an array in no order; an allocation takes a random one out of
+// it, in a random slab of its class. A further slab is opened as soon as less than a quarter of a
+// slab is free in the class, so the choice never gets narrower than that while there is memory.
 #include "lib/rt/heap_internal.h"
 
 enum {
@@ -81,8 +81,8 @@ static size_t record_bytes(uint32_t slot_count)
     return sizeof(struct slab) + slot_count * (sizeof(uint32_t) + sizeof(uint16_t));
 }
 
-// Room in the class's array for one slab more than it has, so that a full slab that gets a free slot
-// again always finds its place.
+// Room in the class's array for one slab more than it has, so that a full slab that gets a free
+// slot again always finds its place.
 static bool reserve_partial(struct size_class *class)
 {
     if (class->slab_count < class->partial_room) {

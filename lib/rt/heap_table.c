@@ -96,7 +96,8 @@ static void remove_one(uint64_t granule)
     size_t hole = locate(granule);
     rt_assert(table[hole].granule == granule);
     used--;
-    for (size_t at = (hole + 1) & (slots - 1); table[at].granule != 0; at = (at + 1) & (slots - 1)) {
+    size_t at = hole;
+    while (table[at = (at + 1) & (slots - 1)].granule != 0) {
         size_t distance = (at - home(table[at].granule)) & (slots - 1);
         if (distance >= ((at - hole) & (slots - 1))) { // it may move back into the hole
             table[hole] = table[at];

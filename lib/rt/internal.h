@@ -4,10 +4,10 @@
 #include "lib/rt/rt.h"
 
 // start.c
-void rt_begin(const struct startup *given); // all of start-up but service_main; host tests call it, too
+void rt_begin(const struct startup *given); // all but service_main; host tests call it, too
 
-// time.c: fixed point. 56 bits leave no drift to speak of against the kernel's clock (1 us in 300 years), and
-// the factor still fits 64 bits down to a counter of 4 MHz.
+// time.c: fixed point. 56 bits leave no drift to speak of against the kernel's clock (1 us in 300
+// years), and the factor still fits 64 bits down to a counter of 4 MHz.
 enum { TIME_FRACTION = 56 };
 extern uint64_t time_ticks_at_boot, time_ns_per_tick;
 void time_init(uint64_t tsc_hz, uint64_t tsc_base);

@@ -51,8 +51,8 @@ MUST_USE TRAP_INLINE enum status ipc_recv(handle_t port, handle_t reply, struct 
     return trap_ipc(SYS_recv, port | (uint64_t)reply << 32, m, flags, 0);
 }
 
-// Answers the caller bound to `reply` with *m and at once waits on `port` for the next message, which
-// replaces *m; its sender is bound to the same Reply object.
+// Answers the caller bound to `reply` with *m and at once waits on `port` for the next message,
+// which replaces *m; its sender is bound to the same Reply object.
 MUST_USE TRAP_INLINE enum status ipc_reply_recv(handle_t port, handle_t reply,
                                                 struct ipc_message *m, uint64_t flags)
 {

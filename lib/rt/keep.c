@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Kept handles: what one incarnation leaves for the next, in the status page.
 //
-// The page may have been damaged by whatever killed the predecessor, so nothing in it is believed: a
-// kept handle that names no object is dropped. An entry counts once its key is set, which is the
+// The page may have been damaged by whatever killed the predecessor, so nothing in it is believed:
+// a kept handle that names no object is dropped. An entry counts once its key is set, which is the
 // last store when it is made and the first when it is removed.
 #include "lib/rt/internal.h"
 

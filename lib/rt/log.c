@@ -6,7 +6,8 @@
 
 enum { LINE_BYTES = 256 }; // what log_write takes
 
-static const char *const level_text[] = {[LOG_INFO] = "", [LOG_WARN] = "warning: ", [LOG_ERROR] = "error: "};
+static const char *const level_text[] = {
+    [LOG_INFO] = "", [LOG_WARN] = "warning: ", [LOG_ERROR] = "error: "};
 
 void rt_vlog(enum log_level level, const char *format, va_list args)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // memcpy, memmove, memset, memcmp.
 //
-// Measured on this ground (QEMU TCG, guest instructions): each step of a rep instruction counts as one,
-// so rep movsb costs one instruction a byte and rep movsq one for eight; on hardware both run at full
-// width. Hence words for the bulk, and for what is left over a last word that overlaps.
+// Measured on this ground (QEMU TCG, guest instructions): each step of a rep instruction counts as
+// one, so rep movsb costs one instruction a byte and rep movsq one for eight; on hardware both run
+// at full width. Hence words for the bulk, and for what is left over a last word that overlaps.
 // This file is compiled with -fno-builtin: the compiler must not turn it into calls of itself.
 #include <stddef.h>
 #include <stdint.h>
@@ -47,8 +47,8 @@ static inline void copy_short(char *to, const char *from, size_t n)
     }
 }
 
-// Correct for overlapping ranges with to < from as well: each step reads before it writes, and the last
-// word is read before anything is written.
+// Correct for overlapping ranges with to < from as well: each step reads before it writes, and the
+// last word is read before anything is written.
 static inline void copy_up(char *to, const char *from, size_t n)
 {
     word last = *(const word *)(from + n - 8);

@@ -5,7 +5,7 @@
 // with another one, from a small pool.
 #include "lib/rt/internal.h"
 
-enum { POOL = 16 }; // more are closed: a burst of parked requests does not hold kernel memory for ever
+enum { POOL = 16 }; // more are closed: a burst of parked requests must not hold memory for ever
 
 static handle_t pool[POOL];
 static int pooled;

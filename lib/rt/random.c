@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ChaCha20 (RFC 8439) keyed from the incarnation's seed.
 //
-// The bootstrap draws the layout from the same seed with nonce 0; here the first block under a nonce of
-// our own becomes the key, so that knowing these numbers tells nothing about the layout.
+// The bootstrap draws the layout from the same seed with nonce 0; here the first block under a
+// nonce of our own becomes the key, so that knowing these numbers tells nothing about the layout.
 #include "lib/rt/internal.h"
 
 enum { BLOCK_WORDS = 16, ROUNDS = 20 };

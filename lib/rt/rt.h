@@ -28,8 +28,8 @@ extern handle_t rt_port;                 // where requests arrive: H_SERVICE_POR
 
 // The handle that the manifest gave under this name; HANDLE_NONE if there is none.
 handle_t rt_handle(const char *name);
-// The value of `name=value` in the manifest's args (ends at a blank), copied to out, zero-terminated.
-// false: not there, or longer than out.
+// The value of `name=value` in the manifest's args (ends at a blank), copied to out,
+// zero-terminated. false: not there, or longer than out.
 bool rt_arg(const char *name, char *out, size_t out_bytes);
 
 // A status code's name (ERR_RANGE) and its sentence.
@@ -46,8 +46,8 @@ enum rt_outcome { RT_OPEN = 0, RT_PARKED = 1 };
 // One request in work. The dispatcher (generated) reads m as it arrived and leaves the words of the
 // answer in m.w; handlers of the event loop see it only through the functions below.
 //
-// Handles: m.handle is the caller's, HANDLE_NONE if none came. Whoever takes it over sets m.handle to
-// HANDLE_NONE; what is left there when the dispatcher returns is closed by the event loop.
+// Handles: m.handle is the caller's, HANDLE_NONE if none came. Whoever takes it over sets m.handle
+// to HANDLE_NONE; what is left there when the dispatcher returns is closed by the event loop.
 struct request {
     struct ipc_message m;
     handle_t reply;          // the caller is bound to this Reply object
@@ -66,8 +66,9 @@ struct rt_interface {
     const void *ops;
 };
 
-// The event loop: receives, dispatches, answers; runs timers and notification handlers; answers pings.
-// Sets `ready` in the status page. The list stays the caller's and must stay where it is. Returns only when the port cannot be received from (never, normally).
+// The event loop: receives, dispatches, answers; runs timers and notification handlers; answers
+// pings. Sets `ready` in the status page. The list stays the caller's and must stay where it is.
+// Returns only when the port cannot be received from (never, normally).
 int rt_serve(const struct rt_interface *list, size_t count);
 
 // Bytes of the caller's grant, 0 if there is none.
@@ -80,17 +81,19 @@ static inline uint64_t rt_grant_bytes(const struct request *rq)
 // ERR_RIGHTS: not granted in this direction. ERR_FAULT: the caller's own range is not mapped.
 // ERR_CANCELLED: the caller is gone.
 MUST_USE enum status rt_grant_read(struct request *rq, uint64_t offset, void *to, size_t bytes);
-MUST_USE enum status rt_grant_write(struct request *rq, uint64_t offset, const void *from, size_t bytes);
+MUST_USE enum status rt_grant_write(struct request *rq, uint64_t offset, const void *from,
+                                    size_t bytes);
 
-// The answer of this request carries a copy of `handle` with these rights. The service keeps its own
-// unless it asks for rt_close_after, too. Called by generated code for `handle` results.
+// The answer of this request carries a copy of `handle` with these rights. The service keeps its
+// own unless it asks for rt_close_after, too. Called by generated code for `handle` results.
 static inline void rt_reply_handle(struct request *rq, handle_t handle, uint32_t rights)
 {
     rq->answer_handle = handle;
     rq->answer_rights = rights;
 }
 
-// Closes the service's own `handle` once this request is answered: for one made only to be given away.
+// Closes the service's own `handle` once this request is answered: for one made only to be given
+// away.
 static inline void rt_close_after(struct request *rq, handle_t handle)
 {
     rq->close_after = handle;
@@ -117,24 +120,26 @@ void rt_answer_handle(struct parked *parked, enum status status, const uint64_t 
                       handle_t handle, uint32_t rights);
 
 // A parked request of an earlier incarnation, whose Reply handle was kept with rt_keep. Only reply,
-// badge, grant and delivery are known again. nullptr: nobody waits there any more (the handle is closed).
+// badge, grant and delivery are known again. nullptr: nobody waits there any more (the handle is
+// closed).
 struct parked *rt_adopt(handle_t reply);
 
 // ---- Notifications, faults, waiting ----
 
-// Calls fn(bits that came, arg) from the event loop when any of `bits` (within NOTIFY_OWN) is raised
-// on rt_port. At most 16 handlers; several may share a bit.
+// Calls fn(bits that came, arg) from the event loop when any of `bits` (within NOTIFY_OWN) is
+// raised on rt_port. At most 16 handlers; several may share a bit.
 void rt_on_notify(uint64_t bits, void (*fn)(uint64_t bits, void *arg), void *arg);
 
 // Fault messages (supervisors only): fn gets them as requests and returns the label to reply with
 // (FAULT_RESUME, FAULT_STOP) or STATUS_PENDING after rt_park.
 void rt_on_fault(uint32_t (*fn)(struct request *rq, void *arg), void *arg);
 
-// A copy of rt_port that can only raise `bits` there: to be bound to an interrupt or given to a peer.
+// A copy of rt_port that can only raise `bits` there: to be bound to an interrupt or given to a
+// peer.
 MUST_USE enum status rt_notify_handle(uint64_t bits, handle_t *out);
 
-// Inside a handler: waits until any of `bits` (within NOTIFY_OWN) is raised, and takes them. Pings are
-// answered meanwhile; requests, timers and other notifications stay for the event loop.
+// Inside a handler: waits until any of `bits` (within NOTIFY_OWN) is raised, and takes them. Pings
+// are answered meanwhile; requests, timers and other notifications stay for the event loop.
 // waiting_on: who is waited for; shows in the status page.
 uint64_t rt_wait(uint64_t bits, const char *waiting_on);
 // The same, at most until at_ns: 0 if nothing came by then.
@@ -183,9 +188,9 @@ uint32_t rt_random_below(uint32_t limit); // 0..limit-1, even; limit > 0
 
 // ---- What the next incarnation finds again ----
 
-// Keeps a handle (HANDLE_NONE is allowed: only the two words) under a key of the service's choice, not
-// 0. Replaces what was there. ERR_QUOTA: all STATUS_KEPT places are taken. ERR_ARG: key 0.
-// All inherited handles that were not kept are closed before service_main.
+// Keeps a handle (HANDLE_NONE is allowed: only the two words) under a key of the service's choice,
+// not 0. Replaces what was there. ERR_QUOTA: all STATUS_KEPT places are taken. ERR_ARG: key 0. All
+// inherited handles that were not kept are closed before service_main.
 MUST_USE enum status rt_keep(uint32_t key, handle_t handle, uint64_t aux0, uint64_t aux1);
 // Finds it again, in this or a later incarnation. handle, aux0, aux1 may be nullptr. ERR_NOT_FOUND.
 MUST_USE enum status rt_kept(uint32_t key, handle_t *handle, uint64_t *aux0, uint64_t *aux1);
@@ -193,8 +198,8 @@ MUST_USE enum status rt_kept(uint32_t key, handle_t *handle, uint64_t *aux0, uin
 void rt_forget(uint32_t key);
 
 // ---- Dying on purpose ----
-// Entered by the supervisor, which sets the stopped thread's instruction pointer here to show how the
-// system heals. Each dies in the way its name says.
+// Entered by the supervisor, which sets the stopped thread's instruction pointer here to show how
+// the system heals. Each dies in the way its name says.
 void rt_die_null(void);
 void rt_die_jump(void);
 void rt_die_loop(void);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The event loop.
 //
-// One turn: a message comes; its first moments go into the status page, so that the supervisor can tell a
-// service that works from one that hangs, and from what; the dispatcher runs; the answer and the wait
-// for the next message are one system call.
+// One turn: a message comes; its first moments go into the status page, so that the supervisor can
+// tell a service that works from one that hangs, and from what; the dispatcher runs; the answer and
+// the wait for the next message are one system call.
 #include "lib/rt/internal.h"
 
 handle_t serve_reply;
@@ -78,7 +78,8 @@ static inline void set_answer(struct request *rq, uint32_t label)
     }
 }
 
-// An answer whose handle cannot be sent (it is closed, or may not be transferred) still has to come.
+// An answer whose handle cannot be sent (it is closed, or may not be transferred) still has to
+// come.
 static void answer_without_handle(struct request *rq, enum status why)
 {
     log_error("an answer's handle %#x cannot be sent: %s", rq->answer_handle, rt_status_text(why));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Start-up: from the bootstrap's jump to service_main. Also holds the functions that die on purpose, because
-// this file is part of every module.
+// Start-up: what comes between the bootstrap and service_main. Also holds the functions that die on
+// purpose, because this file is part of every module.
 #include "lib/rt/internal.h"
 
 static struct startup own_startup;
@@ -118,23 +118,14 @@ bool rt_arg(const char *name, char *out, size_t out_bytes)
 void rt_ready(void)
 {
     rt_status->ready = 1;
-    (void)ipc_notify(H_RS); // so that whoever needs this service starts at once; the root task has no H_RS
+    // So that whoever needs this service starts at once; the root task has no H_RS.
+    (void)ipc_notify(H_RS);
 }
 
 void rt_beat(void)
 {
     rt_status->beats++;
 }
-
-#if !__STDC_HOSTED__
-// Where the bootstrap jumps to; the stack need not be aligned as a call would leave it.
-[[noreturn, gnu::used, gnu::retain, gnu::force_align_arg_pointer]] void
-start_service(const struct startup *given)
-{
-    rt_begin(given);
-    sys_task_exit((uint64_t)(unsigned)service_main());
-}
-#endif
 
 // ---- Dying on purpose. `retain`: nobody calls these, the supervisor enters them by address ----
 

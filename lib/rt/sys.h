@@ -2,8 +2,8 @@
 // System calls as inline functions. What each takes, needs and returns is said in
 // kernel/abi/syscall.def; here only what the C signature adds. Message calls are in ipc.h.
 //
-// `task` may be 0 for the caller's own task where syscall.def says so. Out-pointers are written only
-// when the result is OK. Sizes are bytes, times are nanoseconds since boot.
+// `task` may be 0 for the caller's own task where syscall.def says so. Out-pointers are written
+// only when the result is OK. Sizes are bytes, times are nanoseconds since boot.
 #pragma once
 #include "lib/rt/ipc.h"
 #include <stddef.h>
@@ -196,7 +196,8 @@ MUST_USE SYS_INLINE enum status sys_mem_info(handle_t memory, struct mem_info *o
 
 // ---- Tasks ----
 
-// name: NAME_SIZE bytes, zero-terminated. quota 0: the account of `account_of` pays (0: the caller's).
+// name: NAME_SIZE bytes, zero-terminated. quota 0: the account of `account_of` pays (0: the
+// caller's).
 MUST_USE SYS_INLINE enum status sys_task_create(uint64_t quota, handle_t account_of,
                                                 const char *name, handle_t *out)
 {
@@ -225,7 +226,8 @@ MUST_USE SYS_INLINE enum status sys_task_set_fault_port(handle_t task, handle_t 
     return trap2(SYS_task_set_fault_port, task, port);
 }
 
-MUST_USE SYS_INLINE enum status sys_task_read(handle_t task, uint64_t there, void *own, size_t bytes)
+MUST_USE SYS_INLINE enum status sys_task_read(handle_t task, uint64_t there, void *own,
+                                              size_t bytes)
 {
     uint64_t second;
     return trap(SYS_task_read, task, there, SYS_ARG(own), bytes, 0, 0, &second);
@@ -371,7 +373,8 @@ SYS_INLINE enum status sys_log_write(const char *text, size_t bytes)
 }
 
 // *next: on entry the sequence number to start at, on success the one after what was copied.
-MUST_USE SYS_INLINE enum status sys_log_read(handle_t iorange, uint64_t *next, void *to, size_t bytes)
+MUST_USE SYS_INLINE enum status sys_log_read(handle_t iorange, uint64_t *next, void *to,
+                                             size_t bytes)
 {
     return sys_get_word(SYS_log_read, iorange, *next, SYS_ARG(to), bytes, 0, 0, next);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Timers: any number of them on the one timer of the service's port.
 //
-// A sorted list: services have a handful of timers; a time service with hundreds of sleepers walks some
-// tens of nodes at each insertion, less than the message that asked for it costs.
+// A sorted list: services have a handful of timers; a time service with hundreds of sleepers walks
+// some tens of nodes at each insertion, less than the message that asked for it costs.
 #include "lib/rt/internal.h"
 
 // The kernel's clock and ours round differently; a timer this near is due.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The two ways into the kernel, as inline functions: trap() for ordinary system calls and trap_ipc()
-// for those that carry a message. Everything else in lib/ goes through these two, so that host
-// tests can put a fake kernel in their place (the one conditional of the runtime).
+// The two ways into the kernel, as inline functions: trap() for ordinary system calls and
+// trap_ipc() for those that carry a message. Everything else in lib/ goes through these two, so
+// that host tests can put a fake kernel in their place.
 #pragma once
 #include "kernel/abi/syscall.h"
 
@@ -23,8 +23,8 @@ struct ipc_message {
 
 #define TRAP_INLINE static inline __attribute__((always_inline))
 
-// One system call with up to six arguments. *second receives the second result; calls that have none
-// leave rdx undefined, which is why it is always an output.
+// One system call with up to six arguments. *second receives the second result; calls that have
+// none leave rdx undefined, which is why it is always an output.
 TRAP_INLINE enum status trap(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
                              uint64_t a4, uint64_t a5, uint64_t *second)
 {

@@ -59,8 +59,8 @@ bool rttest_thread_start(struct rttest_thread *t, void (*fn)(void *arg), void *a
     return CHECK_STATUS(status, OK) && CHECK_STATUS(sys_thread_start(t->handle), OK);
 }
 
-// A thread ends by itself: it is thrown out of its wait, which ends its loop. One that has ended already
-// is not stopped by this.
+// A thread ends by itself: it is thrown out of its wait, which ends its loop. One that has ended
+// already is not stopped by this.
 void rttest_thread_end(struct rttest_thread *t)
 {
     (void)sys_thread_stop(t->handle);

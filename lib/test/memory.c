@@ -34,7 +34,7 @@ static void test_refusals(handle_t memory)
     uint64_t at = 0;
     handle_t weak, none;
     CHECK_STATUS(sys_mem_map(0, memory, &at, 0, BYTES, PROT_WRITE | PROT_EXEC), ERR_ARG);
-    CHECK(sys_mem_map(0, memory, &at, 0, BYTES, PROT_READ | PROT_EXEC) != OK); // sealed, and no EXEC
+    CHECK_STATUS(sys_mem_map(0, memory, &at, 0, BYTES, PROT_READ | PROT_EXEC), ERR_STATE); // sealed
     CHECK_STATUS(sys_mem_map(0, memory, &at, 0, BYTES + PAGE_SIZE, PROT_READ), ERR_RANGE);
     CHECK_STATUS(sys_mem_map(0, memory, &at, 1, PAGE_SIZE, PROT_READ), ERR_ALIGN);
     CHECK_STATUS(sys_mem_map(0, H_SERVICE_PORT, &at, 0, PAGE_SIZE, PROT_READ), ERR_TYPE);

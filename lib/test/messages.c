@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Calls, replies, grants, handles in messages, notifications, timers: a thread of our own is the server.
+// Calls, replies, grants, handles in messages, notifications, timers: a thread of our own is the
+// server.
 #include "lib/test/rttest.h"
 #include <string.h>
 
-enum label { ECHO = 0x7f01, TAKE = 0x7f02, GIVE = 0x7f03, REVERSE = 0x7f04, LATER = 0x7f05, NOW = 0x7f06 };
+enum label { ECHO = 0x7f01, TAKE, GIVE, REVERSE, LATER };
 enum { BIG = 100000, BADGE = 0xabcd };
 
 struct server {
@@ -89,7 +90,8 @@ static void test_handles(struct server *s, handle_t port)
     handle_t memory;
     struct handle_info info;
     CHECK_STATUS(sys_mem_create(PAGE_SIZE, 0, &memory), OK);
-    struct ipc_message m = {.tag = TAKE | TAG_HANDLE, .handle = memory, .handle_rights = RIGHTS_ALL};
+    struct ipc_message m = {
+        .tag = TAKE | TAG_HANDLE, .handle = memory, .handle_rights = RIGHTS_ALL};
     CHECK_STATUS(ipc_call_status(port, &m, nullptr, 0), OK);
     CHECK(s->taken != memory);
     CHECK_STATUS(sys_handle_info(s->taken, &info), OK);
@@ -124,7 +126,8 @@ static void test_grants(handle_t port)
     m = (struct ipc_message){.tag = REVERSE};
     CHECK_STATUS(ipc_call_status(port, &m, data, BIG | GRANT_READ), ERR_RIGHTS);
     m = (struct ipc_message){.tag = REVERSE};
-    CHECK_STATUS(ipc_call_status(port, &m, (void *)0x1000, 100 | GRANT_READ | GRANT_WRITE), ERR_FAULT);
+    CHECK_STATUS(ipc_call_status(port, &m, (void *)0x1000, 100 | GRANT_READ | GRANT_WRITE),
+                 ERR_FAULT);
 }
 
 // A caller whose answer comes after somebody else's.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Partners that die: ping of every 20th request (its manifest says so), template when it is told to.
+// Partners that die: ping of every 20th request (its manifest says so), template when it is told
+// to.
 #include "interfaces/ping.client.h"
 #include "interfaces/rs.client.h"
 #include "interfaces/template.client.h"

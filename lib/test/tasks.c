@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tasks: made, given memory and handles, started, dying; what becomes of their callers and parked requests.
+// Tasks: made, given memory and handles, started, dying; what becomes of their callers and parked
+// requests.
 //
 // The children run two small position-independent programs, copied into memory of their own.
 #include "lib/test/rttest.h"
@@ -80,7 +81,7 @@ static bool child_start(struct child *c, handle_t port, const char *program)
         return false;
     }
     ok = CHECK_STATUS(sys_reply_create(&reply), OK) &&
-         CHECK_STATUS(sys_handle_install(c->task, 3, port, RIGHT_RECV | RIGHT_CALL, 0, &there), OK) &&
+         CHECK_STATUS(sys_handle_install(c->task, 3, port, RIGHT_RECV, 0, &there), OK) &&
          CHECK_STATUS(sys_handle_install(c->task, 4, reply, RIGHTS_ALL, 0, &there), OK) &&
          CHECK_STATUS(sys_handle_close(reply), OK) &&
          CHECK_STATUS(sys_port_create(&c->fault_port), OK) &&

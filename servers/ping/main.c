@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Answers pings, and dies of every so-manieth, each time in another way. Arguments: every=N (100).
 //
-// The request it dies of is delivered again to the next incarnation, which answers it: a client sees a
-// delay and a higher incarnation number, never an error.
+// The request it dies of is delivered again to the next incarnation, which answers it: a client
+// sees a delay and a higher incarnation number, never an error.
 #include "interfaces/ping.server.h"
 #include "lib/rt/rt.h"
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The template of a server: a tally that clients add to and wait for. Copy this directory to start a new one.
+// The template of a server: a tally that clients add to and wait for. Copy this directory to start
+// a new one.
 //
 // It shows what most servers need: arguments that arrive checked, bytes through a grant, an answer
 // that comes later, and state that outlives the server.
@@ -7,15 +8,17 @@
 #include "lib/rt/rt.h"
 #include <string.h>
 
-// What the next incarnation finds again (rt_keep). The handle is none; the total is in the first word.
+// What the next incarnation finds again (rt_keep). The handle is none; the total is in the first
+// word.
 enum { KEEP_TOTAL = 1 };
 
 static uint64_t total;
 static char label[TEMPLATE_TEXT_MAX];
 static size_t label_length;
 
-// Clients that wait for a total, in no order. The Reply objects are not kept: when this server dies, their
-// callers get ERR_RESTARTED, which is right for an answer that depends on when it is asked for.
+// Clients that wait for a total, in no order. The Reply objects are not kept: when this server
+// dies, their callers get ERR_RESTARTED, which is right for an answer that depends on when it is
+// asked for.
 static struct parked *waiters;
 
 // ---- Answers that come later ----

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// musl asks here for Linux system calls. There are none: all go to libc_syscall (lib/libc/glue.c), which
-// answers the few that mean something in a service and refuses the rest with ENOSYS.
+// musl asks here for Linux system calls. There are none: all go to libc_syscall (lib/libc/glue.c),
+// which answers the few that mean something in a service and refuses the rest with ENOSYS.
 #define __SYSCALL_LL_E(x) (x)
 #define __SYSCALL_LL_O(x) (x)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The few runtime functions that the C library stands on, on Linux: so the very archive that services
-// link is tested here, in a program that has nothing else in it.
+// The few runtime functions that the C library stands on, on Linux: so the very archive that
+// services link is tested here, in a program that has nothing else in it.
 #include "lib/rt/rt.h"
 #include <stdio.h>
 

@@ -31,9 +31,12 @@ static void check_text(const char *expected, const char *got)
 static void printing(void)
 {
     char out[100];
-    rt_assert(snprintf(out, sizeof(out), "%d %5s|%-5s|%05u %#x %c %%", -7, "ab", "cd", 42u, 255, 'z') == 29);
+    int length = snprintf(out, sizeof(out), "%d %5s|%-5s|%05u %#x %c %%", -7, "ab", "cd", 42u,
+                          255, 'z');
+    rt_assert(length == 29);
     check_text("-7    ab|cd   |00042 0xff z %", out);
-    snprintf(out, sizeof(out), "%" PRIu64 " %lld %zu %p", UINT64_MAX, -1ll, sizeof(int), (void *)0x1234);
+    snprintf(out, sizeof(out), "%" PRIu64 " %lld %zu %p", UINT64_MAX, -1ll, sizeof(int),
+             (void *)0x1234);
     check_text("18446744073709551615 -1 4 0x1234", out);
     snprintf(out, sizeof(out), "%.3f %g %e %.0f", 3.14159, 1e100, 0.00123, 2.5);
     check_text("3.142 1e+100 1.230000e-03 2", out);
@@ -97,7 +100,8 @@ static void strings(void)
     rt_assert(strstr("haystack", "st") && !strchr("haystack", 'z') && memchr("abc", 'c', 3));
     rt_assert(strcmp("a", "b") < 0 && strncmp("abc", "abd", 2) == 0 && memcmp("abc", "abd", 3) < 0);
     rt_assert(strlen("12345") == 5 && strnlen("12345", 3) == 3 && strspn("aab", "a") == 2);
-    rt_assert(isalpha('x') && !isalpha('1') && isspace('\t') && toupper('q') == 'Q' && isxdigit('F'));
+    rt_assert(isalpha('x') && !isalpha('1') && isspace('\t') && isxdigit('F'));
+    rt_assert(toupper('q') == 'Q');
     check_text("No such file or directory", strerror(ENOENT));
     char *copy = strdup("copied");
     check_text("copied", copy);
@@ -116,7 +120,8 @@ static void dates(void)
     libc_set_epoch(1700000000);
     rt_assert(time(nullptr) == 1700000001);
     struct timespec now;
-    rt_assert(clock_gettime(CLOCK_MONOTONIC, &now) == 0 && now.tv_sec == 1 && now.tv_nsec == 500000000);
+    rt_assert(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    rt_assert(now.tv_sec == 1 && now.tv_nsec == 500000000);
 }
 
 static jmp_buf back;

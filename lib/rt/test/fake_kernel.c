@@ -303,7 +303,8 @@ static enum status wait_event(handle_t reply, struct ipc_message *m, uint64_t fl
     return OK;
 }
 
-enum status fake_ipc(uint64_t number, uint64_t where, struct ipc_message *m, uint64_t r14, uint64_t r15)
+enum status fake_ipc(uint64_t number, uint64_t where, struct ipc_message *m, uint64_t r14,
+                     uint64_t r15)
 {
     handle_t reply = (handle_t)(where >> 32);
     enum status status = OK;
@@ -335,7 +336,8 @@ void fake_start(const char *args)
     fake_now = 1000;
     fake_fail_memory = -1;
     objects[H_SERVICE_PORT].type = OBJ_PORT;
-    startup = (struct startup){.magic = STARTUP_MAGIC, .version = STARTUP_VERSION, .name = "tested"};
+    startup = (struct startup){.magic = STARTUP_MAGIC, .version = STARTUP_VERSION};
+    snprintf(startup.name, sizeof(startup.name), "tested");
     startup.tsc_hz = 1000000000ull * TICKS_PER_NS;
     startup.tsc_base = TICKS_AT_BOOT;
     startup.status = (uint64_t)&fake_status;
@@ -366,7 +368,8 @@ bool fake_dies(void (*fn)(void *arg), void *arg, const char *text)
     }
     int status = 0;
     waitpid(child, &status, 0);
-    bool right = WIFSIGNALED(status) && WTERMSIG(status) == SIGILL && strstr(page->assert_text, text);
+    bool trapped = WIFSIGNALED(status) && WTERMSIG(status) == SIGILL;
+    bool right = trapped && strstr(page->assert_text, text);
     if (!right) {
         fprintf(stderr, "child ended with %#x, last words: %s\n", status, page->assert_text);
     }

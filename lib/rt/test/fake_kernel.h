@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A kernel for host tests: handles, memory, one port whose messages the test writes down beforehand.
+// A kernel for host tests: handles, memory, one port whose messages the test writes down
+// beforehand.
 //
 // Time stands still unless the test moves it or somebody waits: a wait with nothing in the queue
 // jumps to the timer, and with no timer either it fails with ERR_DEAD, which ends rt_serve.
@@ -10,7 +11,7 @@ void fake_start(const char *args); // a fresh kernel and a fresh incarnation of 
 void fake_restart(void);           // the same kernel, the next incarnation
 extern struct status_page fake_status;
 extern uint64_t fake_now;     // ns since boot
-extern int fake_fail_memory;  // -1: never; n: the n-th mem_create from now fails, and each one after it
+extern int fake_fail_memory;  // -1: never; n: after n more mem_create they all fail
 extern uint64_t fake_mapped;  // bytes
 
 handle_t fake_handle(enum object_type type); // a dynamic handle

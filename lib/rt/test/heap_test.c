@@ -57,7 +57,9 @@ static void fill(struct shadow *s, size_t from)
     } else {
         s->fill = (unsigned char)rt_random64();
     }
-    memset(s->p + (from < s->bytes ? from : s->bytes), s->fill, from < s->bytes ? s->bytes - from : 0);
+    for (size_t i = from; i < s->bytes; i++) {
+        s->p[i] = s->fill;
+    }
 }
 
 static void make(struct shadow *s)
@@ -234,7 +236,8 @@ static void test_slots_are_uniform(void **state)
     for (int i = 0; i < SLOTS; i++) {
         chi2 += (hits[i] - expected) * (hits[i] - expected) / expected;
     }
-    // 72 degrees of freedom: mean 72, standard deviation 12. Beyond 6 deviations something is wrong.
+    // 72 degrees of freedom: mean 72, standard deviation 12. Beyond 6 deviations something is
+    // wrong.
     assert_true(chi2 < 144);
 }
 

@@ -30,7 +30,8 @@ static void test_keeping(void **state)
 {
     (void)state;
     fake_start("");
-    handle_t kept = fake_handle(OBJ_MEMORY), loose = fake_handle(OBJ_MEMORY), gone = fake_handle(OBJ_PORT);
+    handle_t kept = fake_handle(OBJ_MEMORY), loose = fake_handle(OBJ_MEMORY);
+    handle_t gone = fake_handle(OBJ_PORT);
     handle_t found;
     uint64_t aux0, aux1;
     assert_int_equal(rt_keep(0, kept, 1, 2), ERR_ARG);
@@ -48,7 +49,7 @@ static void test_keeping(void **state)
     assert_int_equal(aux1, 4);
     assert_true(fake_handle_open(kept));
     assert_false(fake_handle_open(loose)); // not kept: closed at birth
-    assert_int_equal(rt_kept(8, nullptr, nullptr, nullptr), ERR_NOT_FOUND); // names nothing any more
+    assert_int_equal(rt_kept(8, nullptr, nullptr, nullptr), ERR_NOT_FOUND); // it names nothing
     assert_int_equal(rt_kept(9, &found, nullptr, &aux1), OK);
     assert_int_equal(found, HANDLE_NONE);
     assert_int_equal(aux1, 6);

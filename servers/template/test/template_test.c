@@ -22,7 +22,8 @@ static const struct fake_answer *ask(const struct ipc_message *m)
 
 static enum status add(uint64_t amount, uint64_t *total)
 {
-    const struct fake_answer *a = ask(&(struct ipc_message){.tag = TEMPLATE_LABEL_ADD, .w = {amount}});
+    const struct ipc_message m = {.tag = TEMPLATE_LABEL_ADD, .w = {amount}};
+    const struct fake_answer *a = ask(&m);
     *total = a->m.w[0];
     return (enum status)a->m.tag;
 }
@@ -35,7 +36,8 @@ static void test_adds(void **state)
     assert_int_equal(total, 5);
     assert_int_equal(add(37, &total), OK);
     assert_int_equal(total, 42);
-    assert_int_equal(add(0, &total), ERR_PROTOCOL); // the dispatcher's doing, from the interface file
+    // The dispatcher's doing, from the interface file.
+    assert_int_equal(add(0, &total), ERR_PROTOCOL);
     assert_int_equal(add(1000001, &total), ERR_PROTOCOL);
     uint64_t kept;
     assert_int_equal(rt_kept(1, nullptr, &kept, nullptr), OK);
@@ -66,7 +68,8 @@ static void test_waits(void **state)
     assert_int_equal(add(100, &total), OK);
     assert_int_equal(total, 145);
     assert_int_equal(fake_answer_count, before + 4);
-    assert_int_equal(ask(&(struct ipc_message){.tag = TEMPLATE_LABEL_AWAIT, .w = {9}})->m.w[0], 145);
+    struct ipc_message reached = {.tag = TEMPLATE_LABEL_AWAIT, .w = {9}};
+    assert_int_equal(ask(&reached)->m.w[0], 145);
 }
 
 static void test_label(void **state)
