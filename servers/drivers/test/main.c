@@ -5,6 +5,7 @@
 // must have. Requests under way never touch the same blocks. args: requests=N kills=N every_us=N
 // errors=1 (the medium is bad: I/O errors are counted, not failures) writes=0 (read-only medium).
 // all=1: kills all drivers in turn, and asks each for something after each death.
+// log=1: has the console show the kernel log, too.
 // lines=N: writes N numbered lines to COM1 instead, while the console driver is killed; whoever reads
 // the line must find each of them once and in order.
 // Says "driver_test: passed …" or "driver_test: FAILED …" on the log and on COM1, then powers off.
@@ -361,6 +362,9 @@ int service_main(void)
         snprintf(text, sizeof text, "time %llu, other services %s\n", (unsigned long long)(unix_ns / 1000000000),
                  good ? "work" : "do NOT work");
         say(text);
+        if (arg_number("log", 0) != 0 && console_show_log(rt_handle("console"), true) != OK) {
+            count.wrong++;
+        }
         report_held("before", service);
         uint64_t start_ns = rt_now_ns();
         work(lines, service);
