@@ -7,7 +7,8 @@
 enum {
     SLOTS = 48, // requests under way at once
     DISK_BIT = 1,
-    // Making memory costs time, most of it at boot: a little at first, the rest when there is something to put there.
+    // Making memory costs time, most of it at boot: a little at first, the rest when there is
+    // something to put there.
     FIRST_BYTES = 8 << 20,
 };
 static_assert(DEVICE_SEGMENTS <= BLOCK_SEGMENTS);
@@ -58,12 +59,14 @@ static enum status add_segment(struct disk_request *rq, const struct device_segm
 
 static int submit(struct device *, struct device_request *owner)
 {
-    static const enum block_op ops[] = {[DEVICE_READ] = BLOCK_READ, [DEVICE_WRITE] = BLOCK_WRITE, [DEVICE_FLUSH] = BLOCK_FLUSH};
+    static const enum block_op ops[] = {
+        [DEVICE_READ] = BLOCK_READ, [DEVICE_WRITE] = BLOCK_WRITE, [DEVICE_FLUSH] = BLOCK_FLUSH};
     struct slot *s = free_slot();
     if (!s) {
         return EAGAIN;
     }
-    disk_request_init(&s->rq, ops[owner->op], owner->op == DEVICE_FLUSH ? 0 : owner->offset / BLOCK_SECTOR);
+    disk_request_init(&s->rq, ops[owner->op],
+                      owner->op == DEVICE_FLUSH ? 0 : owner->offset / BLOCK_SECTOR);
     s->rq.done = on_done;
     s->rq.arg = s;
     enum status status = OK;

@@ -22,7 +22,8 @@ struct line *cache_find(struct cache *c, uint64_t number)
 
 static void add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
 {
-    for (uint64_t at = 0; at + CACHE_LINE_BYTES <= bytes && c->line_count < c->line_max; at += CACHE_LINE_BYTES) {
+    for (uint64_t at = 0; at + CACHE_LINE_BYTES <= bytes && c->line_count < c->line_max;
+         at += CACHE_LINE_BYTES) {
         uint32_t n = c->line_count++;
         c->lines[n] = (struct line){.number = LINE_UNUSED, .index = n, .memory = memory + at};
     }
@@ -131,7 +132,8 @@ void cache_io_add(struct cache_io *io, struct line *line, uint64_t mask)
     uint32_t n = io->rq.segments++;
     io->line[n] = line;
     io->mask[n] = mask;
-    io->rq.segment[n] = (struct device_segment){line->memory + ((size_t)first << c->block_shift), count << c->block_shift};
+    io->rq.segment[n] = (struct device_segment){line->memory + ((size_t)first << c->block_shift),
+                                                count << c->block_shift};
     if (io->rq.op == DEVICE_READ) {
         line->reading |= mask;
     } else {
@@ -238,7 +240,8 @@ static struct line *take(struct cache *c, uint64_t number)
     while (!(l = find_victim(c))) {
         if (c->ios_under_way) {
             c->device->wait(c->device);
-        } else if (!c->dirty_blocks[CLASS_DATA] || cache_drain(c, c->dirty_blocks[CLASS_DATA] / 2)) {
+        } else if (!c->dirty_blocks[CLASS_DATA] ||
+                   cache_drain(c, c->dirty_blocks[CLASS_DATA] / 2)) {
             return nullptr;
         }
     }
@@ -269,18 +272,21 @@ enum { READ_ON_LINES = 3 };
 static uint64_t existing(const struct cache *c, uint64_t number)
 {
     uint64_t first = number << c->line_shift;
-    return c->blocks - first > c->line_mask ? mask_bits(0, (uint32_t)c->line_mask + 1) : mask_bits(0, (uint32_t)(c->blocks - first));
+    return c->blocks - first > c->line_mask ? mask_bits(0, (uint32_t)c->line_mask + 1)
+                                            : mask_bits(0, (uint32_t)(c->blocks - first));
 }
 
 static void submit_read(struct cache *c, struct line *l, uint64_t run)
 {
-    struct cache_io *io = cache_io_take(c, DEVICE_READ, (l->number << c->line_shift) + (uint32_t)__builtin_ctzll(run));
+    struct cache_io *io = cache_io_take(
+        c, DEVICE_READ, (l->number << c->line_shift) + (uint32_t)__builtin_ctzll(run));
     cache_io_add(io, l, run);
     cache_io_submit(io);
 }
 
-// Starts reading what is missing of `want`, together with everything missing around it: what lies near
-// is wanted soon (inode tables, small files made one after the other), and one request costs less than two.
+// Starts reading what is missing of `want`, together with everything missing around it: what lies
+// near is wanted soon (inode tables, small files made one after the other), and one request costs
+// less than two.
 static void start_read(struct cache *c, struct line *l, uint64_t want)
 {
     uint64_t missing = existing(c, l->number) & ~l->valid & ~l->reading & ~l->writing;
@@ -299,8 +305,8 @@ static void start_read(struct cache *c, struct line *l, uint64_t want)
     }
 }
 
-// Waits until `want` is valid. What did not come in a larger request is asked for once more alone: the damage may
-// be elsewhere in it.
+// Waits until `want` is valid. What did not come in a larger request is asked for once more alone:
+// the damage may be elsewhere in it.
 static int await(struct cache *c, struct line *l, uint64_t want)
 {
     while (l->reading & want) {
@@ -319,7 +325,8 @@ static int await(struct cache *c, struct line *l, uint64_t want)
     return 0;
 }
 
-// Whoever misses line after line (small files one behind the other, say) gets the next ones unasked.
+// Whoever misses line after line (small files one behind the other, say) gets the next ones
+// unasked.
 static void read_on(struct cache *c, struct line *l)
 {
     struct line *before = l->number ? cache_find(c, l->number - 1) : nullptr;
@@ -389,7 +396,8 @@ void cache_prefetch(struct cache *c, uint64_t block, uint32_t count)
     }
 }
 
-int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_t **out, uint32_t *got)
+int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_t **out,
+              uint32_t *got)
 {
     if (block >= c->blocks || count > c->blocks - block) {
         return EUCLEAN;
@@ -413,7 +421,8 @@ int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_
         if (fill && !ahead && (want & ~l->valid) && n < count - done) {
             note_use(c, l);
             start_read(c, l, want);
-            cache_prefetch(c, block + done + n, count - done - n); // all at once, then wait for the first
+            cache_prefetch(c, block + done + n,
+                           count - done - n); // all at once, then wait for the first
             ahead = true;
         }
         int error = prepare(c, l, want, fill);

@@ -66,23 +66,38 @@ static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_clas
     cache_add_dirt(c, l, class, mask);
 }
 
-// Calls `what` for each line of the range that is in the cache.
-#define FOR_LINES(c, block, count, l, mask)                                                                        \
-    for (uint64_t at_ = (block), end_ = at_ + (count), n_, mask; at_ < end_; at_ += n_)                              \
-        if (n_ = (c)->line_mask + 1 - (at_ & (c)->line_mask), n_ = n_ < end_ - at_ ? n_ : end_ - at_,                 \
-            mask = mask_bits((uint32_t)(at_ & (c)->line_mask), (uint32_t)n_), true)                                    \
-            for (struct line *l = cache_find(c, at_ >> (c)->line_shift); l; l = nullptr)
+// The next line of the range that is in the cache, and which of its blocks are meant; null at the
+// end.
+static struct line *next_line(struct cache *c, uint64_t *block, uint32_t *count, uint64_t *mask)
+{
+    while (*count) {
+        uint32_t at = (uint32_t)(*block & c->line_mask), n = (uint32_t)c->line_mask + 1 - at;
+        n = n < *count ? n : *count;
+        struct line *l = cache_find(c, *block >> c->line_shift);
+        *mask = mask_bits(at, n);
+        *block += n;
+        *count -= n;
+        if (l) {
+            return l;
+        }
+    }
+    return nullptr;
+}
 
 void cache_dirty(struct cache *c, uint64_t block, uint32_t count, enum cache_class class)
 {
-    FOR_LINES(c, block, count, l, mask) {
+    struct line *l;
+    uint64_t mask;
+    while ((l = next_line(c, &block, &count, &mask))) {
         mark(c, l, mask, class);
     }
 }
 
 void cache_dirty_valid(struct cache *c, uint64_t block, uint32_t count)
 {
-    FOR_LINES(c, block, count, l, mask) {
+    struct line *l;
+    uint64_t mask;
+    while ((l = next_line(c, &block, &count, &mask))) {
         if (mask & l->valid) {
             mark(c, l, mask & l->valid, CLASS_DATA);
         }
@@ -92,7 +107,9 @@ void cache_dirty_valid(struct cache *c, uint64_t block, uint32_t count)
 
 void cache_forget(struct cache *c, uint64_t block, uint32_t count)
 {
-    FOR_LINES(c, block, count, l, mask) {
+    struct line *l;
+    uint64_t mask;
+    while ((l = next_line(c, &block, &count, &mask))) {
         for (int i = 0; i < CACHE_CLASSES; i++) {
             take_dirt(c, l, (enum cache_class)i, mask);
         }
@@ -119,8 +136,8 @@ void cache_drop(struct cache *c)
 
 // ---- Writing ----
 
-// The dirty blocks of the class in this line that can be written now: two writes of one block at a time would
-// have no order.
+// The dirty blocks of the class in this line that can be written now: two writes of one block at a
+// time would have no order.
 static uint64_t writable(const struct line *l, enum cache_class class)
 {
     return l->dirty[class] & ~l->writing;
@@ -139,8 +156,8 @@ static struct line *run_start(struct cache *c, struct line *l, enum cache_class 
     return l;
 }
 
-// Submits one request with the last (when it reaches the line's end) or else first run of dirty blocks of `l`, and
-// what follows it in the next lines.
+// Submits one request with the last (when it reaches the line's end) or else first run of dirty
+// blocks of `l`, and what follows it in the next lines.
 static void submit_run(struct cache *c, struct line *l, enum cache_class class)
 {
     uint64_t bits = writable(l, class);
@@ -165,7 +182,8 @@ static void submit_run(struct cache *c, struct line *l, enum cache_class class)
         cache_io_add(io, l, mask);
         cache_unlink_if_clean(l);
         room -= io->rq.segment[io->rq.segments - 1].bytes;
-        if (!(mask >> c->line_mask & 1) || io->rq.segments == DEVICE_SEGMENTS || room < CACHE_LINE_BYTES) {
+        if (!(mask >> c->line_mask & 1) || io->rq.segments == DEVICE_SEGMENTS ||
+            room < CACHE_LINE_BYTES) {
             break;
         }
         l = cache_find(c, l->number + 1);

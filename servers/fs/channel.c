@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The library's I/O manager: its reads and writes of metadata go through the block cache.
 //
-// The library sometimes works in units of 1 KiB (the superblock) on a volume with larger blocks, so everything is
-// turned into byte ranges. What it writes are extent and indirect blocks (CLASS_NODE); all else is written by sync.c.
+// The library sometimes works in units of 1 KiB (the superblock) on a volume with larger blocks, so
+// everything is turned into byte ranges. What it writes are extent and indirect blocks
+// (CLASS_NODE); all else is written by sync.c.
 #include "servers/fs/volume.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static errcode_t set_block_size(io_channel channel, int bytes)
 }
 
 // Copies a range of bytes of the disk. `to` or `from` is null.
-static errcode_t transfer(io_channel channel, uint64_t at, size_t bytes, uint8_t *to, const uint8_t *from)
+static errcode_t transfer(io_channel channel, uint64_t at, size_t bytes, uint8_t *to,
+                          const uint8_t *from)
 {
     struct volume *v = channel->private_data;
     while (bytes) {
@@ -59,7 +61,8 @@ static errcode_t transfer(io_channel channel, uint64_t at, size_t bytes, uint8_t
         n = n < bytes ? n : bytes;
         uint8_t *memory;
         bool whole = from && n == block_bytes(v);
-        int error = whole ? cache_get_new(&v->cache, block, &memory) : cache_get(&v->cache, block, &memory);
+        int error =
+            whole ? cache_get_new(&v->cache, block, &memory) : cache_get(&v->cache, block, &memory);
         if (error) {
             return error == EUCLEAN ? EXT2_ET_BAD_BLOCK_NUM : error;
         }
@@ -85,12 +88,15 @@ static size_t byte_count(io_channel channel, int count)
 
 static errcode_t read_block(io_channel channel, unsigned long long block, int count, void *data)
 {
-    return transfer(channel, block * (uint64_t)channel->block_size, byte_count(channel, count), data, nullptr);
+    return transfer(channel, block * (uint64_t)channel->block_size, byte_count(channel, count),
+                    data, nullptr);
 }
 
-static errcode_t write_block(io_channel channel, unsigned long long block, int count, const void *data)
+static errcode_t write_block(io_channel channel, unsigned long long block, int count,
+                             const void *data)
 {
-    return transfer(channel, block * (uint64_t)channel->block_size, byte_count(channel, count), nullptr, data);
+    return transfer(channel, block * (uint64_t)channel->block_size, byte_count(channel, count),
+                    nullptr, data);
 }
 
 static errcode_t read_block32(io_channel channel, unsigned long block, int count, void *data)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The disk as the cache sees it: requests that are submitted and complete later.
 //
-// Two implementations: block_device.c (a block driver, through lib/block) and test/file_device.c (a file
-// on the host, with faults to order).
+// Two implementations: block_device.c (a block driver, through lib/block) and test/file_device.c (a
+// file on the host, with faults to order).
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -34,10 +34,11 @@ struct device {
     bool flush_needed; // written data is only safe after a DEVICE_FLUSH
     // Takes the request. EAGAIN: too many under way, wait and repeat; other errors: not taken.
     int (*submit)(struct device *, struct device_request *);
-    // Waits until at least one request has completed (calling its `done`). Returns at once if none is under way.
+    // Waits until at least one request has completed (calling its `done`). Returns at once if none
+    // is under way.
     void (*wait)(struct device *);
-    // Another stretch of memory that requests may use, for as long as the device is used. false: there is no more.
-    // May be null.
+    // Another stretch of memory that requests may use, for as long as the device is used. false:
+    // there is no more. May be null.
     bool (*more_memory)(struct device *, uint8_t **memory, uint64_t *bytes);
     void *arg;
 };

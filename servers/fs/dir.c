@@ -1,87 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The index of a directory's names, and changing both it and the blocks.
+// Names of a directory: looking up, putting in, taking out, in the index and in the blocks.
 #include "servers/fs/dir.h"
-#include "servers/fs/dir_block.h"
+#include "servers/fs/dir_index.h"
 #include "servers/fs/map.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ENTRIES_MAX = 1 << 20,       // of one directory
-    ALL_ENTRIES_MAX = 300000,    // of all indexes together, unless one alone needs more
-    BUCKETS_MIN = 32,
-};
-
-struct dir_index {
-    struct inode *dir;
-    struct dir_index *next, *prev; // least recently used first
-    struct dir_entry **buckets;
-    uint32_t bucket_mask, count;
-    uint16_t *room; // for each block, the largest room of its entries
-    uint32_t blocks, room_capacity;
-    uint32_t try_first; // block in which there was room last
-};
-
-static uint32_t hash_of(const char *name, uint32_t length)
-{
-    uint32_t h = 2166136261u;
-    for (uint32_t n = 0; n < length; n++) {
-        h = (h ^ (uint8_t)name[n]) * 16777619u;
-    }
-    return h ^ h >> 15;
-}
-
 uint8_t dir_kind(uint32_t mode)
 {
-    static const uint8_t kinds[16] = {[1] = EXT2_FT_FIFO, [2] = EXT2_FT_CHRDEV, [4] = EXT2_FT_DIR, [6] = EXT2_FT_BLKDEV,
-                                      [8] = EXT2_FT_REG_FILE, [10] = EXT2_FT_SYMLINK, [12] = EXT2_FT_SOCK};
+    static const uint8_t kinds[16] = {
+        [1] = EXT2_FT_FIFO,     [2] = EXT2_FT_CHRDEV,   [4] = EXT2_FT_DIR,  [6] = EXT2_FT_BLKDEV,
+        [8] = EXT2_FT_REG_FILE, [10] = EXT2_FT_SYMLINK, [12] = EXT2_FT_SOCK};
     return kinds[mode >> 12 & 15];
-}
-
-// ---- The index ----
-
-static void lru_remove(struct volume *v, struct dir_index *x)
-{
-    *(x->prev ? &x->prev->next : &v->dirs_first) = x->next;
-    *(x->next ? &x->next->prev : &v->dirs_last) = x->prev;
-}
-
-static void lru_add(struct volume *v, struct dir_index *x)
-{
-    x->next = nullptr;
-    x->prev = v->dirs_last;
-    *(v->dirs_last ? &v->dirs_last->next : &v->dirs_first) = x;
-    v->dirs_last = x;
-}
-
-static void free_index(struct volume *v, struct dir_index *x)
-{
-    for (uint32_t b = 0; x->buckets && b <= x->bucket_mask; b++) {
-        for (struct dir_entry *e = x->buckets[b], *next; e; e = next) {
-            next = e->next;
-            free(e);
-        }
-    }
-    v->dir_entries -= x->count;
-    free(x->buckets);
-    free(x->room);
-    free(x);
-}
-
-static void drop_index(struct volume *v, struct inode *dir)
-{
-    if (dir->dir) {
-        lru_remove(v, dir->dir);
-        free_index(v, dir->dir);
-        dir->dir = nullptr;
-    }
 }
 
 void dir_forget(struct volume *v, struct inode *dir)
 {
     if (inode_is_dir(dir)) {
-        drop_index(v, dir);
+        dir_index_drop(v, dir);
         if (dir->dead) {
             dir_block_forget(v, dir->number);
         }
@@ -95,179 +32,22 @@ void dir_close(struct volume *v)
     v->dirty_dir_count = v->dirty_dir_capacity = 0;
 }
 
-static void grow_buckets(struct dir_index *x)
-{
-    uint32_t mask = x->bucket_mask * 2 + 1;
-    struct dir_entry **more = calloc(mask + 1, sizeof(*more));
-    if (!more) {
-        return; // slower, not wrong
-    }
-    for (uint32_t b = 0; b <= x->bucket_mask; b++) {
-        for (struct dir_entry *e = x->buckets[b], *next; e; e = next) {
-            next = e->next;
-            e->next = more[e->hash & mask];
-            more[e->hash & mask] = e;
-        }
-    }
-    free(x->buckets);
-    x->buckets = more;
-    x->bucket_mask = mask;
-}
-
-static void index_add(struct volume *v, struct dir_index *x, struct dir_entry *e)
-{
-    if (x->count > x->bucket_mask) {
-        grow_buckets(x);
-    }
-    e->next = x->buckets[e->hash & x->bucket_mask];
-    x->buckets[e->hash & x->bucket_mask] = e;
-    x->count++;
-    v->dir_entries++;
-}
-
-static struct dir_entry *make_entry(const char *name, uint32_t length)
-{
-    struct dir_entry *e = malloc(sizeof(*e) + length);
-    if (e) {
-        e->hash = hash_of(name, length);
-        e->length = (uint8_t)length;
-        memcpy(e->name, name, length);
-    }
-    return e;
-}
-
-static int index_block(struct volume *v, struct dir_index *x, uint32_t number)
-{
-    uint8_t *bytes;
-    uint64_t place;
-    int error = dir_block_get(v, x->dir, number, &bytes, &place);
-    if (error) {
-        return error;
-    }
-    uint32_t largest = 0;
-    for (uint32_t at = 0; at < dir_block_usable(v);) {
-        struct ext2_dir_entry *d = dir_block_entry(v, bytes, at);
-        if (!d) {
-            return volume_damaged(v, "an entry of directory", x->dir->number);
-        }
-        largest = entry_room(d) > largest ? entry_room(d) : largest;
-        if (d->inode && entry_length(d)) {
-            struct dir_entry *e = x->count < ENTRIES_MAX ? make_entry(d->name, entry_length(d)) : nullptr;
-            if (!e) {
-                return ENOMEM;
-            }
-            e->inode = d->inode;
-            e->kind = entry_kind(d);
-            e->block = number;
-            e->offset = (uint16_t)at;
-            index_add(v, x, e);
-        }
-        at += d->rec_len;
-    }
-    // What a hash tree hides is not room.
-    x->room[number] = x->dir->raw.i_flags & EXT2_INDEX_FL ? 0 : (uint16_t)largest;
-    return 0;
-}
-
-static int reserve_rooms(struct dir_index *x, uint32_t blocks)
-{
-    if (blocks <= x->room_capacity) {
-        return 0;
-    }
-    uint32_t capacity = blocks + blocks / 2 + 8;
-    uint16_t *more = realloc(x->room, capacity * sizeof(*more));
-    if (!more) {
-        return ENOMEM;
-    }
-    x->room = more;
-    x->room_capacity = capacity;
-    return 0;
-}
-
-static int fill_index(struct volume *v, struct dir_index *x)
-{
-    uint64_t size = inode_size(x->dir);
-    if (size % block_bytes(v) || size >> v->cache.block_shift > UINT32_MAX || !size) {
-        return volume_damaged(v, "size of directory", x->dir->number);
-    }
-    x->blocks = (uint32_t)blocks_for(v, size);
-    x->bucket_mask = BUCKETS_MIN - 1;
-    x->buckets = calloc(BUCKETS_MIN, sizeof(*x->buckets));
-    if (!x->buckets || reserve_rooms(x, x->blocks)) {
-        return ENOMEM;
-    }
-    for (uint32_t n = 0; n < x->blocks; n++) {
-        struct run r;
-        if (!(n % 64) && !map_find(v, x->dir, n, &r) && r.place) {
-            cache_prefetch(&v->cache, r.place, r.count < 64 ? r.count : 64);
-        }
-        int error = index_block(v, x, n);
-        if (error) {
-            return error;
-        }
-    }
-    return 0;
-}
-
-static bool has_older_than(const struct volume *v, int count)
-{
-    const struct dir_index *x = v->dirs_first;
-    while (x && count--) {
-        x = x->next;
-    }
-    return x;
-}
-
-static int use_index(struct volume *v, struct inode *dir, struct dir_index **out)
-{
-    if (dir->dir) {
-        if (v->dirs_last != dir->dir) {
-            lru_remove(v, dir->dir);
-            lru_add(v, dir->dir);
-        }
-        *out = dir->dir;
-        return 0;
-    }
-    int error = map_supported(dir);
-    struct dir_index *x = error ? nullptr : calloc(1, sizeof(*x));
-    if (!x) {
-        return error ? error : ENOMEM;
-    }
-    x->dir = dir;
-    error = fill_index(v, x);
-    if (error) {
-        free_index(v, x);
-        return error;
-    }
-    lru_add(v, x);
-    *out = dir->dir = x;
-    // The last few stay in any case: an operation may be using them.
-    while (v->dir_entries > ALL_ENTRIES_MAX && has_older_than(v, 4)) {
-        drop_index(v, v->dirs_first->dir);
-    }
-    return 0;
-}
-
-int dir_find(struct volume *v, struct inode *dir, const char *name, uint32_t length, struct dir_entry **out)
+int dir_find(struct volume *v, struct inode *dir, const char *name, uint32_t length,
+             struct dir_entry **out)
 {
     struct dir_index *x;
-    int error = use_index(v, dir, &x);
+    int error = dir_index_use(v, dir, &x);
     if (error) {
         return error;
     }
-    uint32_t hash = hash_of(name, length);
-    struct dir_entry *e = x->buckets[hash & x->bucket_mask];
-    while (e && (e->hash != hash || e->length != length || memcmp(e->name, name, length))) {
-        e = e->next;
-    }
-    *out = e;
+    *out = dir_index_find(x, name, length);
     return 0;
 }
 
 int dir_check_empty(struct volume *v, struct inode *dir)
 {
     struct dir_index *x;
-    int error = use_index(v, dir, &x);
+    int error = dir_index_use(v, dir, &x);
     return error ? error : x->count > 2 ? ENOTEMPTY : 0;
 }
 
@@ -285,14 +65,15 @@ static int add_block(struct volume *v, struct dir_index *x)
 {
     struct run r;
     uint8_t *bytes;
-    int error = reserve_rooms(x, x->blocks + 1);
+    int error = dir_index_reserve(x, x->blocks + 1);
     error = error ? error : map_add(v, x->dir, x->blocks, 1, &r);
     if (error) {
         return error;
     }
     error = cache_get_new(&v->cache, r.place, &bytes);
     if (!error) {
-        error = volume_error(v, ext2fs_inode_size_set(v->fs, &x->dir->raw, (x->blocks + 1ll) << v->cache.block_shift));
+        error = volume_error(v, ext2fs_inode_size_set(v->fs, &x->dir->raw,
+                                                      (x->blocks + 1ll) << v->cache.block_shift));
     }
     if (error) {
         map_free(v, x->dir, x->blocks);
@@ -324,17 +105,17 @@ int dir_make_room(struct volume *v, struct inode *dir, uint32_t length)
 {
     struct dir_index *x;
     if (dir->raw.i_flags & EXT2_INDEX_FL) {
-        drop_index(v, dir);
+        dir_index_drop(v, dir);
         int error = dir_block_remove_tree(v, dir);
         if (error) {
             return error;
         }
     }
-    int error = use_index(v, dir, &x);
+    int error = dir_index_use(v, dir, &x);
     if (error || find_block(x, length) < x->blocks) {
         return error;
     }
-    return x->count >= ENTRIES_MAX ? ENOSPC : add_block(v, x);
+    return x->count >= DIR_ENTRIES_MAX ? ENOSPC : add_block(v, x);
 }
 
 // Writes the entry into the first place of the block that has room for it.
@@ -351,7 +132,8 @@ static bool put_entry(struct volume *v, uint8_t *bytes, struct dir_entry *e)
             continue;
         }
         if (d->inode) {
-            uint16_t used = (uint16_t)entry_bytes(entry_length(d)), rest = (uint16_t)(d->rec_len - used);
+            uint16_t used = (uint16_t)entry_bytes(entry_length(d)),
+                     rest = (uint16_t)(d->rec_len - used);
             d->rec_len = used;
             at += used;
             d = (struct ext2_dir_entry *)(bytes + at);
@@ -367,11 +149,12 @@ static bool put_entry(struct volume *v, uint8_t *bytes, struct dir_entry *e)
     return false;
 }
 
-int dir_insert(struct volume *v, struct inode *dir, const char *name, uint32_t length, ext2_ino_t inode, uint8_t kind)
+int dir_insert(struct volume *v, struct inode *dir, const char *name, uint32_t length,
+               ext2_ino_t inode, uint8_t kind)
 {
     uint8_t *bytes;
     uint64_t place;
-    struct dir_entry *e = make_entry(name, length);
+    struct dir_entry *e = dir_index_make_entry(name, length);
     if (!e) {
         return ENOMEM;
     }
@@ -394,12 +177,13 @@ int dir_insert(struct volume *v, struct inode *dir, const char *name, uint32_t l
     }
     x->room[e->block] = (uint16_t)dir_block_largest_room(v, bytes);
     dir_block_changed(v, dir, place, CLASS_DIR_ADD);
-    index_add(v, x, e);
+    dir_index_add(v, x, e);
     inode_touch(v, dir);
     return 0;
 }
 
-int dir_replace(struct volume *v, struct inode *dir, struct dir_entry *e, ext2_ino_t inode, uint8_t kind)
+int dir_replace(struct volume *v, struct inode *dir, struct dir_entry *e, ext2_ino_t inode,
+                uint8_t kind)
 {
     uint8_t *bytes;
     uint64_t place;
@@ -454,14 +238,7 @@ int dir_remove(struct volume *v, struct inode *dir, struct dir_entry *e)
         x->room[e->block] = (uint16_t)dir_block_largest_room(v, bytes);
     }
     dir_block_changed(v, dir, place, CLASS_DIR_DEL);
-    struct dir_entry **at = &x->buckets[e->hash & x->bucket_mask];
-    while (*at != e) {
-        at = &(*at)->next;
-    }
-    *at = e->next;
-    free(e);
-    x->count--;
-    v->dir_entries--;
+    dir_index_remove(v, x, e);
     inode_touch(v, dir);
     return 0;
 }
@@ -477,7 +254,8 @@ int dir_create(struct volume *v, struct inode *dir, ext2_ino_t parent)
     }
     uint8_t kind = ext2fs_has_feature_filetype(v->fs->super) ? EXT2_FT_DIR : 0;
     dir_block_clear(v, bytes);
-    struct ext2_dir_entry *self = (struct ext2_dir_entry *)bytes, *up = (struct ext2_dir_entry *)(bytes + 12);
+    struct ext2_dir_entry *self = (struct ext2_dir_entry *)bytes,
+                          *up = (struct ext2_dir_entry *)(bytes + 12);
     *(uint32_t *)self->name = '.'; // and zeros: an entry is made of whole words
     self->inode = dir->number;
     self->name_len = (uint16_t)(1 | kind << 8);
@@ -509,7 +287,8 @@ int dir_read(struct volume *v, struct inode *dir, uint64_t *cursor, dir_emit *em
                 return volume_damaged(v, "an entry of directory", dir->number);
             }
             uint32_t after = at + d->rec_len;
-            if (start + at >= *cursor && d->inode && entry_length(d) && !emit(arg, d, start + after)) {
+            if (start + at >= *cursor && d->inode && entry_length(d) &&
+                !emit(arg, d, start + after)) {
                 *cursor = start + at;
                 return 0;
             }

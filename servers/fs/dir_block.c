@@ -16,7 +16,8 @@ uint32_t dir_block_usable(const struct volume *v)
     return block_bytes(v) - (has_checksum(v) ? (uint32_t)sizeof(struct ext2_dir_entry_tail) : 0);
 }
 
-int dir_block_get(struct volume *v, struct inode *dir, uint32_t number, uint8_t **bytes, uint64_t *place)
+int dir_block_get(struct volume *v, struct inode *dir, uint32_t number, uint8_t **bytes,
+                  uint64_t *place)
 {
     struct run r;
     int error = map_find(v, dir, number, &r);
@@ -27,8 +28,8 @@ int dir_block_get(struct volume *v, struct inode *dir, uint32_t number, uint8_t 
         return volume_damaged(v, "a hole in directory", dir->number);
     }
     error = cache_get(&v->cache, r.place, bytes);
-    // Checked once, when the index is made. A block that is newer than the disk gets its checksum only when it
-    // is written.
+    // Checked once, when the index is made. A block that is newer than the disk gets its checksum
+    // only when it is written.
     if (!error && !dir->dir && has_checksum(v) && !cache_is_dirty(&v->cache, r.place) &&
         !ext2fs_dir_block_csum_verify(v->fs, dir->number, (struct ext2_dir_entry *)*bytes)) {
         return volume_damaged(v, "checksum of a block of directory", dir->number);
@@ -41,7 +42,8 @@ struct ext2_dir_entry *dir_block_entry(const struct volume *v, uint8_t *bytes, u
 {
     struct ext2_dir_entry *e = (struct ext2_dir_entry *)(bytes + offset);
     bool good = e->rec_len >= 12 && e->rec_len % 4 == 0 && e->rec_len <= block_bytes(v) - offset &&
-                entry_bytes(entry_length(e)) <= e->rec_len && e->inode <= v->fs->super->s_inodes_count;
+                entry_bytes(entry_length(e)) <= e->rec_len &&
+                e->inode <= v->fs->super->s_inodes_count;
     return good ? e : nullptr;
 }
 
@@ -50,7 +52,8 @@ void dir_block_clear(struct volume *v, uint8_t *bytes)
     memset(bytes, 0, block_bytes(v));
     ((struct ext2_dir_entry *)bytes)->rec_len = (uint16_t)dir_block_usable(v);
     if (has_checksum(v)) {
-        ext2fs_initialize_dirent_tail(v->fs, (struct ext2_dir_entry_tail *)(bytes + dir_block_usable(v)));
+        ext2fs_initialize_dirent_tail(v->fs,
+                                      (struct ext2_dir_entry_tail *)(bytes + dir_block_usable(v)));
     }
 }
 
@@ -68,6 +71,24 @@ uint32_t dir_block_largest_room(const struct volume *v, uint8_t *bytes)
     return largest;
 }
 
+// More blocks than any one operation changes.
+enum { RESERVE = 16 };
+
+int dir_reserve(struct volume *v)
+{
+    if (v->dirty_dir_capacity - v->dirty_dir_count >= RESERVE) {
+        return 0;
+    }
+    uint32_t capacity = v->dirty_dir_capacity ? 2 * v->dirty_dir_capacity : 4 * RESERVE;
+    struct dirty_dir *more = realloc(v->dirty_dirs, capacity * sizeof(*more));
+    if (!more) {
+        return ENOMEM;
+    }
+    v->dirty_dirs = more;
+    v->dirty_dir_capacity = capacity;
+    return 0;
+}
+
 void dir_block_changed(struct volume *v, struct inode *dir, uint64_t place, enum cache_class class)
 {
     struct dirty_dir *last = v->dirty_dir_count ? &v->dirty_dirs[v->dirty_dir_count - 1] : nullptr;
@@ -75,21 +96,6 @@ void dir_block_changed(struct volume *v, struct inode *dir, uint64_t place, enum
     cache_dirty(&v->cache, place, 1, class);
     if (known || !has_checksum(v)) {
         return;
-    }
-    if (v->dirty_dir_count == v->dirty_dir_capacity) {
-        uint32_t capacity = v->dirty_dir_capacity ? 2 * v->dirty_dir_capacity : 64;
-        struct dirty_dir *more = realloc(v->dirty_dirs, capacity * sizeof(*more));
-        if (!more) {
-            // Cannot be remembered for later: the checksum is made now, and again at each change until it is written.
-            struct dirty_dir one = {place, dir->number};
-            uint8_t *bytes;
-            if (!cache_get(&v->cache, one.place, &bytes)) {
-                ext2fs_dir_block_csum_set(v->fs, one.dir, (struct ext2_dir_entry *)bytes);
-            }
-            return;
-        }
-        v->dirty_dirs = more;
-        v->dirty_dir_capacity = capacity;
     }
     v->dirty_dirs[v->dirty_dir_count++] = (struct dirty_dir){place, dir->number};
 }
@@ -139,7 +145,8 @@ static void flatten(struct volume *v, uint32_t number, uint8_t *bytes)
     parent->rec_len = (uint16_t)(dir_block_usable(v) - first->rec_len);
     memset(bytes + first->rec_len + 12, 0, block_bytes(v) - first->rec_len - 12);
     if (has_checksum(v)) {
-        ext2fs_initialize_dirent_tail(v->fs, (struct ext2_dir_entry_tail *)(bytes + dir_block_usable(v)));
+        ext2fs_initialize_dirent_tail(v->fs,
+                                      (struct ext2_dir_entry_tail *)(bytes + dir_block_usable(v)));
     }
 }
 
@@ -149,7 +156,8 @@ int dir_block_remove_tree(struct volume *v, struct inode *dir)
     for (uint32_t n = 0; n < count; n++) {
         uint8_t *bytes;
         uint64_t place;
-        int error = dir_block_get(v, dir, n, &bytes, &place);
+        int error = dir_reserve(v);
+        error = error ? error : dir_block_get(v, dir, n, &bytes, &place);
         if (error) {
             return error;
         }

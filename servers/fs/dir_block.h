@@ -30,8 +30,10 @@ static inline uint32_t entry_room(const struct ext2_dir_entry *e)
 
 // What entries may fill: all but the checksum.
 uint32_t dir_block_usable(const struct volume *v);
-// The contents of block `number` of the directory, and where it lies. Checked, unless it is newer than the disk's.
-int dir_block_get(struct volume *v, struct inode *dir, uint32_t number, uint8_t **bytes, uint64_t *place);
+// The contents of block `number` of the directory, and where it lies. Checked, unless it is newer
+// than the disk's.
+int dir_block_get(struct volume *v, struct inode *dir, uint32_t number, uint8_t **bytes,
+                  uint64_t *place);
 // The entry at `offset`; null if what stands there makes no sense.
 struct ext2_dir_entry *dir_block_entry(const struct volume *v, uint8_t *bytes, uint32_t offset);
 // Makes the block (`place`) one with a single, empty entry.

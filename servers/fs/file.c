@@ -50,7 +50,8 @@ static void read_ahead(struct volume *v, struct open_file *f, uint64_t offset, s
     if (f->ahead_to >= end + f->ahead_blocks / 2) {
         return;
     }
-    f->ahead_blocks = f->ahead_blocks ? f->ahead_blocks * 2 : AHEAD_FIRST_BYTES >> v->cache.block_shift;
+    f->ahead_blocks =
+        f->ahead_blocks ? f->ahead_blocks * 2 : AHEAD_FIRST_BYTES >> v->cache.block_shift;
     f->ahead_blocks = f->ahead_blocks < most ? f->ahead_blocks : most;
     uint64_t from = f->ahead_to > first ? f->ahead_to : first;
     prefetch(v, f->inode, from, end + f->ahead_blocks - from);
@@ -69,9 +70,10 @@ static int copy_zeros(uint64_t offset, size_t bytes, file_copy *copy, void *arg)
     return 0;
 }
 
-// Copies the next piece of a run: what lies side by side in the cache. *moved tells how much that was.
-static int read_piece(struct volume *v, const struct run *r, uint64_t at, size_t bytes, file_copy *copy, void *arg,
-                      uint64_t done, size_t *moved)
+// Copies the next piece of a run: what lies side by side in the cache. *moved tells how much that
+// was.
+static int read_piece(struct volume *v, const struct run *r, uint64_t at, size_t bytes,
+                      file_copy *copy, void *arg, uint64_t done, size_t *moved)
 {
     uint32_t skip = (uint32_t)(at & (block_bytes(v) - 1)), got;
     uint64_t in_run = ((uint64_t)r->count << v->cache.block_shift) - skip;
@@ -81,7 +83,8 @@ static int read_piece(struct volume *v, const struct run *r, uint64_t at, size_t
         return copy_zeros(done, n, copy, arg);
     }
     uint8_t *memory;
-    int error = cache_run(&v->cache, r->place, (uint32_t)blocks_for(v, skip + n), true, &memory, &got);
+    int error =
+        cache_run(&v->cache, r->place, (uint32_t)blocks_for(v, skip + n), true, &memory, &got);
     if (error) {
         return error;
     }
@@ -90,8 +93,8 @@ static int read_piece(struct volume *v, const struct run *r, uint64_t at, size_t
     return copy(arg, done, memory + skip, *moved);
 }
 
-int file_read(struct volume *v, struct open_file *f, uint64_t offset, size_t bytes, file_copy *copy, void *arg,
-              size_t *count)
+int file_read(struct volume *v, struct open_file *f, uint64_t offset, size_t bytes, file_copy *copy,
+              void *arg, size_t *count)
 {
     struct inode *i = f->inode;
     uint64_t size = inode_size(i);
@@ -116,11 +119,12 @@ int file_read(struct volume *v, struct open_file *f, uint64_t offset, size_t byt
 // ---- Writing ----
 
 // Part of one block. `fresh`: the block has just been allocated and is zeros.
-static int write_part(struct volume *v, uint64_t place, uint32_t skip, size_t bytes, bool fresh, file_copy *copy,
-                      void *arg, uint64_t done)
+static int write_part(struct volume *v, uint64_t place, uint32_t skip, size_t bytes, bool fresh,
+                      file_copy *copy, void *arg, uint64_t done)
 {
     uint8_t *memory;
-    int error = fresh ? cache_get_new(&v->cache, place, &memory) : cache_get(&v->cache, place, &memory);
+    int error =
+        fresh ? cache_get_new(&v->cache, place, &memory) : cache_get(&v->cache, place, &memory);
     if (error) {
         return error;
     }
@@ -133,8 +137,8 @@ static int write_part(struct volume *v, uint64_t place, uint32_t skip, size_t by
     return error;
 }
 
-static int write_whole(struct volume *v, uint64_t place, uint32_t blocks, bool fresh, file_copy *copy, void *arg,
-                       uint64_t done, uint32_t *got)
+static int write_whole(struct volume *v, uint64_t place, uint32_t blocks, bool fresh,
+                       file_copy *copy, void *arg, uint64_t done, uint32_t *got)
 {
     uint8_t *memory;
     int error = cache_run(&v->cache, place, blocks, false, &memory, got);
@@ -154,8 +158,8 @@ static int write_whole(struct volume *v, uint64_t place, uint32_t blocks, bool f
 }
 
 // Writes the next piece into a run that is mapped. *moved tells how much that was.
-static int write_piece(struct volume *v, const struct run *r, uint64_t at, size_t bytes, bool fresh, file_copy *copy,
-                       void *arg, uint64_t done, size_t *moved)
+static int write_piece(struct volume *v, const struct run *r, uint64_t at, size_t bytes, bool fresh,
+                       file_copy *copy, void *arg, uint64_t done, size_t *moved)
 {
     uint32_t skip = (uint32_t)(at & (block_bytes(v) - 1)), got = 0;
     if (skip || bytes < block_bytes(v)) {
@@ -163,13 +167,15 @@ static int write_piece(struct volume *v, const struct run *r, uint64_t at, size_
         return write_part(v, r->place, skip, *moved, fresh, copy, arg, done);
     }
     uint64_t whole = bytes >> v->cache.block_shift;
-    int error = write_whole(v, r->place, whole < r->count ? (uint32_t)whole : r->count, fresh, copy, arg, done, &got);
+    int error = write_whole(v, r->place, whole < r->count ? (uint32_t)whole : r->count, fresh, copy,
+                            arg, done, &got);
     *moved = (size_t)got << v->cache.block_shift;
     return error;
 }
 
 // Makes sure that the blocks from `at` on, as far as one run goes, can be written to.
-static int map_for_write(struct volume *v, struct inode *i, uint64_t at, size_t bytes, struct run *r, bool *fresh)
+static int map_for_write(struct volume *v, struct inode *i, uint64_t at, size_t bytes,
+                         struct run *r, bool *fresh)
 {
     uint32_t first = (uint32_t)(at >> v->cache.block_shift);
     uint64_t need = blocks_for(v, at + bytes) - first;
@@ -185,7 +191,8 @@ static int map_for_write(struct volume *v, struct inode *i, uint64_t at, size_t 
     return r->unwritten ? map_mark_written(v, i, first, r->count) : 0;
 }
 
-// The bytes behind the end of the file in its last block become zeros: they are about to become part of it.
+// The bytes behind the end of the file in its last block become zeros: they are about to become
+// part of it.
 static int clear_tail(struct volume *v, struct inode *i, uint64_t size)
 {
     uint32_t used = (uint32_t)(size & (block_bytes(v) - 1));
@@ -211,7 +218,8 @@ static int check_end(struct volume *v, uint64_t end)
     return end > (uint64_t)UINT32_MAX << v->cache.block_shift ? EFBIG : 0;
 }
 
-// After an error in the middle of blocks just allocated: what was not reached becomes zeros, not somebody's old data.
+// After an error in the middle of blocks just allocated: what was not reached becomes zeros, not
+// somebody's old data.
 static void fill_rest(struct volume *v, const struct run *r)
 {
     for (uint32_t n = 0; n < r->count; n++) {
@@ -223,20 +231,22 @@ static void fill_rest(struct volume *v, const struct run *r)
     }
 }
 
-static int write_run(struct volume *v, struct inode *i, uint64_t offset, size_t bytes, file_copy *copy, void *arg,
-                     size_t *count)
+static int write_run(struct volume *v, struct inode *i, uint64_t offset, size_t bytes,
+                     file_copy *copy, void *arg, size_t *count)
 {
     struct run r;
     bool fresh;
     int error = map_for_write(v, i, offset + *count, bytes - *count, &r, &fresh);
     uint64_t run_end = *count;
     if (!error) {
-        uint64_t at = offset + *count, covered = ((uint64_t)r.count << v->cache.block_shift) - (at & (block_bytes(v) - 1));
+        uint64_t at = offset + *count, covered = ((uint64_t)r.count << v->cache.block_shift) -
+                                                 (at & (block_bytes(v) - 1));
         run_end = covered < bytes - *count ? *count + covered : bytes;
     }
     while (!error && *count < run_end) {
         size_t moved = 0;
-        error = write_piece(v, &r, offset + *count, (size_t)(run_end - *count), fresh, copy, arg, *count, &moved);
+        error = write_piece(v, &r, offset + *count, (size_t)(run_end - *count), fresh, copy, arg,
+                            *count, &moved);
         if (!error) {
             *count += moved;
             uint32_t past = (uint32_t)(((offset + *count) >> v->cache.block_shift) - r.first);
@@ -248,14 +258,16 @@ static int write_run(struct volume *v, struct inode *i, uint64_t offset, size_t 
     return error;
 }
 
-int file_write(struct volume *v, struct inode *i, uint64_t offset, size_t bytes, file_copy *copy, void *arg,
-               size_t *count)
+int file_write(struct volume *v, struct inode *i, uint64_t offset, size_t bytes, file_copy *copy,
+               void *arg, size_t *count)
 {
     uint64_t size = inode_size(i);
     bool waited = false;
     *count = 0;
     int error = map_supported(i);
-    error = error || !bytes ? error : offset + bytes < offset ? EFBIG : check_end(v, offset + bytes);
+    error = error || !bytes           ? error
+            : offset + bytes < offset ? EFBIG
+                                      : check_end(v, offset + bytes);
     if (error || !bytes) {
         return error;
     }
@@ -265,7 +277,9 @@ int file_write(struct volume *v, struct inode *i, uint64_t offset, size_t bytes,
         error = write_run(v, i, offset, bytes, copy, arg, count);
         if (*count != before && offset + *count > size) {
             size = offset + *count;
-            error = error ? error : volume_error(v, ext2fs_inode_size_set(v->fs, &i->raw, (ext2_off64_t)size));
+            error =
+                error ? error
+                      : volume_error(v, ext2fs_inode_size_set(v->fs, &i->raw, (ext2_off64_t)size));
             inode_changed(v, i);
         }
         if (error == ENOSPC && !waited && space_is_held(v)) {
@@ -291,7 +305,8 @@ int file_truncate(struct volume *v, struct inode *i, uint64_t size)
     if (!error && size < old) {
         error = map_free(v, i, (uint32_t)blocks_for(v, size));
     }
-    error = error ? error : volume_error(v, ext2fs_inode_size_set(v->fs, &i->raw, (ext2_off64_t)size));
+    error =
+        error ? error : volume_error(v, ext2fs_inode_size_set(v->fs, &i->raw, (ext2_off64_t)size));
     inode_touch(v, i);
     return error;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The inode cache, and the hooks by which the library reads and writes inodes through it.
 //
-// A changed inode stays in memory until sync.c stores it; one that nobody refers to is thrown out when there
-// are too many, but never a changed one.
+// A changed inode stays in memory until sync.c stores it; one that nobody refers to is thrown out
+// when there are too many, but never a changed one.
 #include "servers/fs/inode.h"
 #include "servers/fs/dir.h"
 #include "servers/fs/map.h"
@@ -129,8 +129,10 @@ static int locate(struct volume *v, ext2_ino_t number, uint64_t *block, uint32_t
     ext2_filsys fs = v->fs;
     dgrp_t group = (number - 1) / EXT2_INODES_PER_GROUP(fs->super);
     uint64_t table = ext2fs_inode_table_loc(fs, group);
-    uint64_t at = (uint64_t)((number - 1) % EXT2_INODES_PER_GROUP(fs->super)) * EXT2_INODE_SIZE(fs->super);
-    if (table <= fs->super->s_first_data_block || table + fs->inode_blocks_per_group > ext2fs_blocks_count(fs->super)) {
+    uint64_t at =
+        (uint64_t)((number - 1) % EXT2_INODES_PER_GROUP(fs->super)) * EXT2_INODE_SIZE(fs->super);
+    if (table <= fs->super->s_first_data_block ||
+        table + fs->inode_blocks_per_group > ext2fs_blocks_count(fs->super)) {
         return volume_damaged(v, "place of the inode table of group", group);
     }
     *block = table + (at >> v->cache.block_shift);
@@ -290,7 +292,8 @@ static bool has_extra(const struct volume *v, const struct inode *i, size_t end)
 
 static void set_up_map(struct volume *v, struct inode *i)
 {
-    if (!ext2fs_has_feature_extents(v->fs->super) || !(inode_is_file(i) || inode_is_dir(i) || inode_is_link(i))) {
+    if (!ext2fs_has_feature_extents(v->fs->super) ||
+        !(inode_is_file(i) || inode_is_dir(i) || inode_is_link(i))) {
         return;
     }
     struct ext3_extent_header *h = (struct ext3_extent_header *)i->raw.i_block;
@@ -364,7 +367,8 @@ void inode_kill(struct volume *v, struct inode *i)
 
 // ---- Times ----
 
-static uint32_t *time_fields(const struct volume *v, const struct inode *inode, enum inode_time which, uint32_t **extra)
+static uint32_t *time_fields(const struct volume *v, const struct inode *inode,
+                             enum inode_time which, uint32_t **extra)
 {
     struct inode *i = (struct inode *)inode;
     uint32_t *low[] = {&i->raw.i_atime, &i->raw.i_mtime, &i->raw.i_ctime};
@@ -381,7 +385,8 @@ int64_t inode_time(const struct volume *v, const struct inode *i, enum inode_tim
     if (!extra) {
         return seconds * 1000000000;
     }
-    // Two more bits of the seconds, thirty of nanoseconds. What lies after the year 2262 does not fit.
+    // Two more bits of the seconds, thirty of nanoseconds. What lies after the year 2262 does not
+    // fit.
     seconds += (int64_t)(*extra & 3) << 32;
     return seconds > INT64_MAX / 1000000000 - 1 ? INT64_MAX : seconds * 1000000000 + (*extra >> 2);
 }

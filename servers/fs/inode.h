@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Inodes in memory: one struct for each, however many open files and paths lead to it.
 //
-// Whoever gets one holds a reference until inode_put. Changes are made in `raw` and announced with inode_changed;
-// they reach the disk at the next sync. The library sees and makes its changes through the same struct.
+// Whoever gets one holds a reference until inode_put. Changes are made in `raw` and announced with
+// inode_changed; they reach the disk at the next sync. The library sees and makes its changes
+// through the same struct.
 #pragma once
 #include "servers/fs/volume.h"
 
@@ -50,7 +51,8 @@ void inode_put(struct volume *v, struct inode *inode);
 void inode_drop_unused(struct volume *v);
 void inode_changed(struct volume *v, struct inode *inode);
 
-// Makes a new inode in the group of `parent` or near it; one reference, one link, marked as changed. ENOSPC, ENOMEM.
+// Makes a new inode in the group of `parent` or near it; one reference, one link, marked as
+// changed. ENOSPC, ENOMEM.
 int inode_create(struct volume *v, struct inode *parent, uint32_t mode, struct inode **out);
 // Takes back inode_create before anything else knew of the inode; drops the reference.
 void inode_uncreate(struct volume *v, struct inode *inode);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The file service: requests in, operations on the one volume, answers out.
 //
-// Args: cache=BYTES limits the block cache, sync_ms=N says how often dirty data is written, read_only=1 forbids changes.
+// Args: cache=BYTES limits the block cache, sync_ms=N says how often dirty data is written,
+// read_only=1 forbids changes.
 #include "interfaces/fs.server.h"
 #include "interfaces/time.client.h"
 #include "lib/rt/rt.h"
@@ -64,8 +65,8 @@ static int fetch_paths(struct request *rq, size_t first, size_t all)
 
 // ---- Operations ----
 
-static enum status do_open(struct request *rq, size_t bytes, uint32_t flags, uint32_t mode, uint64_t *file,
-                           uint64_t *size, uint32_t *kind, int *err)
+static enum status do_open(struct request *rq, size_t bytes, uint32_t flags, uint32_t mode,
+                           uint64_t *file, uint64_t *size, uint32_t *kind, int *err)
 {
     struct open_file *f;
     int error = fetch_path(rq, bytes);
@@ -83,7 +84,8 @@ static enum status do_close(struct request *rq, uint64_t file, int *err)
     return answer(error ? error : open_close(&volume, file, rq->m.badge), err);
 }
 
-static enum status do_read(struct request *rq, uint64_t file, uint64_t offset, size_t bytes, uint32_t *count, int *err)
+static enum status do_read(struct request *rq, uint64_t file, uint64_t offset, size_t bytes,
+                           uint32_t *count, int *err)
 {
     size_t n = 0;
     int error = op_read(&volume, file, rq->m.badge, offset, bytes, copy_out, rq, &n);
@@ -91,8 +93,8 @@ static enum status do_read(struct request *rq, uint64_t file, uint64_t offset, s
     return answer(error, err);
 }
 
-static enum status do_write(struct request *rq, uint64_t file, uint64_t offset, size_t bytes, uint32_t *count,
-                            uint64_t *end, int *err)
+static enum status do_write(struct request *rq, uint64_t file, uint64_t offset, size_t bytes,
+                            uint32_t *count, uint64_t *end, int *err)
 {
     size_t n = 0;
     int error = op_write(&volume, file, rq->m.badge, offset, bytes, copy_in, rq, &n, end);
@@ -105,8 +107,8 @@ static enum status do_truncate(struct request *rq, uint64_t file, uint64_t size,
     return answer(op_truncate(&volume, file, rq->m.badge, size), err);
 }
 
-static enum status do_readdir(struct request *rq, uint64_t file, uint64_t cursor, size_t room, uint32_t *bytes,
-                              uint64_t *next, int *err)
+static enum status do_readdir(struct request *rq, uint64_t file, uint64_t cursor, size_t room,
+                              uint32_t *bytes, uint64_t *next, int *err)
 {
     size_t used = 0;
     room = room < sizeof(list) ? room : sizeof(list);
@@ -155,7 +157,8 @@ static enum status do_unlink(struct request *rq, size_t bytes, int *err)
 static enum status do_rename(struct request *rq, uint32_t first, size_t all, int *err)
 {
     int error = fetch_paths(rq, first, all);
-    return answer(error ? error : op_rename(&volume, paths, first, paths + first, all - first), err);
+    return answer(error ? error : op_rename(&volume, paths, first, paths + first, all - first),
+                  err);
 }
 
 static enum status do_link(struct request *rq, uint32_t first, size_t all, int *err)
@@ -167,10 +170,12 @@ static enum status do_link(struct request *rq, uint32_t first, size_t all, int *
 static enum status do_symlink(struct request *rq, uint32_t first, size_t all, int *err)
 {
     int error = fetch_paths(rq, first, all);
-    return answer(error ? error : op_symlink(&volume, paths, first, paths + first, all - first), err);
+    return answer(error ? error : op_symlink(&volume, paths, first, paths + first, all - first),
+                  err);
 }
 
-static enum status do_readlink(struct request *rq, uint32_t bytes, size_t room, uint32_t *length, int *err)
+static enum status do_readlink(struct request *rq, uint32_t bytes, size_t room, uint32_t *length,
+                               int *err)
 {
     int error = bytes > room ? EINVAL : fetch_path(rq, bytes);
     error = error ? error : op_readlink(&volume, paths, bytes, (char *)list, sizeof(list), length);
@@ -184,7 +189,8 @@ static enum status do_chmod(struct request *rq, size_t bytes, uint32_t mode, int
     return answer(error ? error : op_chmod(&volume, paths, bytes, mode), err);
 }
 
-static enum status do_utimes(struct request *rq, size_t bytes, int64_t access_ns, int64_t modify_ns, int *err)
+static enum status do_utimes(struct request *rq, size_t bytes, int64_t access_ns, int64_t modify_ns,
+                             int *err)
 {
     int error = fetch_path(rq, bytes);
     return answer(error ? error : op_utimes(&volume, paths, bytes, access_ns, modify_ns), err);
@@ -306,11 +312,28 @@ static void mount(void)
 int service_main(void)
 {
     static const struct fs_ops ops = {
-        .open = do_open, .close = do_close, .read = do_read, .write = do_write, .truncate = do_truncate,
-        .readdir = do_readdir, .stat = do_stat, .fstat = do_fstat, .mkdir = do_mkdir, .rmdir = do_rmdir,
-        .unlink = do_unlink, .rename = do_rename, .link = do_link, .symlink = do_symlink, .readlink = do_readlink,
-        .chmod = do_chmod, .utimes = do_utimes, .fsync = do_fsync, .sync = do_sync, .statfs = do_statfs,
-        .shutdown = do_shutdown, .drop_caches = do_drop_caches,
+        .open = do_open,
+        .close = do_close,
+        .read = do_read,
+        .write = do_write,
+        .truncate = do_truncate,
+        .readdir = do_readdir,
+        .stat = do_stat,
+        .fstat = do_fstat,
+        .mkdir = do_mkdir,
+        .rmdir = do_rmdir,
+        .unlink = do_unlink,
+        .rename = do_rename,
+        .link = do_link,
+        .symlink = do_symlink,
+        .readlink = do_readlink,
+        .chmod = do_chmod,
+        .utimes = do_utimes,
+        .fsync = do_fsync,
+        .sync = do_sync,
+        .statfs = do_statfs,
+        .shutdown = do_shutdown,
+        .drop_caches = do_drop_caches,
     };
     static const struct rt_interface interfaces[] = {{FS_PROTOCOL, fs_dispatch, &ops}};
     read_clock();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Maps of blocks: the library's extents (or indirect blocks), with a window of runs remembered for each inode.
+// Maps of blocks: the library's extents (or indirect blocks), with a window of runs remembered for
+// each inode.
 #include "servers/fs/map.h"
 #include "servers/fs/space.h"
 #include <errno.h>
@@ -60,7 +61,8 @@ static bool place_exists(const struct volume *v, uint64_t place, uint64_t count)
     return place > v->fs->super->s_first_data_block && place < end && count <= end - place;
 }
 
-// After a jump to a leaf the library may go through that leaf a second time: it does not count it as visited.
+// After a jump to a leaf the library may go through that leaf a second time: it does not count it
+// as visited.
 static bool is_known(struct map_window *w, const struct run *r)
 {
     uint32_t n = search(w, r->first);
@@ -86,13 +88,16 @@ static int load_extents(struct volume *v, struct inode *i, uint32_t first)
     w->to = MAP_END;
     bool begun = false;
     while (!code) {
-        struct run r = {(uint32_t)e.e_lblk, e.e_len, e.e_pblk, e.e_flags & EXT2_EXTENT_FLAGS_UNINIT};
-        uint64_t known = w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : 0;
+        struct run r = {(uint32_t)e.e_lblk, e.e_len, e.e_pblk,
+                        e.e_flags & EXT2_EXTENT_FLAGS_UNINIT};
+        uint64_t known =
+            w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : 0;
         if (begun && is_known(w, &r)) {
             code = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT_LEAF, &e);
             continue;
         }
-        if (!place_exists(v, e.e_pblk, e.e_len) || e.e_lblk + e.e_len > MAP_END || e.e_lblk < known) {
+        if (!place_exists(v, e.e_pblk, e.e_len) || e.e_lblk + e.e_len > MAP_END ||
+            e.e_lblk < known) {
             ext2fs_extent_free(handle);
             return volume_damaged(v, "an extent of inode", i->number);
         }
@@ -107,7 +112,9 @@ static int load_extents(struct volume *v, struct inode *i, uint32_t first)
         code = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT_LEAF, &e);
     }
     ext2fs_extent_free(handle);
-    return code && code != EXT2_ET_EXTENT_NO_NEXT && code != EXT2_ET_NO_CURRENT_NODE ? volume_error(v, code) : 0;
+    return code && code != EXT2_ET_EXTENT_NO_NEXT && code != EXT2_ET_NO_CURRENT_NODE
+               ? volume_error(v, code)
+               : 0;
 }
 
 // Files of older kind: one look-up for each block, up to a piece's length.
@@ -118,7 +125,8 @@ static int load_blocks(struct volume *v, struct inode *i, uint32_t first)
     w->from = w->to = first;
     for (uint32_t n = 0; n < PIECE; n++, w->to++) {
         blk64_t place = 0;
-        errcode_t code = ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, 0, first + n, nullptr, &place);
+        errcode_t code =
+            ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, 0, first + n, nullptr, &place);
         if (code == EXT2_ET_FILE_TOO_BIG || (code == EXT2_ET_BAD_BLOCK_NUM && n)) {
             break;
         }
@@ -144,7 +152,8 @@ static int load(struct volume *v, struct inode *i, uint32_t first)
             return ENOMEM;
         }
     }
-    int error = i->raw.i_flags & EXT4_EXTENTS_FL ? load_extents(v, i, first) : load_blocks(v, i, first);
+    int error =
+        i->raw.i_flags & EXT4_EXTENTS_FL ? load_extents(v, i, first) : load_blocks(v, i, first);
     if (error) {
         forget_window(i);
     }
@@ -176,7 +185,8 @@ int map_find(struct volume *v, struct inode *i, uint32_t first, struct run *out)
 
 // ---- Adding ----
 
-// Tells the extent tree of the new blocks: the extent before them grows, or they become one of their own.
+// Tells the extent tree of the new blocks: the extent before them grows, or they become one of
+// their own.
 static errcode_t insert_extent(struct volume *v, struct inode *i, const struct run *r)
 {
     ext2_extent_handle_t handle;
@@ -191,7 +201,8 @@ static errcode_t insert_extent(struct volume *v, struct inode *i, const struct r
         code = EXT2_ET_EXTENT_LEAF_BAD; // there is something where the window said there was a hole
         goto out;
     }
-    code = code == EXT2_ET_EXTENT_NOT_FOUND ? ext2fs_extent_get(handle, EXT2_EXTENT_CURRENT, &e) : code;
+    code = code == EXT2_ET_EXTENT_NOT_FOUND ? ext2fs_extent_get(handle, EXT2_EXTENT_CURRENT, &e)
+                                            : code;
     if (code && code != EXT2_ET_NO_CURRENT_NODE) {
         goto out;
     }
@@ -216,7 +227,8 @@ out:
 static errcode_t insert_block(struct volume *v, struct inode *i, const struct run *r)
 {
     blk64_t place = r->place;
-    return ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, BMAP_ALLOC | BMAP_SET, r->first, nullptr, &place);
+    return ext2fs_bmap2(v->fs, i->number, &i->raw, nullptr, BMAP_ALLOC | BMAP_SET, r->first,
+                        nullptr, &place);
 }
 
 // Where the next block of the file is best put: after the one before it, else near the inode.
@@ -229,12 +241,15 @@ static uint64_t goal(struct volume *v, struct inode *i, uint32_t first)
     return space_goal(v, i->number);
 }
 
-// Keeps the window right without reading it again, if the new blocks come at the end of what it holds.
+// Keeps the window right without reading it again, if the new blocks come at the end of what it
+// holds.
 static void remember(struct inode *i, const struct run *r)
 {
     struct map_window *w = &i->map;
-    uint64_t end = w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : w->from;
-    if (r->first < end || r->first < w->from || r->first + (uint64_t)r->count > w->to || !push(w, *r)) {
+    uint64_t end =
+        w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : w->from;
+    if (r->first < end || r->first < w->from || r->first + (uint64_t)r->count > w->to ||
+        !push(w, *r)) {
         forget_window(i);
     }
 }
@@ -291,7 +306,8 @@ int map_free(struct volume *v, struct inode *i, uint32_t first)
         return 0;
     }
     inode_changed(v, i);
-    // The library takes an extent that ends with the volume's last block for one that ends behind it.
+    // The library takes an extent that ends with the volume's last block for one that ends behind
+    // it.
     struct ext2_super_block *s = v->fs->super;
     ext2fs_blocks_count_set(s, ext2fs_blocks_count(s) + 1);
     errcode_t code = ext2fs_punch(v->fs, i->number, &i->raw, nullptr, first, ~0ull);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Making, removing and moving names. Each operation checks everything first, then takes what can run out
-// (inodes, blocks), then changes directories.
+// Making, removing and moving names. Each operation checks everything first, then takes what can
+// run out (inodes, blocks), then changes directories.
 #include "servers/fs/names.h"
 #include "servers/fs/dir.h"
 #include "servers/fs/map.h"
@@ -42,8 +42,8 @@ static int walk_to_new(struct volume *v, const char *path, size_t bytes, struct 
     return error;
 }
 
-int names_create(struct volume *v, struct inode *parent, const char *name, uint32_t length, uint32_t mode,
-                 struct inode **out)
+int names_create(struct volume *v, struct inode *parent, const char *name, uint32_t length,
+                 uint32_t mode, struct inode **out)
 {
     int error = dir_make_room(v, parent, length);
     error = error ? error : inode_create(v, parent, LINUX_S_IFREG | mode, out);
@@ -140,18 +140,22 @@ int names_unlink(struct volume *v, const char *path, size_t bytes)
     return error;
 }
 
-int names_link(struct volume *v, const char *from, size_t from_bytes, const char *to, size_t to_bytes)
+int names_link(struct volume *v, const char *from, size_t from_bytes, const char *to,
+               size_t to_bytes)
 {
     struct found old, f;
     int error = path_walk(v, from, from_bytes, 0, &old);
     if (error) {
         return error;
     }
-    error = inode_is_dir(old.inode) ? EPERM : old.inode->raw.i_links_count >= DIR_LINKS_MAX ? EMLINK : 0;
+    error = inode_is_dir(old.inode)                         ? EPERM
+            : old.inode->raw.i_links_count >= DIR_LINKS_MAX ? EMLINK
+                                                            : 0;
     error = error ? error : walk_to_new(v, to, to_bytes, &f);
     if (!error) {
         error = f.must_be_dir ? ENOENT
-                              : dir_insert(v, f.parent, f.name, f.length, old.inode->number, dir_kind(old.inode->raw.i_mode));
+                              : dir_insert(v, f.parent, f.name, f.length, old.inode->number,
+                                           dir_kind(old.inode->raw.i_mode));
         if (!error) {
             old.inode->raw.i_links_count++;
             inode_set_time(v, old.inode, TIME_CHANGE, (int64_t)v->now_ns());
@@ -196,7 +200,8 @@ static int make_link(struct volume *v, struct found *f, const char *target, size
         return error;
     }
     error = write_target(v, link, target, bytes);
-    error = error ? error : dir_insert(v, f->parent, f->name, f->length, link->number, EXT2_FT_SYMLINK);
+    error =
+        error ? error : dir_insert(v, f->parent, f->name, f->length, link->number, EXT2_FT_SYMLINK);
     if (error) {
         inode_uncreate(v, link);
         return error;
@@ -205,7 +210,8 @@ static int make_link(struct volume *v, struct found *f, const char *target, size
     return 0;
 }
 
-int names_symlink(struct volume *v, const char *target, size_t target_bytes, const char *path, size_t bytes)
+int names_symlink(struct volume *v, const char *target, size_t target_bytes, const char *path,
+                  size_t bytes)
 {
     struct found f;
     if (!target_bytes || memchr(target, 0, target_bytes)) {
@@ -234,7 +240,8 @@ static int check_not_below(struct volume *v, struct inode *dir, struct inode *an
         if (at == ancestor->number) {
             return EINVAL;
         }
-        int error = depth > PATH_BYTES_MAX ? volume_damaged(v, "a ring of directories at inode", at) : inode_get(v, at, &i);
+        int error = depth > PATH_BYTES_MAX ? volume_damaged(v, "a ring of directories at inode", at)
+                                           : inode_get(v, at, &i);
         if (error) {
             return error;
         }
@@ -334,7 +341,8 @@ static int do_rename(struct volume *v, struct found *old, struct found *new_)
     return 0;
 }
 
-int names_rename(struct volume *v, const char *from, size_t from_bytes, const char *to, size_t to_bytes)
+int names_rename(struct volume *v, const char *from, size_t from_bytes, const char *to,
+                 size_t to_bytes)
 {
     struct found old, new_;
     char name[DIR_NAME_MAX];
@@ -372,7 +380,8 @@ int names_chmod(struct volume *v, const char *path, size_t bytes, uint32_t mode)
     return error;
 }
 
-int names_utimes(struct volume *v, const char *path, size_t bytes, int64_t access_ns, int64_t modify_ns)
+int names_utimes(struct volume *v, const char *path, size_t bytes, int64_t access_ns,
+                 int64_t modify_ns)
 {
     struct found f;
     int error = path_walk(v, path, bytes, WALK_FOLLOW, &f);

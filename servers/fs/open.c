@@ -55,19 +55,19 @@ static int check_inode(const struct inode *i, uint32_t flags)
 static int check_flags(uint32_t flags)
 {
     bool write = flags & FS_WRITE;
-    bool bad = !(flags & (FS_READ | FS_WRITE)) ||
-               (!write && flags & (FS_TRUNCATE | FS_APPEND)) ||
+    bool bad = !(flags & (FS_READ | FS_WRITE)) || (!write && flags & (FS_TRUNCATE | FS_APPEND)) ||
                (flags & FS_EXCLUSIVE && !(flags & FS_CREATE)) ||
                (flags & FS_DIRECTORY && flags & (FS_WRITE | FS_CREATE));
     return bad ? EINVAL : 0;
 }
 
 // Finds or makes the file; *out is referenced.
-static int find_or_make(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode,
-                        struct inode **out)
+static int find_or_make(struct volume *v, const char *path, size_t bytes, uint32_t flags,
+                        uint32_t mode, struct inode **out)
 {
     bool create = flags & FS_CREATE, exclusive = flags & FS_EXCLUSIVE;
-    uint32_t how = (create ? WALK_MAY_MISS : 0) | (flags & FS_NOFOLLOW || exclusive ? 0 : WALK_FOLLOW);
+    uint32_t how =
+        (create ? WALK_MAY_MISS : 0) | (flags & FS_NOFOLLOW || exclusive ? 0 : WALK_FOLLOW);
     struct found f;
     int error = path_walk(v, path, bytes, how, &f);
     if (error) {
@@ -89,8 +89,8 @@ static int find_or_make(struct volume *v, const char *path, size_t bytes, uint32
     return error;
 }
 
-int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode, uint64_t badge,
-              uint64_t *id, struct open_file **out)
+int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode,
+              uint64_t badge, uint64_t *id, struct open_file **out)
 {
     uint32_t place;
     struct inode *inode;
@@ -114,8 +114,11 @@ int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, 
         return error;
     }
     struct open_file *file = &v->files[place];
-    *file = (struct open_file){.inode = inode, .badge = badge, .generation = (uint16_t)(file->generation + 1),
-                               .readable = flags & FS_READ, .writable = flags & FS_WRITE,
+    *file = (struct open_file){.inode = inode,
+                               .badge = badge,
+                               .generation = (uint16_t)(file->generation + 1),
+                               .readable = flags & FS_READ,
+                               .writable = flags & FS_WRITE,
                                .append = flags & FS_APPEND};
     *id = (uint64_t)v->incarnation << 32 | (uint32_t)file->generation << 16 | place;
     *out = file;

@@ -10,7 +10,8 @@ struct open_file {
     uint64_t badge;      // of the client
     uint16_t generation; // of this place: an old number does not name the next file
     bool readable, writable, append;
-    // Read-ahead: where a sequential reader would go on, up to which block has been asked for, how far to look ahead.
+    // Read-ahead: where a sequential reader would go on, up to which block has been asked for, how
+    // far to look ahead.
     uint64_t next_offset;
     uint64_t ahead_to;
     uint32_t ahead_blocks;
@@ -21,8 +22,8 @@ int open_files_open(struct volume *v);
 void open_files_close(struct volume *v, bool properly);
 
 // Opens (and makes, and truncates) as `flags` (enum fs_open_flag) say.
-int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode, uint64_t badge,
-              uint64_t *id, struct open_file **out);
+int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode,
+              uint64_t badge, uint64_t *id, struct open_file **out);
 // EBADF; ESTALE: a number of an earlier incarnation.
 int open_find(struct volume *v, uint64_t id, uint64_t badge, struct open_file **out);
 int open_close(struct volume *v, uint64_t id, uint64_t badge);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The operations: preparing the volume for a change, trying again when space was only held back, answers' records.
+// The operations: preparing the volume for a change, trying again when space was only held back,
+// answers' records.
 #include "servers/fs/operations.h"
 #include "servers/fs/dir.h"
 #include "servers/fs/names.h"
@@ -7,21 +8,21 @@
 #include <errno.h>
 #include <string.h>
 
-// Runs an operation that changes something. An operation that found no space has changed nothing, so when a sync
-// can free some, it is run again.
-#define CHANGE(v, operation)                                                                                       \
-    ({                                                                                                             \
-        int error_ = volume_begin(v);                                                                              \
-        error_ = error_ ? error_ : (operation);                                                                    \
-        if (error_ == ENOSPC && space_is_held(v) && !volume_sync(v, false)) {                                       \
-            error_ = volume_begin(v);                                                                              \
-            error_ = error_ ? error_ : (operation);                                                                \
-        }                                                                                                          \
-        error_;                                                                                                    \
+// Runs an operation that changes something. An operation that found no space has changed nothing,
+// so when a sync can free some, it is run again.
+#define CHANGE(v, operation)                                                                       \
+    ({                                                                                             \
+        int error_ = volume_begin(v);                                                              \
+        error_ = error_ ? error_ : (operation);                                                    \
+        if (error_ == ENOSPC && space_is_held(v) && !volume_sync(v, false)) {                      \
+            error_ = volume_begin(v);                                                              \
+            error_ = error_ ? error_ : (operation);                                                \
+        }                                                                                          \
+        error_;                                                                                    \
     })
 
-int op_open(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode, uint64_t badge,
-            uint64_t *id, struct open_file **out)
+int op_open(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode,
+            uint64_t badge, uint64_t *id, struct open_file **out)
 {
     int error = open_path(v, path, bytes, flags, mode, badge, id, out);
     if (error == ENOSPC && space_is_held(v) && !volume_sync(v, false)) {
@@ -36,8 +37,8 @@ static int find(struct volume *v, uint64_t id, uint64_t badge, struct open_file 
     return error ? error : open_find(v, id, badge, out);
 }
 
-int op_read(struct volume *v, uint64_t id, uint64_t badge, uint64_t offset, size_t bytes, file_copy *copy, void *arg,
-            size_t *count)
+int op_read(struct volume *v, uint64_t id, uint64_t badge, uint64_t offset, size_t bytes,
+            file_copy *copy, void *arg, size_t *count)
 {
     struct open_file *f;
     int error = find(v, id, badge, &f);
@@ -50,8 +51,8 @@ int op_read(struct volume *v, uint64_t id, uint64_t badge, uint64_t offset, size
     return error ? error : file_read(v, f, offset, bytes, copy, arg, count);
 }
 
-int op_write(struct volume *v, uint64_t id, uint64_t badge, uint64_t offset, size_t bytes, file_copy *copy, void *arg,
-             size_t *count, uint64_t *end)
+int op_write(struct volume *v, uint64_t id, uint64_t badge, uint64_t offset, size_t bytes,
+             file_copy *copy, void *arg, size_t *count, uint64_t *end)
 {
     struct open_file *f;
     int error = find(v, id, badge, &f);
@@ -87,10 +88,10 @@ struct listing {
 
 static uint8_t kind_for_client(uint8_t kind)
 {
-    static const uint8_t kinds[] = {[EXT2_FT_REG_FILE] = FS_FILE,    [EXT2_FT_DIR] = FS_DIR,
-                                    [EXT2_FT_CHRDEV] = FS_CHARDEV,   [EXT2_FT_BLKDEV] = FS_BLOCKDEV,
-                                    [EXT2_FT_FIFO] = FS_PIPE,        [EXT2_FT_SOCK] = FS_SOCKET,
-                                    [EXT2_FT_SYMLINK] = FS_LINK};
+    static const uint8_t kinds[] = {
+        [EXT2_FT_REG_FILE] = FS_FILE,   [EXT2_FT_DIR] = FS_DIR,   [EXT2_FT_CHRDEV] = FS_CHARDEV,
+        [EXT2_FT_BLKDEV] = FS_BLOCKDEV, [EXT2_FT_FIFO] = FS_PIPE, [EXT2_FT_SOCK] = FS_SOCKET,
+        [EXT2_FT_SYMLINK] = FS_LINK};
     return kind < sizeof(kinds) ? kinds[kind] : FS_UNKNOWN;
 }
 
@@ -102,8 +103,11 @@ static bool list_entry(void *arg, const struct ext2_dir_entry *e, uint64_t next)
     if (bytes > l->room - l->used) {
         return false;
     }
-    struct fs_entry entry = {.cursor = next, .inode = e->inode, .record_bytes = (uint16_t)bytes,
-                             .kind = kind_for_client((uint8_t)(e->name_len >> 8)), .name_bytes = (uint8_t)length};
+    struct fs_entry entry = {.cursor = next,
+                             .inode = e->inode,
+                             .record_bytes = (uint16_t)bytes,
+                             .kind = kind_for_client((uint8_t)(e->name_len >> 8)),
+                             .name_bytes = (uint8_t)length};
     uint8_t *to = l->to + l->used;
     memset(to + bytes - 8, 0, 8);
     memcpy(to, &entry, sizeof(entry));
@@ -112,7 +116,8 @@ static bool list_entry(void *arg, const struct ext2_dir_entry *e, uint64_t next)
     return true;
 }
 
-int op_readdir(struct volume *v, uint64_t id, uint64_t badge, uint64_t *cursor, uint8_t *to, size_t room, size_t *used)
+int op_readdir(struct volume *v, uint64_t id, uint64_t badge, uint64_t *cursor, uint8_t *to,
+               size_t room, size_t *used)
 {
     struct open_file *f;
     struct listing l = {.to = to, .room = room};
@@ -146,7 +151,8 @@ int op_unlink(struct volume *v, const char *path, size_t bytes)
     return CHANGE(v, names_unlink(v, path, bytes));
 }
 
-int op_rename(struct volume *v, const char *from, size_t from_bytes, const char *to, size_t to_bytes)
+int op_rename(struct volume *v, const char *from, size_t from_bytes, const char *to,
+              size_t to_bytes)
 {
     return CHANGE(v, names_rename(v, from, from_bytes, to, to_bytes));
 }
@@ -156,7 +162,8 @@ int op_link(struct volume *v, const char *from, size_t from_bytes, const char *t
     return CHANGE(v, names_link(v, from, from_bytes, to, to_bytes));
 }
 
-int op_symlink(struct volume *v, const char *target, size_t target_bytes, const char *path, size_t bytes)
+int op_symlink(struct volume *v, const char *target, size_t target_bytes, const char *path,
+               size_t bytes)
 {
     return CHANGE(v, names_symlink(v, target, target_bytes, path, bytes));
 }
@@ -166,12 +173,14 @@ int op_chmod(struct volume *v, const char *path, size_t bytes, uint32_t mode)
     return CHANGE(v, names_chmod(v, path, bytes, mode));
 }
 
-int op_utimes(struct volume *v, const char *path, size_t bytes, int64_t access_ns, int64_t modify_ns)
+int op_utimes(struct volume *v, const char *path, size_t bytes, int64_t access_ns,
+              int64_t modify_ns)
 {
     return CHANGE(v, names_utimes(v, path, bytes, access_ns, modify_ns));
 }
 
-int op_readlink(struct volume *v, const char *path, size_t bytes, char *to, size_t room, uint32_t *length)
+int op_readlink(struct volume *v, const char *path, size_t bytes, char *to, size_t room,
+                uint32_t *length)
 {
     struct found f;
     int error = volume_check(v);
@@ -204,7 +213,10 @@ static void describe(struct volume *v, struct inode *i, struct fs_stat *out)
         .uid = inode_uid(i->raw),
         .gid = inode_gid(i->raw),
         .block_bytes = block_bytes(v),
-        .device = i->raw.i_block[0] && (LINUX_S_ISCHR(i->raw.i_mode) || LINUX_S_ISBLK(i->raw.i_mode)) ? i->raw.i_block[0] : 0,
+        .device =
+            i->raw.i_block[0] && (LINUX_S_ISCHR(i->raw.i_mode) || LINUX_S_ISBLK(i->raw.i_mode))
+                ? i->raw.i_block[0]
+                : 0,
     };
 }
 
@@ -240,9 +252,9 @@ int op_fsync(struct volume *v, uint64_t id, uint64_t badge)
 void op_statfs(struct volume *v, struct fs_volume *out)
 {
     memset(out, 0, sizeof(*out));
-    out->state = v->mode == VOLUME_UNUSABLE                          ? FS_UNUSABLE
+    out->state = v->mode == VOLUME_UNUSABLE                    ? FS_UNUSABLE
                  : v->mode == VOLUME_READ_ONLY || v->shut_down ? FS_READ_ONLY
-                                                                     : FS_WRITABLE;
+                                                               : FS_WRITABLE;
     out->reason = (uint32_t)v->reason;
     out->name_max = FS_NAME_MAX;
     if (v->mode == VOLUME_UNUSABLE) {

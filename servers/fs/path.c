@@ -50,7 +50,7 @@ int path_read_link(struct volume *v, struct inode *link, char *to, size_t room, 
 // A walk in progress: what is left of the path, where it stands.
 struct walker {
     struct volume *v;
-    char *at, *end;   // in v->path_buffer[which]
+    char *at, *end; // in v->path_buffer[which]
     int which;
     uint32_t links;
     struct inode *dir; // referenced
@@ -127,7 +127,8 @@ static int step_dots(struct walker *w, uint32_t length, bool last, struct found 
 }
 
 // Handles one name; `out` is filled in when it was the last one.
-static int step_name(struct walker *w, const char *name, uint32_t length, bool last, uint32_t how, struct found *out)
+static int step_name(struct walker *w, const char *name, uint32_t length, bool last, uint32_t how,
+                     struct found *out)
 {
     struct dir_entry *e;
     struct inode *inode = nullptr;

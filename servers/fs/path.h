@@ -7,12 +7,14 @@ enum { PATH_BYTES_MAX = 4096, PATH_LINKS_MAX = 40 };
 
 // What path_walk found. References are held to `parent` and `inode`: path_done gives them back.
 struct found {
-    struct inode *parent; // the directory that the last name is in; null if the path ends without one
-    const char *name;     // in the volume's path buffer: good until the next walk
+    struct inode
+        *parent;      // the directory that the last name is in; null if the path ends without one
+    const char *name; // in the volume's path buffer: good until the next walk
     uint32_t length;
     struct inode *inode; // null: there is no such name (only with WALK_MAY_MISS)
     bool must_be_dir;    // the path ended in "/"
-    // The path ends in no name of its own: "/", "." or "..". `inode` is the directory, `parent` null.
+    // The path ends in no name of its own: "/", "." or "..". `inode` is the directory, `parent`
+    // null.
     enum { END_NAME, END_ROOT, END_DOT, END_UP } end;
 };
 

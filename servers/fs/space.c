@@ -89,7 +89,8 @@ uint64_t space_goal(struct volume *v, ext2_ino_t inode)
 }
 
 // The first free run in [from, to], cut to `want` blocks.
-static bool find_run(struct volume *v, uint64_t from, uint64_t to, uint32_t want, struct held_blocks *out)
+static bool find_run(struct volume *v, uint64_t from, uint64_t to, uint32_t want,
+                     struct held_blocks *out)
 {
     blk64_t first, end;
     if (from > to || ext2fs_find_first_zero_block_bitmap2(v->fs->block_map, from, to, &first)) {
@@ -102,7 +103,8 @@ static bool find_run(struct volume *v, uint64_t from, uint64_t to, uint32_t want
 }
 
 // The first run long enough in [from, to], or the longest of the first few.
-static bool find_good_run(struct volume *v, uint64_t from, uint64_t to, uint32_t want, struct held_blocks *best)
+static bool find_good_run(struct volume *v, uint64_t from, uint64_t to, uint32_t want,
+                          struct held_blocks *best)
 {
     enum { TRIES = 16 };
     struct held_blocks r;
@@ -116,7 +118,8 @@ static bool find_good_run(struct volume *v, uint64_t from, uint64_t to, uint32_t
     return best->count;
 }
 
-int space_take_blocks(struct volume *v, uint64_t goal, uint32_t want, uint64_t *place, uint32_t *got)
+int space_take_blocks(struct volume *v, uint64_t goal, uint32_t want, uint64_t *place,
+                      uint32_t *got)
 {
     uint64_t first = v->fs->super->s_first_data_block, last = ext2fs_blocks_count(v->fs->super) - 1;
     struct held_blocks r;
@@ -125,7 +128,8 @@ int space_take_blocks(struct volume *v, uint64_t goal, uint32_t want, uint64_t *
     }
     // Right at the goal even a short run is the best there is: the file's last run grows.
     bool found = find_run(v, goal, goal, 1, &r) && find_run(v, goal, last, want, &r);
-    if (!found && !find_good_run(v, goal, last, want, &r) && (goal == first || !find_good_run(v, first, goal - 1, want, &r))) {
+    if (!found && !find_good_run(v, goal, last, want, &r) &&
+        (goal == first || !find_good_run(v, first, goal - 1, want, &r))) {
         return ENOSPC;
     }
     ext2fs_block_alloc_stats_range(v->fs, r.first, r.count, +1);
@@ -199,7 +203,8 @@ static int store_block_bitmap(struct volume *v, dgrp_t group)
     ext2_filsys fs = v->fs;
     uint8_t *bits;
     uint32_t bytes = EXT2_BLOCKS_PER_GROUP(fs->super) / 8;
-    uint64_t first = fs->super->s_first_data_block + (uint64_t)group * EXT2_BLOCKS_PER_GROUP(fs->super);
+    uint64_t first =
+        fs->super->s_first_data_block + (uint64_t)group * EXT2_BLOCKS_PER_GROUP(fs->super);
     uint64_t place = ext2fs_block_bitmap_loc(fs, group);
     int error = cache_get_new(&v->cache, place, &bits);
     if (error) {
@@ -227,7 +232,8 @@ static int store_inode_bitmap(struct volume *v, dgrp_t group)
         return error;
     }
     memset(bits, 0xff, block_bytes(v));
-    ext2fs_get_inode_bitmap_range2(fs->inode_map, (uint64_t)group * count + 1, (size_t)bytes * 8, bits);
+    ext2fs_get_inode_bitmap_range2(fs->inode_map, (uint64_t)group * count + 1, (size_t)bytes * 8,
+                                   bits);
     ext2fs_inode_bitmap_csum_set(fs, group, (char *)bits, (int)bytes);
     cache_dirty(&v->cache, place, 1, CLASS_MAP);
     return 0;
@@ -276,13 +282,15 @@ static uint32_t count_free(ext2fs_generic_bitmap map, bool blocks, uint64_t firs
         blk64_t zero = 0, end = 0;
         ext2_ino_t inode_zero = 0, inode_end = 0;
         errcode_t code = blocks ? ext2fs_find_first_zero_block_bitmap2(map, at, last, &zero)
-                                : ext2fs_find_first_zero_inode_bitmap2(map, (ext2_ino_t)at, (ext2_ino_t)last, &inode_zero);
+                                : ext2fs_find_first_zero_inode_bitmap2(
+                                      map, (ext2_ino_t)at, (ext2_ino_t)last, &inode_zero);
         if (code) {
             break;
         }
         zero += inode_zero;
         code = blocks ? ext2fs_find_first_set_block_bitmap2(map, zero, last, &end)
-                      : ext2fs_find_first_set_inode_bitmap2(map, inode_zero, (ext2_ino_t)last, &inode_end);
+                      : ext2fs_find_first_set_inode_bitmap2(map, inode_zero, (ext2_ino_t)last,
+                                                            &inode_end);
         end = code ? last + 1 : end + inode_end;
         n += (uint32_t)(end - zero);
         at = end;
@@ -296,8 +304,10 @@ void space_recount(struct volume *v)
     uint64_t blocks = 0, inodes = 0;
     uint32_t per_group = EXT2_INODES_PER_GROUP(fs->super);
     for (dgrp_t g = 0; g < fs->group_desc_count; g++) {
-        uint32_t b = count_free(fs->block_map, true, ext2fs_group_first_block2(fs, g), ext2fs_group_last_block2(fs, g));
-        uint32_t i = count_free(fs->inode_map, false, (uint64_t)g * per_group + 1, (uint64_t)(g + 1) * per_group);
+        uint32_t b = count_free(fs->block_map, true, ext2fs_group_first_block2(fs, g),
+                                ext2fs_group_last_block2(fs, g));
+        uint32_t i = count_free(fs->inode_map, false, (uint64_t)g * per_group + 1,
+                                (uint64_t)(g + 1) * per_group);
         if (b != ext2fs_bg_free_blocks_count(fs, g) || i != ext2fs_bg_free_inodes_count(fs, g)) {
             ext2fs_bg_free_blocks_count_set(fs, g, b);
             ext2fs_bg_free_inodes_count_set(fs, g, i);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Free space: blocks and inodes, taken and given back.
 //
-// What is freed is held back until the disk no longer says that it is in use (sync.c): else a block could get new
-// contents while, after a power cut, an old file still pointed to it.
+// What is freed is held back until the disk no longer says that it is in use (sync.c): else a block
+// could get new contents while, after a power cut, an old file still pointed to it.
 #pragma once
 #include "servers/fs/volume.h"
 
@@ -12,7 +12,8 @@ void space_close(struct volume *v);
 // Where blocks for that inode are best looked for.
 uint64_t space_goal(struct volume *v, ext2_ino_t inode);
 // Takes up to `want` blocks side by side, near `goal`. ENOSPC.
-int space_take_blocks(struct volume *v, uint64_t goal, uint32_t want, uint64_t *place, uint32_t *got);
+int space_take_blocks(struct volume *v, uint64_t goal, uint32_t want, uint64_t *place,
+                      uint32_t *got);
 // Gives back what was taken and not yet used by anything.
 void space_return_blocks(struct volume *v, uint64_t place, uint32_t count);
 
@@ -29,5 +30,6 @@ void space_release(struct volume *v);
 
 // Writes changed bitmaps and group descriptors into the block cache (CLASS_MAP).
 int space_store(struct volume *v);
-// After an unclean end: makes the counts in group descriptors and superblock agree with the bitmaps.
+// After an unclean end: makes the counts in group descriptors and superblock agree with the
+// bitmaps.
 void space_recount(struct volume *v);

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Writing back, in an order in which every prefix leaves a volume that e2fsck can repair without loss of what
-// was there before and not being written:
+// Writing back, in an order in which every prefix leaves a volume that e2fsck can repair without
+// loss of what was there before and not being written:
 //
-//   1  contents of files                        (an inode never points to blocks with somebody else's old data)
-//   2  bitmaps and group descriptors            (what an inode points to is never marked free on the disk)
-//   3  extent and indirect blocks
-//   4  inodes of files                          (a name never leads to an inode that is not there)
-//   5  new blocks of directories, then the inodes of these directories
-//   6  directory blocks with new names, then those that only lost names   (a renamed file has two names, not none)
-//   7  inodes that nothing leads to any more
-//   8  only then are freed blocks and inodes given back: bitmaps again, and the superblock
+// - 1: contents of files (an inode never points to blocks with somebody else's old data)
+// - 2: bitmaps and group descriptors (what an inode points to is never marked free on the disk)
+// - 3: extent and indirect blocks
+// - 4: inodes of files (a name never leads to an inode that is not there)
+// - 5: new blocks of directories, then the inodes of these directories
+// - 6: directory blocks with new names, then those that only lost names (a renamed file has two
+//   names for a moment, not none)
+// - 7: inodes that nothing leads to any more
+// - 8: only then are freed blocks and inodes given back; bitmaps again, and the superblock
 //
-// Each step waits for the one before. A step that fails ends the sync; everything not written stays dirty.
+// Each step waits for the one before. A step that fails ends the sync; everything not written stays
+// dirty.
 #include "servers/fs/dir.h"
 #include "servers/fs/inode.h"
 #include "servers/fs/space.h"
@@ -95,7 +97,8 @@ static int write_in_order(struct volume *v)
 
 bool volume_needs_sync(const struct volume *v)
 {
-    return v->mode != VOLUME_UNUSABLE && (v->dirty || v->dirty_inodes || cache_dirty_total(&v->cache));
+    return v->mode != VOLUME_UNUSABLE &&
+           (v->dirty || v->dirty_inodes || cache_dirty_total(&v->cache));
 }
 
 int volume_sync(struct volume *v, bool clean)

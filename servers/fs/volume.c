@@ -14,15 +14,17 @@
 enum { SUPER_OFFSET = 1024, BLOCK_MIN = 1024, BLOCK_MAX = 4096 };
 
 // Features with which the volume can be written, and those with which it can still be read.
-#define INCOMPAT_KNOWN                                                                                        \
-    (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT |             \
-     EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_LARGEDIR | EXT4_FEATURE_INCOMPAT_CSUM_SEED |         \
+#define INCOMPAT_KNOWN                                                                             \
+    (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |                              \
+     EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG |                                 \
+     EXT4_FEATURE_INCOMPAT_LARGEDIR | EXT4_FEATURE_INCOMPAT_CSUM_SEED |                            \
      EXT2_FEATURE_INCOMPAT_META_BG | EXT4_FEATURE_INCOMPAT_INLINE_DATA)
 #define INCOMPAT_READABLE (EXT3_FEATURE_INCOMPAT_RECOVER | EXT4_FEATURE_INCOMPAT_ENCRYPT)
-#define RO_COMPAT_KNOWN                                                                                       \
-    (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |                                 \
-     EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM | EXT4_FEATURE_RO_COMPAT_DIR_NLINK |    \
-     EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
+#define RO_COMPAT_KNOWN                                                                            \
+    (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |                     \
+     EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |                          \
+     EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |                       \
+     EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
 
 static void say(struct volume *v, const char *what, uint64_t number)
 {
@@ -92,11 +94,13 @@ static int read_super(struct volume *v, struct ext2_super_block *super)
     return error;
 }
 
-// The cache's block size has to be known before the library is asked: reads the superblock with small blocks first.
+// The cache's block size has to be known before the library is asked: reads the superblock with
+// small blocks first.
 static int open_cache(struct volume *v, const struct volume_options *o)
 {
     struct ext2_super_block super;
-    int error = cache_open(&v->cache, o->device, BLOCK_MIN, o->regions, o->region_count, o->cache_max_bytes);
+    int error = cache_open(&v->cache, o->device, BLOCK_MIN, o->regions, o->region_count,
+                           o->cache_max_bytes);
     if (error) {
         return error;
     }
@@ -128,8 +132,9 @@ static int check_super(struct volume *v)
         say(v, "the volume is larger than the disk; blocks:", ext2fs_blocks_count(s));
         return EUCLEAN;
     }
-    if (EXT2_INODES_PER_GROUP(s) > 8 * block_bytes(v) || EXT2_CLUSTERS_PER_GROUP(s) > 8 * block_bytes(v) ||
-        EXT2_BLOCKS_PER_GROUP(s) % 8 || EXT2_FIRST_INODE(s) > s->s_inodes_count) {
+    if (EXT2_INODES_PER_GROUP(s) > 8 * block_bytes(v) ||
+        EXT2_CLUSTERS_PER_GROUP(s) > 8 * block_bytes(v) || EXT2_BLOCKS_PER_GROUP(s) % 8 ||
+        EXT2_FIRST_INODE(s) > s->s_inodes_count) {
         v->note("the superblock's numbers make no sense");
         return EUCLEAN;
     }
@@ -158,7 +163,8 @@ static int check_groups(struct volume *v)
         if (!ext2fs_group_desc_csum_verify(v->fs, g)) {
             return volume_damaged(v, "checksum of the descriptor of group", g);
         }
-        if (b <= first || b >= end || i <= first || i >= end || t <= first || t + v->fs->inode_blocks_per_group > end) {
+        if (b <= first || b >= end || i <= first || i >= end || t <= first ||
+            t + v->fs->inode_blocks_per_group > end) {
             return volume_damaged(v, "descriptor of group", g);
         }
     }
@@ -168,13 +174,14 @@ static int check_groups(struct volume *v)
 static int read_bitmaps(struct volume *v)
 {
     bool clean = v->fs->super->s_state & EXT2_VALID_FS;
-    // A bit array costs an eighth of a byte a block; on very large volumes a tree of used ranges is smaller.
+    // A bit array costs an eighth of a byte a block; on very large volumes a tree of used ranges is
+    // smaller.
     bool large = ext2fs_blocks_count(v->fs->super) > 64ull << 20;
     v->fs->default_bitmap_type = large ? EXT2FS_BMAP64_RBTREE : EXT2FS_BMAP64_BITARRAY;
     errcode_t code = ext2fs_read_bitmaps(v->fs);
     if (code == EXT2_ET_BLOCK_BITMAP_CSUM_INVALID || code == EXT2_ET_INODE_BITMAP_CSUM_INVALID) {
-        // After an unclean end a bitmap may be newer or older than its checksum. Either is good: sync.c
-        // writes no inode before the bitmap that covers it.
+        // After an unclean end a bitmap may be newer or older than its checksum. Either is good:
+        // sync.c writes no inode before the bitmap that covers it.
         if (clean) {
             volume_damaged(v, "checksum of a bitmap; groups:", v->fs->group_desc_count);
         }
@@ -295,7 +302,8 @@ int volume_begin(struct volume *v)
     volume_set_clock(v);
     struct cache *c = &v->cache;
     uint64_t blocks = cache_bytes(c) >> c->block_shift;
-    // Metadata can only leave the cache in order, by a sync: not to be put off until there is no room.
+    // Metadata can only leave the cache in order, by a sync: not to be put off until there is no
+    // room.
     if (c->bound_lines > c->line_max / 4 || v->dirty_inode_count > v->inode_limit / 2) {
         error = volume_sync(v, false);
     }
@@ -305,6 +313,7 @@ int volume_begin(struct volume *v)
     if (!error && c->dirty_blocks[CLASS_DATA] > blocks / 2) {
         error = cache_drain(c, blocks / 4);
     }
+    error = error ? error : dir_reserve(v);
     if (!error && !v->dirty) {
         error = volume_mark_dirty(v);
     }

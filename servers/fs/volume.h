@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A mounted ext4 volume: what all parts of the file service share.
 //
-// libext2fs knows the format (superblock, groups, bitmaps, extents, checksums); around it stand our own caches of
-// blocks, inodes and names. The library reads and writes metadata through the block cache (channel.c) and inodes
-// through the inode cache (hooks in inode.c), so there is one truth for each.
+// libext2fs knows the format (superblock, groups, bitmaps, extents, checksums); around it stand our
+// own caches of blocks, inodes and names. The library reads and writes metadata through the block
+// cache (channel.c) and inodes through the inode cache (hooks in inode.c), so there is one truth
+// for each.
 //
-// Functions return 0 or a positive errno value unless they say otherwise. All of this is for one thread.
+// Functions return 0 or a positive errno value unless they say otherwise. All of this is for one
+// thread.
 #pragma once
 #include "servers/fs/cache.h"
 #include <sys/types.h>
@@ -17,8 +19,9 @@ struct open_file;
 
 enum volume_mode { VOLUME_UNUSABLE, VOLUME_READ_ONLY, VOLUME_WRITABLE };
 
-// Blocks that no file needs any more, but that the disk still says some file has: not to be given away before that
-// has been corrected there (see sync.c). The bitmap in memory keeps them marked meanwhile.
+// Blocks that no file needs any more, but that the disk still says some file has: not to be given
+// away before that has been corrected there (see sync.c). The bitmap in memory keeps them marked
+// meanwhile.
 struct held_blocks {
     uint64_t first;
     uint32_t count;
@@ -29,10 +32,10 @@ struct volume {
     struct cache cache;
     ext2_filsys fs;
     enum volume_mode mode;
-    int reason;       // errno value that made it less than writable, 0 if it is or was asked to be so
-    bool dirty;       // the superblock on the disk says "not clean"
+    int reason; // errno value that made it less than writable, 0 if it is or was asked to be so
+    bool dirty; // the superblock on the disk says "not clean"
     bool shut_down;
-    uint64_t (*now_ns)(void); // since 1970
+    uint64_t (*now_ns)(void);       // since 1970
     void (*note)(const char *text); // one line for the log
     void (*alive)(void);            // called now and then inside of long work
 
@@ -81,8 +84,9 @@ struct volume_options {
 };
 
 // Mounts. Never fails as such: what is wrong with the disk is told by v->mode and v->reason, and
-// every operation answers accordingly. EUCLEAN: a superblock or group table that does not check; EIO; EROFS: a read-only disk;
-// ENOTSUP: a feature that is not known here. A journal that needs recovery, or damage, makes it read-only.
+// every operation answers accordingly. EUCLEAN: a superblock or group table that does not check;
+// EIO; EROFS: a read-only disk; ENOTSUP: a feature that is not known here. A journal that needs
+// recovery, or damage, makes it read-only.
 void volume_mount(struct volume *v, const struct volume_options *options);
 // Writes everything, marks the volume clean, frees all memory. Open files are closed. EIO.
 int volume_unmount(struct volume *v);
@@ -91,8 +95,8 @@ void volume_abandon(struct volume *v);
 
 // To be called before anything is read: ENODEV or what is wrong, if the volume is unusable.
 int volume_check(const struct volume *v);
-// To be called first in every operation that changes something, before it holds anything: EROFS; makes room in the
-// caches (which may write) and marks the volume as not clean on the disk.
+// To be called first in every operation that changes something, before it holds anything: EROFS;
+// makes room in the caches (which may write) and marks the volume as not clean on the disk.
 int volume_begin(struct volume *v);
 // Seconds for the library and the superblock.
 void volume_set_clock(struct volume *v);
@@ -102,8 +106,8 @@ int volume_error(struct volume *v, errcode_t code);
 // Damage was found: logs what and makes the volume read-only. Returns EUCLEAN.
 int volume_damaged(struct volume *v, const char *what, uint64_t number);
 
-// Writes everything in an order that keeps what is on the disk whole (sync.c). With `clean`, also marks the volume
-// clean (unless open files without a name are left). EIO.
+// Writes everything in an order that keeps what is on the disk whole (sync.c). With `clean`, also
+// marks the volume clean (unless open files without a name are left). EIO.
 int volume_sync(struct volume *v, bool clean);
 // True if volume_sync(v, true) would have something to do.
 bool volume_needs_sync(const struct volume *v);

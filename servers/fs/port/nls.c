@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Case folding needs tables of all of Unicode. Volumes that have it are not mounted (volume.c), so the library, which
-// asks before that is known, gets none.
+// Case folding needs tables of all of Unicode. Volumes that have it are not mounted (volume.c), so
+// the library, which asks before that is known, gets none.
 #include <sys/types.h>
 #include <ext2fs/ext2fs.h>
 

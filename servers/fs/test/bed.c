@@ -26,9 +26,7 @@ static void note(const char *text)
     }
 }
 
-static void alive(void)
-{
-}
+static void alive(void) {}
 
 [[gnu::format(printf, 1, 2)]] static int run(const char *format, ...)
 {
@@ -49,7 +47,8 @@ void bed_make(struct bed *b, const char *options, const char *size)
     dir = dir ? dir : access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
     snprintf(b->image, sizeof(b->image), "%s/fs-test-XXXXXX", dir);
     int fd = mkstemp(b->image);
-    if (fd < 0 || run("/sbin/mke2fs -q -F -t ext4 %s %s %s >/dev/null 2>&1", options, b->image, size)) {
+    if (fd < 0 ||
+        run("/sbin/mke2fs -q -F -t ext4 %s %s %s >/dev/null 2>&1", options, b->image, size)) {
         fprintf(stderr, "cannot make an image with mke2fs %s\n", options);
         abort();
     }
@@ -72,9 +71,14 @@ static void mount(struct bed *b, size_t cache_bytes, bool read_only, uint64_t fa
     b->memory = aligned_alloc(4096, 2 * half + 4096);
     b->region[0] = (struct cache_region){b->memory, half};
     b->region[1] = (struct cache_region){b->memory + half + 4096, half};
-    struct volume_options o = {.device = &b->disk.device, .regions = b->region, .region_count = 2,
-                               .cache_max_bytes = 2 * half, .incarnation = 1,
-                               .now_ns = now_ns, .note = note, .alive = alive};
+    struct volume_options o = {.device = &b->disk.device,
+                               .regions = b->region,
+                               .region_count = 2,
+                               .cache_max_bytes = 2 * half,
+                               .incarnation = 1,
+                               .now_ns = now_ns,
+                               .note = note,
+                               .alive = alive};
     volume_mount(&b->v, &o);
 }
 
@@ -148,7 +152,8 @@ int bed_close(struct bed *b, uint64_t id)
     return open_close(&b->v, id, 7);
 }
 
-int bed_write(struct bed *b, uint64_t id, uint64_t at, const void *data, size_t bytes, size_t *count)
+int bed_write(struct bed *b, uint64_t id, uint64_t at, const void *data, size_t bytes,
+              size_t *count)
 {
     uint64_t end;
     return op_write(&b->v, id, 7, at, bytes, copy_in, (void *)data, count, &end);

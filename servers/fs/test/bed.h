@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A volume to test on: an image made by mke2fs, mounted by the file service's core, judged by e2fsck.
+// A volume to test on: an image made by mke2fs, mounted by the file service's core, judged by
+// e2fsck.
 #pragma once
 #include "servers/fs/file.h"
 #include "servers/fs/names.h"
@@ -32,7 +33,8 @@ int bed_debugfs(struct bed *b, const char *request);
 // Operations by zero-terminated paths, with volume_begin and the second try after ENOSPC.
 int bed_open(struct bed *b, const char *path, uint32_t flags, uint64_t *id);
 int bed_close(struct bed *b, uint64_t id);
-int bed_write(struct bed *b, uint64_t id, uint64_t at, const void *data, size_t bytes, size_t *count);
+int bed_write(struct bed *b, uint64_t id, uint64_t at, const void *data, size_t bytes,
+              size_t *count);
 int bed_read(struct bed *b, uint64_t id, uint64_t at, void *data, size_t bytes, size_t *count);
 int bed_truncate(struct bed *b, uint64_t id, uint64_t size);
 int bed_mkdir(struct bed *b, const char *path);

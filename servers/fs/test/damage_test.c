@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Volumes that are not as mke2fs leaves them: damaged, read-only, with a journal to recover, indexed by Linux, with
-// unwritten extents, with features that are refused. Defined errors, never a crash, and no more damage than there was.
+// Volumes that are not as mke2fs leaves them: damaged, read-only, with a journal to recover,
+// indexed by Linux, with unwritten extents, with features that are refused. Defined errors, never a
+// crash, and no more damage than there was.
 #include "interfaces/fs.types.h"
 #include "servers/fs/operations.h"
 #include "servers/fs/test/bed.h"
@@ -69,7 +70,8 @@ static void try_everything(struct bed *b)
         bed_unlink(b, "/other");
     }
     if (!bed_open(b, "/dir", FS_READ, &id)) {
-        for (int n = 0; n < 20 && !op_readdir(&b->v, id, 7, &cursor, buffer, 1000, &count) && count; n++) {
+        for (int n = 0; n < 20 && !op_readdir(&b->v, id, 7, &cursor, buffer, 1000, &count) && count;
+             n++) {
         }
         bed_close(b, id);
     }
@@ -136,7 +138,9 @@ static void random_damage(void **)
     srandom(1);
     for (int round = 0; round < rounds; round++) {
         struct bed b;
-        make_files(&b, round % 2 ? "-b 1024 -N 256" : "-b 1024 -N 256 -O ^metadata_csum,^64bit,^extents", 60);
+        make_files(
+            &b, round % 2 ? "-b 1024 -N 256" : "-b 1024 -N 256 -O ^metadata_csum,^64bit,^extents",
+            60);
         b.quiet = true;
         for (int n = 0; n < 200; n++) {
             // Not the superblock: that has a test of its own, and would end most rounds at once.
@@ -196,8 +200,9 @@ static void unknown_features(void **)
         const char *options;
         enum volume_mode mode;
     } kinds[] = {
-        {"-O bigalloc", VOLUME_READ_ONLY}, {"-O quota", VOLUME_READ_ONLY}, {"-O casefold", VOLUME_UNUSABLE},
-        {"-O mmp", VOLUME_UNUSABLE},       {"-b 8192", VOLUME_UNUSABLE},   {"-O inline_data", VOLUME_WRITABLE},
+        {"-O bigalloc", VOLUME_READ_ONLY}, {"-O quota", VOLUME_READ_ONLY},
+        {"-O casefold", VOLUME_UNUSABLE},  {"-O mmp", VOLUME_UNUSABLE},
+        {"-b 8192", VOLUME_UNUSABLE},      {"-O inline_data", VOLUME_WRITABLE},
     };
     for (size_t n = 0; n < sizeof(kinds) / sizeof(kinds[0]); n++) {
         struct bed b;
@@ -273,7 +278,8 @@ static void unwritten_extents(void **)
     } pieces[] = {{5000, 100}, {9000, 5000}, {20480, 1024}, {30000, 10960}};
     for (size_t n = 0; n < 4; n++) {
         memset(expected + pieces[n].at, 'a' + (int)n, pieces[n].bytes);
-        assert_int_equal(bed_write(&b, id, pieces[n].at, expected + pieces[n].at, pieces[n].bytes, &count), 0);
+        assert_int_equal(
+            bed_write(&b, id, pieces[n].at, expected + pieces[n].at, pieces[n].bytes, &count), 0);
         assert_int_equal(count, pieces[n].bytes);
     }
     for (int again = 0; again < 2; again++) {
@@ -296,7 +302,7 @@ static void file_numbers(void **)
     bed_mount(&b, CACHE, false);
     assert_int_equal(bed_open(&b, "/dir/file-with-some-name-1", FS_READ, &id), 0);
     assert_int_equal(open_find(&b.v, id, 7, &f), 0);
-    assert_int_equal(open_find(&b.v, id, 8, &f), EBADF); // another client's
+    assert_int_equal(open_find(&b.v, id, 8, &f), EBADF);                 // another client's
     assert_int_equal(open_find(&b.v, id + (1ull << 32), 7, &f), ESTALE); // another incarnation's
     assert_int_equal(open_find(&b.v, 0, 7, &f), EBADF);
     assert_int_equal(bed_close(&b, id), 0);
@@ -315,10 +321,11 @@ int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : "*");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_superblock),     cmocka_unit_test(not_a_volume),      cmocka_unit_test(disk_too_small),
-        cmocka_unit_test(random_damage),      cmocka_unit_test(read_only_disk),    cmocka_unit_test(journal_to_recover),
-        cmocka_unit_test(unknown_features),   cmocka_unit_test(indexed_directory), cmocka_unit_test(unwritten_extents),
-        cmocka_unit_test(file_numbers),
+        cmocka_unit_test(bad_superblock),    cmocka_unit_test(not_a_volume),
+        cmocka_unit_test(disk_too_small),    cmocka_unit_test(random_damage),
+        cmocka_unit_test(read_only_disk),    cmocka_unit_test(journal_to_recover),
+        cmocka_unit_test(unknown_features),  cmocka_unit_test(indexed_directory),
+        cmocka_unit_test(unwritten_extents), cmocka_unit_test(file_numbers),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The disk fails or the power goes, at every single request in turn: defined errors, no crash, nothing lost of what
-// was there before.
+// The disk fails or the power goes, at every single request in turn: defined errors, no crash,
+// nothing lost of what was there before.
 #include "interfaces/fs.types.h"
 #include "servers/fs/operations.h"
 #include "servers/fs/test/bed.h"
@@ -41,8 +41,8 @@ static int succeed(int error)
 // With a failing disk an operation may fail, but only so.
 static int fail_well(int error)
 {
-    if (error && error != EIO && error != EROFS && error != EUCLEAN && error != ENOENT && error != ENODEV && error != ENOTEMPTY &&
-        error != EEXIST) {
+    if (error && error != EIO && error != EROFS && error != EUCLEAN && error != ENOENT &&
+        error != ENODEV && error != ENOTEMPTY && error != EEXIST) {
         fprintf(stderr, "unexpected errno %d\n", error);
         assert_true(false);
     }
@@ -318,8 +318,12 @@ int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : "*");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(power_cut), cmocka_unit_test(power_cut_large_blocks), cmocka_unit_test(death_without_repair),
-        cmocka_unit_test(one_error), cmocka_unit_test(dead_disk),              cmocka_unit_test(no_disk_at_mount),
+        cmocka_unit_test(power_cut),
+        cmocka_unit_test(power_cut_large_blocks),
+        cmocka_unit_test(death_without_repair),
+        cmocka_unit_test(one_error),
+        cmocka_unit_test(dead_disk),
+        cmocka_unit_test(no_disk_at_mount),
         cmocka_unit_test(full_disk),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

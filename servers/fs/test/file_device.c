@@ -76,8 +76,13 @@ bool file_device_open(struct file_device *d, const char *path, bool read_only)
     if (d->fd < 0 || fstat(d->fd, &st)) {
         return false;
     }
-    d->device = (struct device){.bytes = (uint64_t)st.st_size, .max_bytes = 1 << 20, .read_only = read_only,
-                                .flush_needed = true, .submit = submit, .wait = wait_one, .arg = d};
+    d->device = (struct device){.bytes = (uint64_t)st.st_size,
+                                .max_bytes = 1 << 20,
+                                .read_only = read_only,
+                                .flush_needed = true,
+                                .submit = submit,
+                                .wait = wait_one,
+                                .arg = d};
     return true;
 }
 

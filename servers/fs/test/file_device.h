@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A disk in a file of the host, with faults to order. Requests complete only in wait(), in any order.
+// A disk in a file of the host, with faults to order. Requests complete only in wait(), in any
+// order.
 #pragma once
 #include "servers/fs/device.h"
 
@@ -12,8 +13,9 @@ struct file_device {
     uint64_t requests, reads, writes, bytes_read, bytes_written;
     uint64_t fail_at;   // the request of this number (from 1) fails; 0: none
     uint64_t fail_from; // all from this number on fail; 0: none
-    uint64_t stop_at;   // from this number on nothing reaches the disk, as if power were cut; 0: never
-    bool failed;        // a fault was delivered
+    uint64_t
+        stop_at; // from this number on nothing reaches the disk, as if power were cut; 0: never
+    bool failed; // a fault was delivered
 };
 
 // Opens an image of the host. false: there is none.

@@ -81,14 +81,15 @@ static void erase(struct model_node *dir, const char *name)
 // ---- Walking ----
 
 struct place {
-    struct model_node *dir;  // that the last name is in; null at the root
+    struct model_node *dir; // that the last name is in; null at the root
     char name[256];
     struct model_node *node; // null: no such name
     bool slash;              // the path ended in one
 };
 
 // `links`: how many symbolic links were followed already.
-static int walk(struct model *m, struct model_node *from, const char *path, bool follow, int links, struct place *out)
+static int walk(struct model *m, struct model_node *from, const char *path, bool follow, int links,
+                struct place *out)
 {
     struct model_node *dir = *path == '/' ? m->root : from;
     memset(out, 0, sizeof(*out));
@@ -190,7 +191,8 @@ int model_unlink(struct model *m, const char *path)
     return 0;
 }
 
-static bool is_below(const struct model *m, const struct model_node *dir, const struct model_node *above)
+static bool is_below(const struct model *m, const struct model_node *dir,
+                     const struct model_node *above)
 {
     while (dir != m->root && dir != above) {
         dir = dir->parent;

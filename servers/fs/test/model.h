@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a file system should do, in a few hundred lines of plain memory: the tests compare the real one with it.
+// What a file system should do, in a few hundred lines of plain memory: the tests compare the real
+// one with it.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -15,13 +16,13 @@ struct model_name {
 
 struct model_node {
     enum model_kind kind;
-    uint32_t names;   // that lead here
+    uint32_t names; // that lead here
     uint32_t opens;
-    uint8_t *data;    // of a file or link
+    uint8_t *data; // of a file or link
     size_t size;
     struct model_name *entries; // of a directory
     uint32_t count;
-    struct model_node *parent;  // of a directory
+    struct model_node *parent; // of a directory
 };
 
 struct model {

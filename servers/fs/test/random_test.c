@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Random operations against the model, on volumes of several kinds, with the disk completing requests in any order;
-// e2fsck is the judge of what is left, and a second mount has to find every byte again.
+// Random operations against the model, on volumes of several kinds, with the disk completing
+// requests in any order; e2fsck is the judge of what is left, and a second mount has to find every
+// byte again.
 #include "interfaces/fs.types.h"
 #include "servers/fs/operations.h"
 #include "servers/fs/test/bed.h"
@@ -37,8 +38,9 @@ static uint32_t below(struct game *r, uint32_t limit)
 
 static void random_path(struct game *r, char *to)
 {
-    static const char long_name[] = "a-rather-long-name-that-fills-a-directory-block-sooner-than-the-short-ones-do-"
-                                    "and-so-makes-directories-grow-which-is-what-it-is-good-for-in-this-test-indeed";
+    static const char long_name[] =
+        "a-rather-long-name-that-fills-a-directory-block-sooner-than-the-short-ones-do-"
+        "and-so-makes-directories-grow-which-is-what-it-is-good-for-in-this-test-indeed";
     uint32_t depth = 1 + below(r, 3);
     *to = 0;
     for (uint32_t n = 0; n < depth; n++) {
@@ -81,7 +83,8 @@ static void step_file(struct game *r)
     if (!o->node) {
         bool create = below(r, 3);
         random_path(r, path);
-        // What the model would do has to be known before it is done: the real one may find the disk full.
+        // What the model would do has to be known before it is done: the real one may find the disk
+        // full.
         uint64_t id;
         int error = bed_open(&r->bed, path, FS_READ | (create ? FS_WRITE | FS_CREATE : 0), &id);
         if (error == ENOSPC && r->may_fill) {
@@ -117,7 +120,9 @@ static void step_file(struct game *r)
         }
     } else if (what < 6) {
         assert_int_equal(bed_read(&r->bed, o->id, at, r->buffer, bytes, &count), 0);
-        size_t expected = at >= o->node->size ? 0 : bytes < o->node->size - at ? bytes : o->node->size - at;
+        size_t expected = at >= o->node->size          ? 0
+                          : bytes < o->node->size - at ? bytes
+                                                       : o->node->size - at;
         assert_int_equal(count, expected);
         assert_memory_equal(r->buffer, o->node->data ? o->node->data + at : r->buffer, count);
     } else if (what < 7) {
@@ -141,18 +146,19 @@ static void step_names(struct game *r)
     random_path(r, b);
     uint32_t what = below(r, 12);
     bool long_target = !below(r, 4);
-    snprintf(target, sizeof(target), "%s%s", long_target ? "/./././././././././././././././././././././././././././././." : "", b);
+    snprintf(target, sizeof(target), "%s%s",
+             long_target ? "/./././././././././././././././././././././././././././././." : "", b);
     int real = 0, expected = 0;
     struct bed *bed = &r->bed;
     struct model *m = &r->model;
     // The real one first: when the disk is full the model stays as it is.
-#define BOTH(real_call, model_call)                     \
-    do {                                                \
-        real = (real_call);                             \
-        if (real == ENOSPC && r->may_fill) {            \
-            return;                                     \
-        }                                               \
-        expected = (model_call);                        \
+#define BOTH(real_call, model_call)                                                                \
+    do {                                                                                           \
+        real = (real_call);                                                                        \
+        if (real == ENOSPC && r->may_fill) {                                                       \
+            return;                                                                                \
+        }                                                                                          \
+        expected = (model_call);                                                                   \
     } while (0)
     if (what < 3) {
         BOTH(bed_mkdir(bed, a), model_mkdir(m, a));
@@ -213,7 +219,8 @@ static void compare(struct game *r, struct model_node *dir, const char *path)
         assert_int_equal(st.links, node->names);
         assert_int_equal(st.size, node->size);
         if (node->kind == MODEL_LINK) {
-            assert_int_equal(op_readlink(&r->bed.v, child, strlen(child), text, sizeof(text), &length), 0);
+            assert_int_equal(
+                op_readlink(&r->bed.v, child, strlen(child), text, sizeof(text), &length), 0);
             assert_int_equal(length, node->size);
             assert_memory_equal(text, node->data, length);
         } else {
@@ -252,7 +259,8 @@ static uint32_t setting(const char *name, uint32_t otherwise)
     return text ? (uint32_t)atoi(text) : otherwise;
 }
 
-static void play(const char *options, const char *size, uint32_t seed, uint32_t steps, bool may_fill)
+static void play(const char *options, const char *size, uint32_t seed, uint32_t steps,
+                 bool may_fill)
 {
     struct game *r = calloc(1, sizeof(*r));
     r->seed = seed = seed + setting("FS_TEST_SEED", 0);
@@ -334,8 +342,9 @@ int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : "*");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),         cmocka_unit_test(large_blocks), cmocka_unit_test(without_checksums),
-        cmocka_unit_test(ext3_layout),      cmocka_unit_test(full_disk),    cmocka_unit_test(full_of_inodes),
+        cmocka_unit_test(defaults),          cmocka_unit_test(large_blocks),
+        cmocka_unit_test(without_checksums), cmocka_unit_test(ext3_layout),
+        cmocka_unit_test(full_disk),         cmocka_unit_test(full_of_inodes),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
