@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Broken disks give defined errors: full, read-only, corrupt, failing, absent; and the machine stays usable."""
+import re
 import subprocess
 
 import pytest
@@ -43,10 +44,11 @@ def test_corrupt_superblock(boot, tmp_path):
 def test_corrupt_inode_table(boot, small_disk):
     path, _ = small_disk
     where = subprocess.run([disk.tool("debugfs"), "-R", "imap /big.bin", str(path)], capture_output=True, text=True).stdout
-    block = int(where.split("block ")[1].split(",")[0])
-    offset = int(where.split("offset ")[1], 16)
+    block, offset = re.search(r"located at block (\d+), offset (0x[0-9a-f]+)", where).groups()
+    size = int(re.search(r"Block size: +(\d+)", subprocess.run([disk.tool("dumpe2fs"), "-h", str(path)], capture_output=True,
+                                                               text=True).stdout).group(1))
     with open(path, "r+b") as file:
-        file.seek(block * 4096 + offset)
+        file.seek(int(block) * size + int(offset, 16))
         file.write(b"\x5a" * 128)
     shell = Shell(boot("run", path))
     assert shell.run("cat /big.bin").strip(), "an error is expected"

@@ -56,8 +56,11 @@ class Session:
             self.last_sign = time.monotonic()
         for event in self.reader.feed(fresh):
             handler = getattr(self, "on_" + event["ev"], None)
-            if handler:
-                handler(event)
+            try:
+                if handler:
+                    handler(event)
+            except (KeyError, TypeError):
+                self.reader.garbage.append(f"incomplete event {event}".encode())
         self.kill_on_schedule()
 
     def note(self, event, text):
@@ -164,7 +167,7 @@ class Session:
         if self.done and self.done.get("errors"):
             problems.append(f"the workload saw {self.done['errors']} errors")
         problems += self.model.problems[:5]
-        problems += [f"event line is no JSON: {line[:80]!r}" for line in self.reader.garbage[:3]]
+        problems += [f"broken event line: {line[:80]!r}" for line in self.reader.garbage[:3]]
         problems += [f"first pass: {line}" for line in differences(self.planted, self.originals)]
         if self.done:
             problems += self.judge_disk()
