@@ -105,8 +105,8 @@ static enum status create_thread(struct making *n)
     return sys_thread_create(n->task, &args, &n->thread);
 }
 
-// All incarnations live on one account. While the corpse is not gone, it pays for both; see
-// watch.c.
+// All incarnations live on one account, whose limit is doubled before the heir is made: the dead one's
+// memory is still there, and it may have died of having used up all of it. See lower_quota in watch.c.
 static enum status create_task(struct making *n)
 {
     struct service *s = n->s;
@@ -114,11 +114,11 @@ static enum status create_task(struct making *n)
     memcpy(name, s->name, strnlen(s->name, NAME_SIZE - 1));
     n->step = "create a task";
     handle_t before = s->corpse.task;
-    enum status status = sys_task_create(before ? 0 : s->entry->quota, before, name, &n->task);
-    if (status == OK && before && sys_task_set_quota(n->task, 2 * s->entry->quota) == OK) {
-        s->quota_raised = true;
+    if (before == HANDLE_NONE) {
+        return sys_task_create(s->entry->quota, HANDLE_NONE, name, &n->task);
     }
-    return status;
+    s->quota_raised |= sys_task_set_quota(before, 2 * s->entry->quota) == OK;
+    return sys_task_create(0, before, name, &n->task);
 }
 
 static enum status make(struct making *n)

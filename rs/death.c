@@ -245,6 +245,10 @@ void service_stillborn(struct service *s, enum status status, const char *step)
     e->cause = d->cause;
     snprintf(e->text, sizeof(e->text), "%s", d->text);
     log_warn("%s[%u] was not born: %s", s->name, s->incarnation, text);
+    if (status == ERR_QUOTA) { // what the dead one holds leaves no room for an heir: start afresh
+        corpse_describe(s);
+        corpse_close(s);
+    }
     if (decide(s, d, false)) {
         d->decision = POLICY_REBIRTH_LATER;
         d->delay_ns = SHORTEST_NS;

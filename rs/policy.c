@@ -33,12 +33,12 @@ static bool longer_than(uint64_t limit_ns, uint64_t since_ns, uint64_t now_ns)
 // Whoever works at a request, or waits for another service inside one, answers no pings meanwhile;
 // for how long that may go on is the request budget's affair.
 static bool look_for_beats(const struct policy_rules *rules, struct policy_watch *watch,
-                           const struct policy_sight *sight)
+                           const struct policy_sight *sight, bool starved)
 {
     bool answered = sight->beats != watch->beats;
     watch->beats = sight->beats;
     if (answered || !watch->pinged || sight->request_since != 0 || sight->calling ||
-        sight->starved) {
+        starved) {
         watch->unanswered = 0;
         return true;
     }
@@ -49,7 +49,8 @@ static bool look_for_beats(const struct policy_rules *rules, struct policy_watch
 static bool look_for_progress(const struct policy_rules *rules, struct policy_watch *watch,
                               const struct policy_sight *sight)
 {
-    bool busy = sight->request_since != 0 || sight->queue > 0;
+    bool stuck_in_call = sight->calling && rules->heartbeat_ns != 0;
+    bool busy = sight->request_since != 0 || sight->queue > 0 || stuck_in_call;
     if (!busy) {
         watch->busy_ns = 0;
     } else if (watch->busy_ns == 0) {
@@ -64,15 +65,33 @@ static bool look_for_progress(const struct policy_rules *rules, struct policy_wa
     return !busy || !longer_than(rules->request_ns, since, sight->now_ns);
 }
 
+// Others may keep it from running, but not for longer than a request may take: one that has given
+// itself too small a share of the processor looks the same, and is reborn with the share of its
+// manifest.
+static bool excusably_starved(const struct policy_rules *rules, struct policy_watch *watch,
+                              const struct policy_sight *sight)
+{
+    if (!sight->starved) {
+        watch->starved_ns = 0;
+    } else if (watch->starved_ns == 0) {
+        watch->starved_ns = sight->now_ns;
+    }
+    return sight->starved && !longer_than(rules->request_ns, watch->starved_ns, sight->now_ns);
+}
+
 enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_watch *watch,
                                 const struct policy_sight *sight)
 {
+    if (sight->gone) {
+        return POLICY_GONE;
+    }
     if (sight->suspended) {
         *watch = (struct policy_watch){.beats = sight->beats, .work = sight->work,
                                        .excused_ns = sight->now_ns};
         return POLICY_ALIVE;
     }
-    if (sight->starved || sight->dependency_down) {
+    bool starved = excusably_starved(rules, watch, sight);
+    if (starved || sight->dependency_down) {
         watch->excused_ns = sight->now_ns;
     }
     if (!sight->ready) {
@@ -80,7 +99,7 @@ enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_
         return longer_than(rules->birth_ns, since, sight->now_ns) ? POLICY_UNBORN : POLICY_ALIVE;
     }
     bool progress = look_for_progress(rules, watch, sight);
-    bool beats = look_for_beats(rules, watch, sight);
+    bool beats = look_for_beats(rules, watch, sight, starved);
     watch->pinged = false;
     return !beats ? POLICY_SILENT : !progress ? POLICY_STUCK : POLICY_ALIVE;
 }

@@ -31,9 +31,10 @@ struct policy_sight {
     uint64_t now_ns;
     uint64_t born_ns;
     bool ready;
-    bool suspended;    // held, or stopped by a debugger: neither dead nor late
+    bool gone;         // no thread is left, and no fault message told of it
+    bool suspended;    // held by command, as a debugger does: neither dead nor late
     bool starved;      // could have run, but got no processor time since the last look
-    bool calling;      // waits for the answer of another service, and so cannot answer pings
+    bool calling;      // waits for the answer of somebody else, and so cannot answer pings
     bool dependency_down; // a service that it may call was not ready, now or since the last look
     uint64_t beats, work;
     uint32_t queue;         // requests waiting in its port
@@ -49,6 +50,7 @@ struct policy_watch {
     uint64_t work_ns;    // when `work` was last seen to change
     uint64_t busy_ns;    // since when there was work to do, 0: there was none
     uint64_t excused_ns; // no clock runs from before this
+    uint64_t starved_ns; // since when it has been starved, 0: it is not
 };
 
 enum policy_verdict {
@@ -56,6 +58,7 @@ enum policy_verdict {
     POLICY_SILENT,   // answers no pings
     POLICY_STUCK,    // answers, perhaps, but gets nothing done
     POLICY_UNBORN,   // not ready in time
+    POLICY_GONE,     // ended behind the supervisor's back
 };
 
 // Looks once. The caller pings after each look that says ALIVE, and tells so by setting

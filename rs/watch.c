@@ -40,8 +40,10 @@ static struct policy_sight look(struct service *s, uint64_t now)
         .now_ns = now,
         .born_ns = s->born_ns,
         .ready = s->ready_ns != 0,
-        .suspended = s->state == RS_HELD || info.state == TASK_SUSPENDED,
-        .starved = info.wait_kind == WAIT_NONE && info.cpu_ns == s->looked_cpu_ns,
+        .gone = info.state == TASK_DEAD || info.threads == 0,
+        .suspended = s->state == RS_HELD, // who suspends itself is no better than silent
+        .starved = info.state == TASK_RUNNING && info.wait_kind == WAIT_NONE &&
+                   info.cpu_ns == s->looked_cpu_ns,
         .calling = info.wait_kind == WAIT_CALL || info.wait_kind == WAIT_REPLY,
         .dependency_down = any_dependency_down(s),
         .beats = p->beats,
@@ -105,7 +107,7 @@ void watch_news(uint64_t, void *)
 
 // ---- Looking ----
 
-static const char *hang_text(enum policy_verdict verdict, const struct service *s, char *text,
+static const char *verdict_text(enum policy_verdict verdict, const struct service *s, char *text,
                              size_t size)
 {
     unsigned long long budget = s->rules.request_ns / 1000000;
@@ -113,6 +115,8 @@ static const char *hang_text(enum policy_verdict verdict, const struct service *
         snprintf(text, size, "%u pings in a row were not answered", s->rules.missed);
     } else if (verdict == POLICY_STUCK) {
         snprintf(text, size, "no work completed for %llu ms although there was some", budget);
+    } else if (verdict == POLICY_GONE) {
+        snprintf(text, size, "no thread is left, and no fault was reported");
     } else {
         snprintf(text, size, "not ready after %llu ms",
                  (unsigned long long)(s->rules.birth_ns / 1000000));
@@ -125,9 +129,11 @@ static void die_of(struct service *s, enum policy_verdict verdict)
     char text[RS_TEXT_BYTES];
     uint64_t last_sign = s->beat_ns > s->watch.work_ns ? s->beat_ns : s->watch.work_ns;
     const struct death_facts f = {
-        .cause = verdict == POLICY_UNBORN ? RS_BIRTH_TIMEOUT : RS_HANG,
+        .cause = verdict == POLICY_UNBORN ? RS_BIRTH_TIMEOUT
+                 : verdict == POLICY_GONE ? RS_EXIT
+                                          : RS_HANG,
         .death_ns = last_sign,
-        .text = hang_text(verdict, s, text, sizeof(text)),
+        .text = verdict_text(verdict, s, text, sizeof(text)),
     };
     service_died(s, &f);
 }

@@ -97,7 +97,9 @@ static enum status describe(uint64_t number, const uint64_t *a)
 {
     if (number == SYS_task_info) {
         *(struct task_info *)a[1] = (struct task_info){
-            .state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING, .wait_kind = WAIT_RECV};
+            .state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
+            .threads = 1,
+            .wait_kind = WAIT_RECV};
     } else {
         *(struct port_info *)a[1] = (struct port_info){.waiting = (uint32_t)fake_queue};
     }

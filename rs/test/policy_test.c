@@ -97,6 +97,19 @@ static void test_hang(void **)
          {2101, {.born_ns = 100 * MS}, POLICY_UNBORN});
 }
 
+static void test_programs(void **)
+{
+    struct policy_rules program = rules;
+    program.heartbeat_ns = 0;
+    struct policy_watch watch = {0};
+    struct policy_sight waits = {.now_ns = 90000 * MS, .ready = true, .calling = true};
+    assert_int_equal(policy_look(&program, &watch, &waits), POLICY_ALIVE);
+    waits.now_ns *= 2; // a shell waits for a key as long as it likes
+    assert_int_equal(policy_look(&program, &watch, &waits), POLICY_ALIVE);
+    waits.gone = true;
+    assert_int_equal(policy_look(&program, &watch, &waits), POLICY_GONE);
+}
+
 static void test_excuses(void **)
 {
     PLAY("held by a debugger for an hour, then slow to answer",
@@ -109,8 +122,13 @@ static void test_excuses(void **)
          {50, {.ready = true}, POLICY_ALIVE},
          {100, {.ready = true, .starved = true}, POLICY_ALIVE},
          {150, {.ready = true, .starved = true}, POLICY_ALIVE},
-         {900, {.ready = true, .starved = true}, POLICY_ALIVE},
-         {950, {.ready = true, .beats = 1}, POLICY_ALIVE});
+         {450, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {490, {.ready = true, .beats = 1}, POLICY_ALIVE});
+    PLAY("has given itself next to no processor time, for ever",
+         {100, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {490, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {510, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {560, {.ready = true, .starved = true}, POLICY_SILENT});
     PLAY("waits for a service that is being reborn; the clock starts afresh when it is back",
          {500, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
          {2000, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
@@ -121,13 +139,15 @@ static void test_excuses(void **)
          {5000, {.dependency_down = true}, POLICY_ALIVE},
          {6900, {.ready = false}, POLICY_ALIVE},
          {7001, {.ready = false}, POLICY_UNBORN});
-    PLAY("a program that waits in a call answers no pings and is not dead",
+    PLAY("a server that waits in a call answers no pings and is not dead, within its budget",
          {50, {.ready = true, .calling = true}, POLICY_ALIVE},
          {100, {.ready = true, .calling = true}, POLICY_ALIVE},
-         {90000, {.ready = true, .calling = true}, POLICY_ALIVE});
-    PLAY("but a server with callers waiting may not wait in a call for ever",
-         {50, {.ready = true, .calling = true, .queue = 1}, POLICY_ALIVE},
-         {500, {.ready = true, .calling = true, .queue = 1}, POLICY_STUCK});
+         {440, {.ready = true, .calling = true}, POLICY_ALIVE},
+         {460, {.ready = true, .calling = true}, POLICY_STUCK});
+    PLAY("many short calls, with work in between",
+         {50, {.ready = true, .calling = true}, POLICY_ALIVE},
+         {440, {.ready = true, .calling = true, .work = 1}, POLICY_ALIVE},
+         {800, {.ready = true, .calling = true, .work = 2}, POLICY_ALIVE});
 }
 
 // A death in a row of deaths: how long after birth, with what work, and what must be decided.
@@ -249,7 +269,7 @@ static void test_nonsense(void **)
             .request_since = r[5], .ready = r[6] & 1, .suspended = (r[6] & 6) == 6,
             .starved = r[6] & 8, .calling = r[6] & 16, .dependency_down = r[6] & 32,
         };
-        assert_in_range(policy_look(&rules, &watch, &sight), POLICY_ALIVE, POLICY_UNBORN);
+        assert_in_range(policy_look(&rules, &watch, &sight), POLICY_ALIVE, POLICY_GONE);
         watch.pinged = r[7] & 1;
     }
 }
@@ -259,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alive),         cmocka_unit_test(test_hang),
         cmocka_unit_test(test_excuses),       cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_programs),
         cmocka_unit_test(test_longest_delay), cmocka_unit_test(test_one_life),
         cmocka_unit_test(test_healing),       cmocka_unit_test(test_start_order),
         cmocka_unit_test(test_nonsense),
