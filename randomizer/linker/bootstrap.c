@@ -139,7 +139,8 @@ static void plan_birth(struct birth *b)
     uint64_t table_bytes = entries * (2 * sizeof(uint64_t) + sizeof(uint32_t)) +
                            b->module.symbol_count * sizeof(uint64_t);
 
-    if (s->layout_bytes - sizeof(struct layout_record) < b->module.section_count * sizeof(uint64_t)) {
+    if (s->layout_bytes - sizeof(struct layout_record) <
+        b->module.section_count * sizeof(uint64_t)) {
         b->why = (struct link_failure){LINK_LAYOUT_RECORD, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
         must_link(b, LINK_LAYOUT_RECORD);
     }
@@ -221,7 +222,8 @@ void bootstrap_main(const struct startup *startup, uint64_t stack_top)
 {
     struct birth b = {.startup = startup};
     check_startup(&b);
-    must_link(&b, module_open(&b.module, (const void *)startup->module, startup->module_bytes, &b.why));
+    must_link(&b,
+              module_open(&b.module, (const void *)startup->module, startup->module_bytes, &b.why));
     plan_birth(&b);
     fill_image(&b);
     map_clusters(&b);

@@ -3,7 +3,8 @@
 // word for each object, and the plain form would take twice the instructions.
 #include "randomizer/linker/chacha.h"
 
-typedef uint32_t row __attribute__((vector_size(16))); // four words; the compiler offers no other way
+// Four words. Vectors exist only as typedefs.
+typedef uint32_t row __attribute__((vector_size(16)));
 
 enum { DOUBLE_ROUNDS = 10 };
 

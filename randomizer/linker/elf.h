@@ -64,7 +64,15 @@ enum elf_section_flag {
 enum { SHN_UNDEF = 0, SHN_RESERVED = 0xff00, SHN_ABS = 0xfff1, SHN_COMMON = 0xfff2 };
 
 enum { STB_LOCAL = 0, STB_GLOBAL = 1, STB_WEAK = 2 };
-enum { STT_NOTYPE = 0, STT_OBJECT = 1, STT_FUNC = 2, STT_SECTION = 3, STT_FILE = 4, STT_TLS = 6, STT_IFUNC = 10 };
+enum {
+    STT_NOTYPE = 0,
+    STT_OBJECT = 1,
+    STT_FUNC = 2,
+    STT_SECTION = 3,
+    STT_FILE = 4,
+    STT_TLS = 6,
+    STT_IFUNC = 10
+};
 
 static inline unsigned elf_symbol_binding(const struct elf_symbol *s)
 {

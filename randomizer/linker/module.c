@@ -65,7 +65,8 @@ static enum link_error open_strings(const struct module *m, uint32_t section, co
 static enum link_error open_symbols(struct module *m, const struct elf_section *s)
 {
     if (m->symbols != nullptr || s->entry_bytes != sizeof(struct elf_symbol) ||
-        s->size % sizeof(struct elf_symbol) != 0 || s->size / sizeof(struct elf_symbol) > UINT32_MAX) {
+        s->size % sizeof(struct elf_symbol) != 0 ||
+        s->size / sizeof(struct elf_symbol) > UINT32_MAX) {
         return LINK_BAD_SYMBOLS;
     }
     if (!in_file(m, s->offset, s->size)) {

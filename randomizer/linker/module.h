@@ -19,8 +19,9 @@ struct module {
 };
 
 enum : uint64_t {
-    MODULE_ALIGN_MAX = 2ull << 20,    // a large page: nobody has a reason to ask for more
-    MODULE_LOADED_MAX = 64ull << 20,  // all sections together: keeps a window nearly empty, so that free places are found at once
+    MODULE_ALIGN_MAX = 2ull << 20,   // a large page: nobody has a reason to ask for more
+    MODULE_LOADED_MAX = 64ull << 20, // all sections together: keeps a window nearly empty, so that
+                                     // free places are found at once
 };
 
 // Checks the file and prepares access to it. The bytes must stay there, unchanged, as long as the

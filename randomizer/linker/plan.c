@@ -6,7 +6,8 @@
 #include "kernel/abi/syscall.h"
 
 enum stream { STREAM_SECTIONS = 1, STREAM_STACK = 2 };
-enum { PLACE_TRIES = 4096 }; // free places are at least every tenth draw; this many failures mean there is none
+// A window is nearly empty, so a few draws find a place; so many failures mean that there is none.
+enum { PLACE_TRIES = 4096 };
 
 struct planner {
     struct plan *p;
@@ -108,7 +109,8 @@ static uint32_t count_got_entries(const struct module *m)
     return entries;
 }
 
-// Sorts the objects by class into p->order and sums up sizes. Uses p->address for the class of each.
+// Sorts the objects by class into p->order and sums up sizes. Uses p->address for the class of
+// each.
 static enum link_error sort_by_class(struct planner *l, struct link_failure *why)
 {
     struct plan *p = l->p;
@@ -122,7 +124,8 @@ static enum link_error sort_by_class(struct planner *l, struct link_failure *why
         enum plan_class class = is_got(l, i) ? CLASS_RODATA : classify(l->m, i);
         p->address[i] = class;
         count[class]++;
-        l->bytes[class] += object_bytes(l, i) + object_align(l, i) + gap_choices(l, i) * PLAN_GRANULE;
+        l->bytes[class] +=
+            object_bytes(l, i) + object_align(l, i) + gap_choices(l, i) * PLAN_GRANULE;
         total += object_bytes(l, i);
         if (total > MODULE_LOADED_MAX) {
             return fail(why, LINK_TOO_BIG, i);
@@ -295,7 +298,8 @@ static void draw_window(struct planner *l)
         }
     }
     if (l->p->window_bytes != 0) {
-        l->p->window = draw_place(&l->random, l->p, 0, USER_MIN, USER_MAX, PLAN_WINDOW, PLAN_PAGE, 0);
+        l->p->window =
+            draw_place(&l->random, l->p, 0, USER_MIN, USER_MAX, PLAN_WINDOW, PLAN_PAGE, 0);
     }
 }
 
@@ -310,7 +314,8 @@ static enum link_error place_stack(struct plan *p, const uint8_t *seed, uint64_t
     p->stack_low = draw_place(&random, p, p->cluster_count, USER_MIN + PLAN_GUARD,
                               USER_MAX - PLAN_GUARD, bytes, PLAN_PAGE, PLAN_GUARD);
     p->stack_high = p->stack_low + bytes;
-    p->stack_start = p->stack_high - chacha_word(&random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;
+    p->stack_start =
+        p->stack_high - chacha_word(&random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;
     return p->stack_low == 0 ? LINK_TOO_BIG : LINK_OK;
 }
 
@@ -357,7 +362,8 @@ enum link_error plan_layout(struct plan *p, const struct module *m,
     chacha_start(&l.random, seed, STREAM_SECTIONS);
     draw_window(&l);
     for (unsigned i = 0; i < 2 * sizeof(sequence); i++) {
-        error = place_class(&l, sequence[i % sizeof(sequence)] + (i / sizeof(sequence)) * CLASS_WIDE);
+        error =
+            place_class(&l, sequence[i % sizeof(sequence)] + (i / sizeof(sequence)) * CLASS_WIDE);
         if (error != LINK_OK) {
             return fail(why, error, UINT32_MAX);
         }

@@ -14,20 +14,22 @@
 
 enum {
     PLAN_PAGE = 4096,
-    PLAN_GRANULE = 16,         // objects start at multiples of this
-    PLAN_GAP_GRANULES = 4,     // 0..3 unused granules after an object, drawn for each (more after strictly aligned ones)
-    PLAN_CLUSTER_MIN = 32 << 10, // bytes; below, page tables and part-filled pages would outweigh contents
-    PLAN_CLUSTERS_A_CLASS = 16, // a class of much code gets bigger clusters instead of more (about)
-    PLAN_LAZY_MIN = 32 << 10,   // zero-filled objects from this size on get their pages at first use
-    PLAN_CLUSTERS_MAX = 320,
-    PLAN_GUARD = 64 << 10,      // unmapped bytes below and above the stack
+    PLAN_GRANULE = 16,     // objects start at multiples of this
+    PLAN_GAP_GRANULES = 4, // 0..3 granules stay unused behind an object (more if strictly aligned)
+    // Bytes of a cluster. Smaller ones would spend more on page tables and part-filled pages than
+    // on contents. A class of much code gets bigger clusters instead of many more than this number.
+    PLAN_CLUSTER_MIN = 32 << 10,
+    PLAN_CLUSTERS_A_CLASS = 16,
+    PLAN_CLUSTERS_MAX = 320,  // a bound for tables; only a hundred big zero-filled objects reach it
+    PLAN_LAZY_MIN = 32 << 10, // zero-filled objects from this size on get pages at first use
+    PLAN_GUARD = 64 << 10,    // unmapped bytes below and above the stack
     PLAN_STACK_MIN = 16 << 10,
     PLAN_STACK_MAX = 64 << 20,
 };
 
 enum : uint64_t {
-    PLAN_WINDOW = 2ull << 30,       // the reach of a 32-bit relocation
-    PLAN_WINDOW_MARGIN = 1ull << 20, // unused at both ends: room for addends that point past an object
+    PLAN_WINDOW = 2ull << 30,        // the reach of a 32-bit relocation
+    PLAN_WINDOW_MARGIN = 1ull << 20, // unused at both ends: for addends that point past an object
     PLAN_UNPLACED = 0,
 };
 
@@ -36,7 +38,7 @@ enum plan_class {
     CLASS_RODATA, // also what is read-only after relocation (.data.rel.ro), and the GOT
     CLASS_DATA,
     CLASS_ZERO, // big zero-filled objects, one cluster each
-    CLASS_WIDE, // added to the above for sections that may lie outside the window (large code model)
+    CLASS_WIDE, // added to these for sections that need no window (large code model)
     CLASS_COUNT = 2 * CLASS_WIDE,
 };
 

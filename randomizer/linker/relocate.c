@@ -111,7 +111,8 @@ static uint64_t got_slot(struct relocator *l, uint64_t value)
 }
 
 // A call to a weak function that does not exist: code that checks its pointer first never makes
-// it. Address 0 is out of reach, so the call goes to the margin of the window, which is never mapped.
+// it. Address 0 is out of reach, so the call goes to the margin of the window, which is never
+// mapped.
 static uint64_t call_target(const struct relocator *l, uint64_t value)
 {
     return value == 0 ? l->window : value;
@@ -168,13 +169,15 @@ static const struct elf_rela *apply_plain(const struct relocator *l, struct plac
 {
     const uint64_t *values = l->values;
     uint32_t symbol_count = l->symbol_count;
-    uint64_t end4 = p.size < 4 ? 0 : p.size - 3, end8 = p.size < 8 ? 0 : p.size - 7; // offsets are below
+    uint64_t end4 = p.size < 4 ? 0 : p.size - 3; // offsets of 4 bytes are below this
+    uint64_t end8 = p.size < 8 ? 0 : p.size - 7;
 
     for (; r < end && r->symbol < symbol_count && values[r->symbol] != VALUE_SLOW; r++) {
         uint64_t offset = r->offset;
         uint64_t sum = values[r->symbol] + (uint64_t)r->addend;
         if (r->type == R_X86_64_PC32 || r->type == R_X86_64_PLT32) {
-            if (offset >= end4 || store_signed(p.image + offset, sum - p.address - offset) != LINK_OK) {
+            if (offset >= end4 ||
+                store_signed(p.image + offset, sum - p.address - offset) != LINK_OK) {
                 break;
             }
         } else if (r->type == R_X86_64_64 && offset < end8) {
@@ -215,8 +218,10 @@ enum link_error relocate(const struct module *m, const struct plan *p, uint8_t *
             continue;
         }
         const struct elf_rela *r = (const struct elf_rela *)(m->bytes + s->offset);
-        struct place place = {image + p->image[s->info], p->address[s->info], m->sections[s->info].size};
-        enum link_error error = relocate_section(&l, s->info, place, r, r + s->size / sizeof(*r), why);
+        struct place place = {image + p->image[s->info], p->address[s->info],
+                              m->sections[s->info].size};
+        enum link_error error =
+            relocate_section(&l, s->info, place, r, r + s->size / sizeof(*r), why);
         if (error != LINK_OK) {
             return error;
         }

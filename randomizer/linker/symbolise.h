@@ -8,7 +8,8 @@
 #include "randomizer/linker/module.h"
 
 struct symbol_place {
-    const char *name;   // of the function or datum, or of the section if no symbol covers the place; never null
+    const char *name; // of the function or datum, or of the section if no symbol covers the place;
+                      // never null
     uint64_t offset;    // from its start
     uint64_t start;     // address of its start
     uint32_t section;   // ELF section index

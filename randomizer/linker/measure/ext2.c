@@ -22,7 +22,8 @@ static errcode_t image_set_blksize(io_channel channel, int bytes)
     channel->block_size = bytes;
     return 0;
 }
-static bool image_span(io_channel channel, unsigned long long block, int count, uint8_t **at, size_t *bytes)
+static bool image_span(io_channel channel, unsigned long long block, int count, uint8_t **at,
+                       size_t *bytes)
 {
     *bytes = count < 0 ? (size_t)-count : (size_t)count * (size_t)channel->block_size;
     *at = work_image + block * (unsigned long long)channel->block_size;
@@ -38,7 +39,8 @@ static errcode_t image_read64(io_channel channel, unsigned long long block, int 
     memcpy(data, at, bytes);
     return 0;
 }
-static errcode_t image_write64(io_channel channel, unsigned long long block, int count, const void *data)
+static errcode_t image_write64(io_channel channel, unsigned long long block, int count,
+                               const void *data)
 {
     uint8_t *at;
     size_t bytes;
@@ -112,8 +114,8 @@ static uint64_t walk_inodes(ext2_filsys fs)
     uint64_t sum = 0;
     for (ext2_ino_t ino = 1; ino <= fs->super->s_inodes_count; ino++) {
         struct ext2_inode inode;
-        if (ext2fs_test_inode_bitmap2(fs->inode_map, ino) && ext2fs_read_inode(fs, ino, &inode) == 0 &&
-            LINUX_S_ISREG(inode.i_mode)) {
+        if (ext2fs_test_inode_bitmap2(fs->inode_map, ino) &&
+            ext2fs_read_inode(fs, ino, &inode) == 0 && LINUX_S_ISREG(inode.i_mode)) {
             sum = sum * 31 + walk_blocks(fs, ino, &inode);
         }
     }
@@ -124,7 +126,8 @@ static uint64_t grow_and_cut(ext2_filsys fs)
 {
     ext2_ino_t ino;
     uint64_t sum = 0;
-    struct ext2_inode inode = {.i_mode = LINUX_S_IFREG | 0600, .i_links_count = 1, .i_flags = EXT4_EXTENTS_FL};
+    struct ext2_inode inode = {
+        .i_mode = LINUX_S_IFREG | 0600, .i_links_count = 1, .i_flags = EXT4_EXTENTS_FL};
     if (ext2fs_new_inode(fs, EXT2_ROOT_INO, 0600, nullptr, &ino) != 0) {
         return 1;
     }
@@ -152,7 +155,8 @@ static uint64_t grow_and_cut(ext2_filsys fs)
 uint64_t work_ext2(void)
 {
     ext2_filsys fs;
-    errcode_t error = ext2fs_open("image", EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, &image_manager, &fs);
+    errcode_t error =
+        ext2fs_open("image", EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, &image_manager, &fs);
     if (error == 0) {
         error = ext2fs_read_bitmaps(fs);
     }

@@ -193,7 +193,8 @@ static int run_once(const char *module, const char *work)
 static int compare_times(char **modules)
 {
     static struct outcome outcomes[MODELS][WORKS];
-    for (int layout = 0; layout < LAYOUTS; layout++) { // in turn, so that a busy host troubles both alike
+    for (int layout = 0; layout < LAYOUTS;
+         layout++) { // in turn, so that a busy host troubles both alike
         for (int model = 0; model < MODELS; model++) {
             time_layout(modules[model], layout, outcomes[model]);
         }
@@ -203,10 +204,12 @@ static int compare_times(char **modules)
         if (outcomes[0][w].checksum != outcomes[1][w].checksum) {
             die("the code models disagree on a result");
         }
-        print_size(work_names[w] + 5, (uint64_t)median(outcomes[0][w].ns), (uint64_t)median(outcomes[1][w].ns));
+        print_size(work_names[w] + 5, (uint64_t)median(outcomes[0][w].ns),
+                   (uint64_t)median(outcomes[1][w].ns));
     }
     struct sizes a = sizes_of(modules[0]), b = sizes_of(modules[1]);
-    printf("\n| size               |       small |       large |          |\n|---|---:|---:|---:|\n");
+    printf(
+        "\n| size               |       small |       large |          |\n|---|---:|---:|---:|\n");
     print_size("code bytes", a.text, b.text);
     print_size("read-only bytes", a.rodata, b.rodata);
     print_size("data bytes", a.data, b.data);

@@ -61,7 +61,8 @@ void *realloc(void *p, size_t bytes)
 {
     void *new = malloc(bytes);
     if (p != nullptr && new != nullptr) {
-        size_t old = ((size_t)1 << ((struct block_header *)p - 1)->class) - sizeof(struct block_header);
+        size_t old =
+            ((size_t)1 << ((struct block_header *)p - 1)->class) - sizeof(struct block_header);
         memcpy(new, p, old < bytes ? old : bytes);
         free(p);
     }
@@ -100,7 +101,8 @@ void abort(void)
 }
 
 // Never run; keeps all work in the module.
-uint64_t (*volatile const work_all[])(void) = {work_calls, work_interpreter, work_sort, work_text, work_hash, work_ext2};
+uint64_t (*volatile const work_all[])(void) = {work_calls, work_interpreter, work_sort,
+                                               work_text,  work_hash,        work_ext2};
 void start_service(const struct startup *startup)
 {
     (void)startup;

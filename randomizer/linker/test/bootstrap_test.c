@@ -206,7 +206,8 @@ static bool turn_on_dispatch(void)
 // For each run, because cmocka has handlers of its own for these.
 static void catch_signals(void)
 {
-    struct sigaction call = {.sa_sigaction = on_system_call, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction call = {.sa_sigaction = on_system_call,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     struct sigaction step = {.sa_handler = on_step, .sa_flags = SA_ONSTACK};
     sigaction(SIGSYS, &call, nullptr);
     sigaction(SIGTRAP, &step, nullptr);
@@ -237,8 +238,8 @@ static void clean_up(void)
     }
 }
 
-static struct startup *startup_new(const struct file *module, uint64_t seed, struct layout_record *r,
-                                   uint64_t record_bytes)
+static struct startup *startup_new(const struct file *module, uint64_t seed,
+                                   struct layout_record *r, uint64_t record_bytes)
 {
     struct startup *s = calloc(1, sizeof(*s));
     *s = (struct startup){.magic = STARTUP_MAGIC,
@@ -264,7 +265,8 @@ static struct startup *startup_new(const struct file *module, uint64_t seed, str
                      "popf\n"
                      "jmp *%[entry]\n"
                      :
-                     : [top] "r"(stack + BOOTSTRAP_STACK), [flags] "r"(flags), [entry] "r"(blob), "D"(s)
+                     : [top] "r"(stack + BOOTSTRAP_STACK), [flags] "r"(flags), [entry] "r"(blob),
+                       "D"(s)
                      : "memory");
     __builtin_unreachable();
 }
@@ -272,7 +274,8 @@ static struct startup *startup_new(const struct file *module, uint64_t seed, str
 static void run(const struct startup *s, bool count)
 {
     catch_signals();
-    stack = mmap(nullptr, BOOTSTRAP_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack =
+        mmap(nullptr, BOOTSTRAP_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (sigsetjmp(finished, 1) == 0) {
         enter(s, 2 | (count ? TRAP_FLAG : 0));
     }
@@ -393,11 +396,13 @@ static void test_every_refusal_is_reported(void **state)
             break; // more than a birth needs
         }
         if (kernel.exit_code == 0) {
-            assert_true(kernel.sealed); // only unmapping the initial stack and the module's exit are left
+            assert_true(
+                kernel.sealed); // only unmapping the initial stack and the module's exit are left
             continue;
         }
         assert_int_equal(kernel.exit_code, LINK_EXIT_BASE + LINK_KERNEL);
-        assert_non_null(strstr(kernel.log, "sample[3]: cannot be linked: the kernel refused a call"));
+        assert_non_null(
+            strstr(kernel.log, "sample[3]: cannot be linked: the kernel refused a call"));
         assert_non_null(strstr(kernel.log, "kind 7"));
         refused++;
     }
@@ -430,7 +435,8 @@ int main(void)
         cmocka_unit_test(test_bad_startup),
     };
     if (!turn_on_dispatch()) {
-        print_message("[  SKIPPED ] this Linux cannot hand system calls to a program (PASSED: none)\n");
+        print_message(
+            "[  SKIPPED ] this Linux cannot hand system calls to a program (PASSED: none)\n");
         return 0;
     }
     map_blob();

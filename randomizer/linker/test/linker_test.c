@@ -17,9 +17,10 @@
 static void test_chacha_matches_the_standard(void **state)
 {
     (void)state;
-    static const uint32_t expected[CHACHA_WORDS] = {
-        0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3, 0xc7f4d1c7, 0x0368c033, 0x9aaa2204, 0x4e6cd4c3,
-        0x466482d2, 0x09aa9f07, 0x05d7c214, 0xa2028bd9, 0xd19c12b5, 0xb94e16de, 0xe883d0cb, 0x4e3c50a2};
+    static const uint32_t expected[CHACHA_WORDS] = {0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3,
+                                                    0xc7f4d1c7, 0x0368c033, 0x9aaa2204, 0x4e6cd4c3,
+                                                    0x466482d2, 0x09aa9f07, 0x05d7c214, 0xa2028bd9,
+                                                    0xd19c12b5, 0xb94e16de, 0xe883d0cb, 0x4e3c50a2};
     const uint32_t nonce[3] = {0x09000000, 0x4a000000, 0};
     uint32_t key[8], out[CHACHA_WORDS];
     for (uint32_t i = 0; i < 8; i++) {
@@ -124,7 +125,8 @@ static void test_stripping_changes_nothing(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(module_open(&m[i], files[i].bytes, files[i].size, &why), LINK_OK);
         p[i] = plan_new(&m[i]);
-        assert_int_equal(plan_layout(p[i], &m[i], seed, i == 0 ? 64 << 10 : 1 << 20, &why), LINK_OK);
+        assert_int_equal(plan_layout(p[i], &m[i], seed, i == 0 ? 64 << 10 : 1 << 20, &why),
+                         LINK_OK);
     }
     assert_int_not_equal(m[0].section_count, m[1].section_count);
     uint32_t at[2] = {0, 0}, compared = 0;

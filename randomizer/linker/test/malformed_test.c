@@ -222,7 +222,8 @@ static void test_symbols(void **state)
     symbol_named(&p, "start_service")->section = symbol_named(&p, "kinds_datum")->section;
     expect(&p, LINK_BAD_TARGET);
     p = patch_open(SAMPLE);
-    symbol_named(&p, "kinds_two")->section = p.header->section_names; // a section that is not loaded
+    symbol_named(&p, "kinds_two")->section =
+        p.header->section_names; // a section that is not loaded
     expect(&p, LINK_BAD_TARGET);
 }
 
@@ -293,7 +294,8 @@ static void test_stack_sizes(void **state)
 static void mutate(struct chacha *random, uint8_t *bytes, size_t size)
 {
     const struct elf_header *h = (const struct elf_header *)bytes;
-    uint64_t headers = h->section_headers, table_bytes = (uint64_t)h->section_count * sizeof(struct elf_section);
+    uint64_t headers = h->section_headers,
+             table_bytes = (uint64_t)h->section_count * sizeof(struct elf_section);
     for (uint64_t n = 1 + chacha_below(random, 4); n > 0; n--) {
         uint64_t at = chacha_below(random, size);
         switch (chacha_below(random, 4)) {

@@ -60,7 +60,8 @@ static uint32_t sorted_pieces(const struct subject *s, struct piece *pieces)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i <= s->m.section_count; i++) {
-        bool loaded = i == s->m.section_count ? s->p->got_entries != 0 : module_is_loaded(&s->m.sections[i]);
+        bool loaded =
+            i == s->m.section_count ? s->p->got_entries != 0 : module_is_loaded(&s->m.sections[i]);
         assert_int_equal(s->p->address[i] != PLAN_UNPLACED, loaded);
         if (loaded) {
             pieces[n++] = (struct piece){s->p->address[i], s->p->address[i] + size_of(s, i), i};
@@ -73,7 +74,8 @@ static uint32_t sorted_pieces(const struct subject *s, struct piece *pieces)
 static const struct cluster *cluster_of(const struct plan *p, uint64_t address)
 {
     for (uint32_t i = 0; i < p->cluster_count; i++) {
-        if (address >= p->clusters[i].address && address < p->clusters[i].address + p->clusters[i].bytes) {
+        if (address >= p->clusters[i].address &&
+            address < p->clusters[i].address + p->clusters[i].bytes) {
             return &p->clusters[i];
         }
     }
@@ -271,8 +273,9 @@ static void check_entropy(const char *path, bool in_window, int top, double bits
         pairs += equal_pairs(&t.address[(size_t)i * SEEDS]);
         expected += SEEDS / 2.0 * (SEEDS - 1) / exp2(bits + 4 - low);
     }
-    print_message("%s%s: %lu bits counted, worst %.1f deviations; equal places %lu, expected %.3f\n", path,
-                  in_window ? " within the window" : "", counted, worst, pairs, expected);
+    print_message(
+        "%s%s: %lu bits counted, worst %.1f deviations; equal places %lu, expected %.3f\n", path,
+        in_window ? " within the window" : "", counted, worst, pairs, expected);
     assert_true(worst < 6);
     assert_true((double)pairs < 2 * expected + 8);
     free(t.set);
@@ -316,7 +319,8 @@ static void test_entropy_between_neighbours(void **state)
     }
     uint64_t pairs = equal_pairs(distance);
     double bits = log2(SEEDS / 2.0 * (SEEDS - 1) / (double)pairs);
-    print_message("two functions: same cluster in %u of %d births, %.1f bits between them\n", same, SEEDS, bits);
+    print_message("two functions: same cluster in %u of %d births, %.1f bits between them\n", same,
+                  SEEDS, bits);
     assert_true(bits > 10);
     free(distance);
     subject_close(&s);
@@ -332,14 +336,17 @@ static void test_memory_is_bounded(void **state)
     uint32_t clusters = 0;
     for (uint32_t i = 1; i < s.m.section_count; i++) {
         const struct elf_section *h = &s.m.sections[i];
-        sizes += module_is_loaded(h) && !(h->type == SHT_NOBITS && h->size >= PLAN_LAZY_MIN) ? h->size : 0;
+        sizes += module_is_loaded(h) && !(h->type == SHT_NOBITS && h->size >= PLAN_LAZY_MIN)
+                     ? h->size
+                     : 0;
     }
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         subject_plan(&s, seed);
         worst = s.p->image_bytes > worst ? s.p->image_bytes : worst;
         clusters = s.p->cluster_count > clusters ? s.p->cluster_count : clusters;
     }
-    print_message("%lu bytes of sections took at most %lu bytes in %u clusters\n", sizes, worst, clusters);
+    print_message("%lu bytes of sections took at most %lu bytes in %u clusters\n", sizes, worst,
+                  clusters);
     assert_true(worst < 2 * sizes + 3 * 2 * PLAN_PAGE);
     assert_in_range(clusters, 4, 8);
     subject_close(&s);

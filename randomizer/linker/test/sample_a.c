@@ -101,7 +101,10 @@ int sample_check(void)
 
 [[noreturn]] static void leave(uint64_t code)
 {
-    __asm__ volatile("syscall" : : "a"((uint64_t)SYS_task_exit), "D"(code) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     :
+                     : "a"((uint64_t)SYS_task_exit), "D"(code)
+                     : "rcx", "r11", "memory");
     __builtin_trap();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The file that samsara-layout --gdb writes: every byte, symbol and address where it is in the service.
+// The file that samsara-layout --gdb writes: every byte, symbol and address where it is in the
+// service.
 #include "randomizer/linker/symbolise.h"
 #include "randomizer/linker/test/host.h"
 #include "randomizer/linker/tool/placed.h"
@@ -64,8 +65,10 @@ static void test_everything_is_at_its_address(void **state)
     assert_int_equal(section_named(&p, ".text.sample_check")->address, check);
     const struct elf_section *table = section_named(&p, ".data.sample_words");
     assert_int_equal(table->address, words);
-    assert_memory_equal(p.bytes + table->offset, p.image + p.plan->image[table - (const struct elf_section *)(p.bytes + h->section_headers)],
-                        table->size);
+    assert_memory_equal(
+        p.bytes + table->offset,
+        p.image + p.plan->image[table - (const struct elf_section *)(p.bytes + h->section_headers)],
+        table->size);
 
     // Debug information: the address pool has the function, and no relocation is left to be done.
     assert_true(holds_address(&p, section_named(&p, ".debug_addr"), check));

@@ -75,7 +75,8 @@ static int print_symbol(const struct placed *p, uint64_t address)
         printf("%016lx is in no section\n", address);
         return 1;
     }
-    printf("%s+0x%lx (%s)\n", place.name, place.offset, module_section_name(&p->module, place.section));
+    printf("%s+0x%lx (%s)\n", place.name, place.offset,
+           module_section_name(&p->module, place.section));
     return 0;
 }
 

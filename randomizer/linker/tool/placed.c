@@ -26,7 +26,8 @@ static const char *explain(const struct module *m, const struct link_failure *wh
     static char text[512];
     int used = snprintf(text, sizeof(text), "%s", link_error_text(why->error));
     if (why->symbol != UINT32_MAX) {
-        used += snprintf(text + used, sizeof(text) - (size_t)used, ": %.120s", module_symbol_name(m, why->symbol));
+        used += snprintf(text + used, sizeof(text) - (size_t)used, ": %.120s",
+                         module_symbol_name(m, why->symbol));
     }
     if (why->section != UINT32_MAX && m->section_names != nullptr) {
         snprintf(text + used, sizeof(text) - (size_t)used, ", in %.120s+0x%lx",
@@ -94,8 +95,9 @@ static void relocate_debug(struct placed *p, const struct elf_section *table)
     const struct elf_rela *r = (const struct elf_rela *)(p->bytes + table->offset);
     for (uint64_t n = table->size / sizeof(*r); n > 0; n--, r++) {
         uint64_t width = r->type == R_X86_64_64 ? 8 : 4;
-        if ((r->type != R_X86_64_64 && r->type != R_X86_64_32) || r->symbol >= p->module.symbol_count ||
-            target->size < width || r->offset > target->size - width) {
+        if ((r->type != R_X86_64_64 && r->type != R_X86_64_32) ||
+            r->symbol >= p->module.symbol_count || target->size < width ||
+            r->offset > target->size - width) {
             continue; // NONE: of what the linker dropped
         }
         uint64_t value = debug_value(p, &p->module.symbols[r->symbol]) + (uint64_t)r->addend;
@@ -115,7 +117,8 @@ void placed_make_absolute(struct placed *p)
 {
     struct elf_header *h = (struct elf_header *)p->bytes;
     struct elf_section *sections = (struct elf_section *)(p->bytes + h->section_headers);
-    struct elf_symbol *symbols = (struct elf_symbol *)((const uint8_t *)p->module.symbols - p->module.bytes + p->bytes);
+    struct elf_symbol *symbols =
+        (struct elf_symbol *)((const uint8_t *)p->module.symbols - p->module.bytes + p->bytes);
     for (uint32_t i = 1; i < h->section_count; i++) {
         if (module_is_loaded(&sections[i])) {
             place_section(p, &sections[i], i);

@@ -15,7 +15,8 @@ struct placed {
     uint8_t *image; // the linked contents
 };
 
-// Reads, plans and links. Returns nullptr, or what is wrong. Nothing is ever freed: a tool ends soon.
+// Reads, plans and links. Returns nullptr, or what is wrong. Nothing is ever freed: a tool ends
+// soon.
 const char *placed_open(struct placed *p, const char *path, const uint8_t seed[CHACHA_KEY_BYTES]);
 
 // Turns p->bytes into an executable file with every section and symbol at its final address and
