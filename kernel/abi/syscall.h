@@ -116,7 +116,6 @@ struct system_info {
     uint32_t features; // enum cpu_feature_bits
     uint64_t tsc_hz;
     uint64_t boot_ns;  // kernel entry to first user instruction
-    uint64_t kernel_base;
     uint64_t tasks, threads, ports, replies, memories, irqs, ioranges; // living objects by type
     uint64_t idle_ns; // sum over all CPUs; waiting for devices, not work
     uint64_t reaping; // objects and pages whose destruction is under way; 0 when all is given back

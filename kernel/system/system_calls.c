@@ -100,7 +100,6 @@ int sys_system_info(struct thread *t, struct regs *r)
         .features = machine.features,
         .tsc_hz = machine.tsc_hz,
         .boot_ns = boot_ns,
-        .kernel_base = machine.kernel_base,
         .tasks = object_living(OBJ_TASK),
         .threads = object_living(OBJ_THREAD),
         .ports = object_living(OBJ_PORT),
