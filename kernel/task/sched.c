@@ -325,7 +325,8 @@ void sched_arm_timer(struct cpu *cpu)
         at = min_u64(at, arch_ticks() + arch_ns_to_ticks(BUDGET_CHECK_NS));
     }
     if (timer_next != UINT64_MAX && cpu == &cpus[0]) {
-        at = min_u64(at, machine.tsc_base + arch_ns_to_ticks(timer_next));
+        uint64_t ticks = arch_ns_to_ticks(timer_next); // users choose the time: it may be absurd
+        at = min_u64(at, machine.tsc_base + min_u64(ticks, UINT64_MAX - machine.tsc_base - 1));
     }
     if (at < cpu->timer_at) {
         cpu->timer_at = at;

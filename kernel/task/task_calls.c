@@ -58,12 +58,12 @@ int sys_task_create(struct thread *t, struct regs *r)
 int sys_task_kill(struct thread *t, struct regs *r)
 {
     struct task *victim;
-    if (r->rdi == 0) {
-        return ERR_HANDLE; // task_exit is the way to end oneself
-    }
     enum status status = call_task(t, r->rdi, RIGHT_MANAGE, &victim);
     if (status != OK) {
         return status;
+    }
+    if (victim == t->task) {
+        return ERR_ARG; // task_exit is the way to end oneself: it tells the supervisor
     }
     if (!task_kill_step(victim, KILL_AT_ONCE)) {
         object_need_work(&victim->obj);
@@ -267,12 +267,12 @@ int sys_task_set_quota(struct thread *t, struct regs *r)
 int sys_task_suspend(struct thread *t, struct regs *r)
 {
     struct task *task;
-    if (r->rdi == 0) {
-        return ERR_HANDLE; // nobody could resume it
-    }
     enum status status = call_task(t, r->rdi, RIGHT_MANAGE, &task);
     if (status != OK) {
         return status;
+    }
+    if (task == t->task) {
+        return ERR_ARG; // nobody would be left to resume it
     }
     if (task->hold & HOLD_DEAD) {
         return ERR_STATE;

@@ -361,7 +361,7 @@ static void test_random_calls(void **)
             print_message("call %d: %lu of %lu\n", i, succeeded[i], done_by_call[i]);
         }
     }
-    assert_true(went_well > 45); // the calls are not all refused
+    assert_true(went_well > 40); // the calls are not all refused
 }
 
 int random_tests(void)
