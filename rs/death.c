@@ -126,15 +126,26 @@ static void add_death_event(struct service *s, const struct rs_death *d)
     s->corpse.event = e->sequence;
 }
 
+static bool left_no_room(const struct rs_death *d)
+{
+    bool refused = d->detail == ERR_QUOTA || d->detail >= LINK_EXIT_BASE; // by rs, by the bootstrap
+    return d->cause == RS_QUOTA || (d->cause == RS_BIRTH_FAILED && refused);
+}
+
 // What the policy says, as far as it can be done at once. true: to be reborn now.
 static bool decide(struct service *s, struct rs_death *d, bool ready)
 {
     const struct policy_death facts = {.now_ns = d->detected_ns, .born_ns = d->born_ns,
-                                       .ready = ready, .work = d->work, .asked = d->asked};
+                                       .ready = ready, .work = d->work, .asked = d->asked,
+                                       .no_room = left_no_room(d)};
     struct policy_decision decision = policy_decide(&s->rules, &s->history, &facts);
     d->decision = decision.action;
     d->delay_ns = decision.delay_ns;
     d->fruitless = s->history.fruitless;
+    if (decision.afresh) {
+        corpse_describe(s);
+        corpse_close(s);
+    }
     return decision.action == POLICY_REBIRTH;
 }
 
@@ -245,10 +256,6 @@ void service_stillborn(struct service *s, enum status status, const char *step)
     e->cause = d->cause;
     snprintf(e->text, sizeof(e->text), "%s", d->text);
     log_warn("%s[%u] was not born: %s", s->name, s->incarnation, text);
-    if (status == ERR_QUOTA) { // what the dead one holds leaves no room for an heir: start afresh
-        corpse_describe(s);
-        corpse_close(s);
-    }
     if (decide(s, d, false)) {
         d->decision = POLICY_REBIRTH_LATER;
         d->delay_ns = SHORTEST_NS;

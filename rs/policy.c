@@ -131,7 +131,11 @@ struct policy_decision policy_decide(const struct policy_rules *rules,
         return (struct policy_decision){.action = POLICY_GIVE_UP};
     }
     uint64_t delay = delay_after(rules, history->fruitless);
-    return (struct policy_decision){delay ? POLICY_REBIRTH_LATER : POLICY_REBIRTH, delay};
+    return (struct policy_decision){
+        .action = delay ? POLICY_REBIRTH_LATER : POLICY_REBIRTH,
+        .delay_ns = delay,
+        .afresh = death->no_room && !death->ready,
+    };
 }
 
 void policy_well_from(struct policy_history *history, uint64_t now_ns)

@@ -79,6 +79,7 @@ struct policy_death {
     bool ready;      // it had become ready
     uint64_t work;   // completed in this life
     bool asked;      // somebody with the right to do so had it killed: no evidence against it
+    bool no_room;    // it died of its quota, or could not be made
 };
 
 // Later rungs of the ladder (changed environment, checkpoint, group, reboot) are further actions.
@@ -87,6 +88,7 @@ enum policy_action { POLICY_REBIRTH = 1, POLICY_REBIRTH_LATER = 2, POLICY_GIVE_U
 struct policy_decision {
     enum policy_action action;
     uint64_t delay_ns;
+    bool afresh; // the heir gets nothing of the dead one's: that is what leaves it no room to be born
 };
 
 struct policy_decision policy_decide(const struct policy_rules *rules,

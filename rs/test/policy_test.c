@@ -226,6 +226,17 @@ static void test_one_life(void **)
     assert_int_equal(policy_decide(&once, &history, &death).action, POLICY_REBIRTH);
 }
 
+static void test_no_room(void **)
+{
+    struct policy_history history = {0};
+    struct policy_death death = {.no_room = true};
+    assert_true(policy_decide(&rules, &history, &death).afresh); // what it inherited is in the way
+    death.ready = true;
+    assert_false(policy_decide(&rules, &history, &death).afresh); // it was born all right
+    death.work = 1;
+    assert_false(policy_decide(&rules, &history, &death).afresh);
+}
+
 static void test_healing(void **)
 {
     struct policy_history history = {.fruitless = 2};
@@ -281,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_excuses),       cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_programs),
         cmocka_unit_test(test_longest_delay), cmocka_unit_test(test_one_life),
+        cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_healing),       cmocka_unit_test(test_start_order),
         cmocka_unit_test(test_nonsense),
     };
