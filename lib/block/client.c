@@ -4,8 +4,8 @@
 #include "lib/block/disk.h"
 #include "lib/rt/rt.h"
 
-// A driver that is being reborn takes milliseconds. When a wait gets as long as this, the doorbell is
-// rung again, which tells whether there is still a port behind it at all.
+// A driver that is being reborn takes milliseconds. When a wait gets as long as this, the doorbell
+// is rung again, which tells whether there is still a port behind it at all.
 static const uint64_t ring_again_ns = 1'000'000'000;
 
 static uint64_t whole_pages(uint64_t bytes)
@@ -154,7 +154,8 @@ void disk_detach(struct disk *d)
     while (d->under_way > 0) {
         disk_wait_any(d);
     }
-    (void)block_detach(d->port, d->session); // fails only if the driver is gone: nothing to end then
+    (void)block_detach(d->port,
+                       d->session); // fails only if the driver is gone: nothing to end then
     drop_ring(d);
 }
 

@@ -63,11 +63,12 @@ struct disk {
     struct disk_request *owner[BLOCK_ENTRIES_MAX];
 };
 
-// Creates a Memory object of m->bytes and maps it; sets base and memory. Pages are supplied at once.
+// Creates a Memory object of m->bytes and maps it; sets base and memory. Pages are supplied at
+// once.
 [[nodiscard]] enum status disk_memory_create(struct disk_memory *m);
 
-// Opens the session: `entries` requests can be under way at once (1..BLOCK_ENTRIES_MAX), `bit` is one
-// notification bit (of NOTIFY_OWN) of the service's own port that is used for nothing else.
+// Opens the session: `entries` requests can be under way at once (1..BLOCK_ENTRIES_MAX), `bit` is
+// one notification bit (of NOTIFY_OWN) of the service's own port that is used for nothing else.
 // Errors: ERR_DEAD no driver; ERR_BUSY too many sessions; ERR_IO no usable device; ERR_QUOTA.
 [[nodiscard]] enum status disk_attach(struct disk *d, handle_t port, uint32_t entries, uint64_t bit,
                                        const struct disk_memory *memory, uint32_t memories);
@@ -79,8 +80,9 @@ struct disk {
 // Ends the session after everything under way has completed, and frees the ring.
 void disk_detach(struct disk *d);
 
-// Prepares a request without data; then add up to BLOCK_SEGMENTS stretches, in the order in which they
-// lie on the disk. Adding joins stretches that follow each other. ERR_RANGE: no room for another.
+// Prepares a request without data; then add up to BLOCK_SEGMENTS stretches, in the order in which
+// they lie on the disk. Adding joins stretches that follow each other. ERR_RANGE: no room for
+// another.
 void disk_request_init(struct disk_request *r, enum block_op op, uint64_t sector);
 [[nodiscard]] enum status disk_request_add(struct disk_request *r, uint32_t buffer, uint32_t offset,
                                             uint32_t bytes);

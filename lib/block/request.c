@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The client's half of the block ring: filling entries, ringing the doorbell, taking in completions.
-// Touches nothing but the ring and the doorbell, so that host tests can play the driver.
+// The client's half of the block ring: filling entries, ringing the doorbell, taking in
+// completions. Touches nothing but the ring and the doorbell, so that host tests can play the
+// driver.
 #include "lib/block/disk.h"
 #include "lib/rt/ipc.h"
 
@@ -161,7 +162,8 @@ uint32_t disk_poll(struct disk *d)
             int i = w * 64 + __builtin_ctzll(bits);
             // A reborn driver may tell of a completion that was taken in before.
             if (d->owner[i] != nullptr &&
-                atomic_load_explicit(&d->ring->entry[i].state, memory_order_acquire) == BLOCK_DONE) {
+                atomic_load_explicit(&d->ring->entry[i].state, memory_order_acquire) ==
+                    BLOCK_DONE) {
                 complete(d, i);
                 count++;
             }

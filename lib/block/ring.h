@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The block request ring: layout shared by a client and a block driver.
 //
-// The client makes one Memory object that holds struct block_ring, and up to BLOCK_BUFFERS more for the
-// data. An entry belongs to the client while it is FREE or DONE and to the driver while it is
+// The client makes one Memory object that holds struct block_ring, and up to BLOCK_BUFFERS more for
+// the data. An entry belongs to the client while it is FREE or DONE and to the driver while it is
 // SUBMITTED. Everything the driver must know to run a request again after its rebirth stands in the
 // entry; nothing is kept elsewhere. Two requests under way at the same time have no order: whoever
 // needs one (overlapping sectors, say) waits for the first before submitting the second.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A virtio 1.x device behind its registers: reset, features, queues, interrupts vectors, configuration.
+// A virtio 1.x device behind its registers: reset, features, queues, interrupts vectors,
+// configuration.
 //
-// Knows nothing of PCI but the layout that find.h made out of its capabilities. All access goes through
-// two functions, so that a host test can be the device.
+// Knows nothing of PCI but the layout that find.h made out of its capabilities. All access goes
+// through two functions, so that a host test can be the device.
 #pragma once
 #include "kernel/abi/status.h"
 #include "lib/virtio/queue.h"
@@ -27,8 +28,9 @@ struct virtio_device {
     uint64_t features; // agreed on
 };
 
-// The device stops all it does and forgets everything; waits until it says so, which is at once on most.
-// When this has returned OK it touches no memory any more. ERR_IO: it does not within `patience` reads.
+// The device stops all it does and forgets everything; waits until it says so, which is at once on
+// most. When this has returned OK it touches no memory any more. ERR_IO: it does not within
+// `patience` reads.
 [[nodiscard]] enum status virtio_reset(struct virtio_device *d, uint32_t patience);
 
 // After a reset: agrees on VERSION_1, all of `required` and what the device has of `wanted`.
@@ -39,9 +41,9 @@ struct virtio_device {
 // The largest size of queue `index`, 0 if there is no such queue.
 uint16_t virtio_queue_max(struct virtio_device *d, uint16_t index);
 
-// Gives queue `index` its memory, whose pages have these physical addresses, and its MSI-X vector, and
-// switches it on. *doorbell: where virtio_notify writes. ERR_UNSUPPORTED: no such queue, or too small;
-// ERR_IO: the device refused the vector.
+// Gives queue `index` its memory, whose pages have these physical addresses, and its MSI-X vector,
+// and switches it on. *doorbell: where virtio_notify writes. ERR_UNSUPPORTED: no such queue, or too
+// small; ERR_IO: the device refused the vector.
 [[nodiscard]] enum status virtio_queue_start(struct virtio_device *d, uint16_t index,
                                              const struct virtq *q, const uint64_t *pages,
                                              uint16_t vector, volatile uint16_t **doorbell);

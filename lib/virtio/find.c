@@ -48,7 +48,8 @@ static void note(virtio_config_read *read, void *context, uint32_t cap, struct v
 enum status virtio_find_layout(virtio_config_read *read, void *context, struct virtio_layout *out)
 {
     uint32_t seen = 0;
-    const uint32_t needed = 1u << VIRTIO_CAP_COMMON | 1u << VIRTIO_CAP_NOTIFY | 1u << VIRTIO_CAP_ISR;
+    const uint32_t needed =
+        1u << VIRTIO_CAP_COMMON | 1u << VIRTIO_CAP_NOTIFY | 1u << VIRTIO_CAP_ISR;
 
     *out = (struct virtio_layout){.bar = no_bar};
     if ((read(context, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES) == 0) {

@@ -6,9 +6,9 @@
 // Reads `width` bytes (1, 2, 4) of configuration space; all ones where there is nothing.
 typedef uint32_t virtio_config_read(void *context, uint32_t offset, uint32_t width);
 
-// Walks the capabilities. All four structures must lie in one BAR, whose number is left in out->bar;
-// bounds in it are checked by virtio_layout_fits once its size is known.
-// ERR_UNSUPPORTED: a structure is missing (a legacy device), or they are spread over several BARs.
+// Walks the capabilities. All four structures must lie in one BAR, whose number is left in
+// out->bar; bounds in it are checked by virtio_layout_fits once its size is known. ERR_UNSUPPORTED:
+// a structure is missing (a legacy device), or they are spread over several BARs.
 [[nodiscard]] enum status virtio_find_layout(virtio_config_read *read, void *context,
                                              struct virtio_layout *out);
 

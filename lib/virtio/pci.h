@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Getting hold of a virtio device through the PCI service, once; a reborn driver finds its handles again
-// and needs nobody.
+// Getting hold of a virtio device through the PCI service, once; a reborn driver finds its handles
+// again and needs nobody.
 #pragma once
 #include "kernel/abi/handle.h"
 #include "lib/virtio/device.h"
@@ -15,10 +15,10 @@ struct virtio_pci {
     bool inherited;   // an earlier incarnation used the device
 };
 
-// Opens the `index`-th device of this type (VIRTIO_TYPE_*): claims it, maps its registers, binds MSI-X
-// vector 0 to `irq_bits` of the service's own port. On return OK the device has been reset and touches
-// no memory; from then on it may. ERR_NOT_FOUND: there is none. ERR_UNSUPPORTED: not a modern one.
-// ERR_IO: it does not reset. Others from the PCI service.
+// Opens the `index`-th device of this type (VIRTIO_TYPE_*): claims it, maps its registers, binds
+// MSI-X vector 0 to `irq_bits` of the service's own port. On return OK the device has been reset
+// and touches no memory; from then on it may. ERR_NOT_FOUND: there is none. ERR_UNSUPPORTED: not a
+// modern one. ERR_IO: it does not reset. Others from the PCI service.
 [[nodiscard]] enum status virtio_open(struct virtio_pci *v, handle_t pci, uint32_t type,
                                       uint32_t index, uint64_t irq_bits);
 

@@ -5,7 +5,8 @@
 
 static const uint32_t page = 4096;
 
-// Descriptors of a queue of 256 fill a page exactly; rings follow where they fit without crossing one.
+// Descriptors of a queue of 256 fill a page exactly; rings follow where they fit without crossing
+// one.
 struct virtq_places virtq_place(uint16_t size)
 {
     uint32_t avail_bytes = (uint32_t)sizeof(struct virtq_avail) + 2u * size + 2;
@@ -58,7 +59,8 @@ static uint16_t direction(uint16_t i, uint16_t out)
 }
 
 // The chain that starts at `head` is ready: puts it into the available ring.
-static void enqueue(struct virtq *q, uint16_t head, uint16_t length, uint32_t in_bytes, void *cookie)
+static void enqueue(struct virtq *q, uint16_t head, uint16_t length, uint32_t in_bytes,
+                    void *cookie)
 {
     q->chain[head] = (struct virtq_chain){cookie, in_bytes, length};
     q->avail->ring[q->avail_idx & (q->size - 1)] = head;

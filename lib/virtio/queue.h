@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A split virtqueue, driver side.
 //
-// What the device writes is an allegation: an index that runs ahead of what was given to it, or an id
-// that is not under way, breaks the queue, and only a reset of the device mends it. The links of free
-// descriptors and the chains under way are kept in private memory, not in what the device sees.
+// What the device writes is an allegation: an index that runs ahead of what was given to it, or an
+// id that is not under way, breaks the queue, and only a reset of the device mends it. The links of
+// free descriptors and the chains under way are kept in private memory, not in what the device
+// sees.
 #pragma once
 #include "kernel/abi/status.h"
 #include "lib/virtio/spec.h"
@@ -37,8 +38,8 @@ struct virtq {
     struct virtq_chain chain[VIRTQ_SIZE_MAX]; // by first descriptor
 };
 
-// Where the parts of a queue lie in one stretch of DMA memory whose pages need not be neighbours: no
-// part crosses a page. Offsets from its start.
+// Where the parts of a queue lie in one stretch of DMA memory whose pages need not be neighbours:
+// no part crosses a page. Offsets from its start.
 struct virtq_places {
     uint32_t desc, avail, used, bytes;
 };
@@ -52,8 +53,8 @@ void virtq_init(struct virtq *q, uint16_t size, void *base);
 [[nodiscard]] enum status virtq_add(struct virtq *q, const struct virtq_part *parts, uint16_t out,
                                     uint16_t in, void *cookie);
 
-// The same through one descriptor: `table` lies in DMA memory at physical address `table_address` and
-// has room for out + in descriptors. It belongs to the device until the chain comes back.
+// The same through one descriptor: `table` lies in DMA memory at physical address `table_address`
+// and has room for out + in descriptors. It belongs to the device until the chain comes back.
 [[nodiscard]] enum status virtq_add_indirect(struct virtq *q, struct virtq_desc *table,
                                              uint64_t table_address, const struct virtq_part *parts,
                                              uint16_t out, uint16_t in, void *cookie);

@@ -3,7 +3,8 @@
 #include "servers/console/line.h"
 #include <stdatomic.h>
 
-// What was stored before is in memory when what comes after is: death may come between any two stores.
+// What was stored before is in memory when what comes after is: death may come between any two
+// stores.
 static void settled(void)
 {
     atomic_signal_fence(memory_order_seq_cst);

@@ -3,7 +3,8 @@
 //
 // struct line_saved lies in memory that is kept over rebirths: bytes that were accepted are sent by
 // whoever lives then. Each change becomes valid with one store, so that a death at any instruction
-// leaves either the state before or the one after. Positions run freely and are cut to the ring size.
+// leaves either the state before or the one after. Positions run freely and are cut to the ring
+// size.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -20,8 +21,8 @@ struct line_saved {
     // reached write_head.
     uint64_t write_badge;
     uint32_t write_number, write_head;
-    // Input: in_taken holds the tail, and above it how many bytes from there the last read was given.
-    // They leave the ring when the next read comes.
+    // Input: in_taken holds the tail, and above it how many bytes from there the last read was
+    // given. They leave the ring when the next read comes.
     uint64_t in_taken;
     uint64_t read_badge;
     uint32_t read_number, in_head;
@@ -58,8 +59,8 @@ void line_out_add(struct line_saved *l, uint32_t bytes);
 // The same for a client's write, which is remembered in case it comes again.
 void line_out_commit(struct line_saved *l, uint32_t bytes, uint64_t badge, uint32_t number);
 bool line_write_done(const struct line_saved *l, uint64_t badge, uint32_t number);
-// The next byte to send, -1 if there is none; line_out_sent says that it goes out. With `returns` each
-// line feed is preceded by a carriage return.
+// The next byte to send, -1 if there is none; line_out_sent says that it goes out. With `returns`
+// each line feed is preceded by a carriage return.
 int line_out_next(const struct line_saved *l, bool returns);
 void line_out_sent(struct line_saved *l, bool returns);
 

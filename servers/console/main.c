@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The console driver: clients' reads and writes on two serial lines.
 //
-// A request that has to wait is held, not parked: when this process dies, the kernel delivers it again
-// to the next one, which finds in the lines' saved memory how far it had come.
+// A request that has to wait is held, not parked: when this process dies, the kernel delivers it
+// again to the next one, which finds in the lines' saved memory how far it had come.
 #include "interfaces/console.server.h"
 #include "servers/console/uart.h"
 
@@ -41,7 +41,8 @@ static struct line *line_of(const struct request *rq)
 {
     uint32_t number = rq->m.badge & 0xff;
 
-    return number >= 1 && number <= LINES && lines[number - 1].present ? &lines[number - 1] : nullptr;
+    return number >= 1 && number <= LINES && lines[number - 1].present ? &lines[number - 1]
+                                                                       : nullptr;
 }
 
 static bool again(const struct request *rq)
@@ -49,7 +50,8 @@ static bool again(const struct request *rq)
     return ipc_delivery(&rq->m) > 0;
 }
 
-// Keeps the caller waiting without parking it in the kernel: it shall be delivered again to an heir.
+// Keeps the caller waiting without parking it in the kernel: it shall be delivered again to an
+// heir.
 static struct parked *hold(struct request *rq)
 {
     struct parked *p = rt_park(rq);
@@ -154,7 +156,8 @@ static void tell_watcher(struct line *l)
 
 static void on_again(void *arg);
 
-// Moves what can be moved, in all directions; goes on in the event loop's next turn if there is more.
+// Moves what can be moved, in all directions; goes on in the event loop's next turn if there is
+// more.
 static void pump(struct line *l)
 {
     bool more = uart_service(&l->uart, l->saved, (l->watched & CONSOLE_INTERRUPT) != 0);
@@ -305,7 +308,8 @@ static bool copy_log(struct line *l)
         if (sys_log_read(l->uart.ports, &next, text, sizeof text) != OK) {
             return false;
         }
-        uint64_t passed = next - l->saved->log_next; // more than was copied if the log has overtaken us
+        uint64_t passed =
+            next - l->saved->log_next; // more than was copied if the log has overtaken us
         uint32_t bytes = passed < sizeof text ? (uint32_t)passed : (uint32_t)sizeof text;
         if (bytes == 0) {
             return true;

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The 16550. Its interrupt is edge-triggered here: it must be served until it asks for nothing, or it
-// never asks again.
+// The 16550. Its interrupt is edge-triggered here: it must be served until it asks for nothing, or
+// it never asks again.
 #include "servers/console/uart.h"
 
 enum { DATA = 0, INTERRUPT_ENABLE = 1, FIFO_CONTROL = 2, IDENTIFY = 2, LINE_CONTROL = 3,
        MODEM_CONTROL = 4, LINE_STATUS = 5, SCRATCH = 7,
        DIVISOR_LOW = 0, DIVISOR_HIGH = 1 };
 enum { ENABLE_RECEIVE = 1, ENABLE_TRANSMIT = 2 };
-enum { FIFO_ON = 0x01, FIFO_CLEAR = 0x06, FIFO_AT_4 = 0x40 }; // interrupt when 4 bytes have come, or a pause
+enum {
+    FIFO_ON = 0x01,
+    FIFO_CLEAR = 0x06,
+    FIFO_AT_4 = 0x40
+}; // interrupt when 4 bytes have come, or a pause
 enum { EIGHT_BITS = 0x03, DIVISOR_ACCESS = 0x80 };
 enum { DTR = 1, RTS = 2, OUT2 = 8 }; // OUT2 connects the chip's interrupt to the line
 enum { NOTHING_PENDING = 0x01, GONE = 0xff };
@@ -33,10 +37,10 @@ bool uart_init(struct uart *u, bool fresh)
 
 // With the send FIFO empty, it takes 16 bytes without being asked in between.
 //
-// A byte leaves the ring just before it goes to the chip. Death between the two costs that byte, death
-// after the second in the other order would repeat it. A thread that is stopped from outside is stopped
-// after the system call that it is in, so this order is wrong for a few instructions only, the other
-// one for as long as the call takes.
+// A byte leaves the ring just before it goes to the chip. Death between the two costs that byte,
+// death after the second in the other order would repeat it. A thread that is stopped from outside
+// is stopped after the system call that it is in, so this order is wrong for a few instructions
+// only, the other one for as long as the call takes.
 static void fill(struct uart *u, struct line_saved *l)
 {
     int byte;

@@ -13,8 +13,8 @@ struct uart {
     bool input_seen;
 };
 
-// Sets 115200 8N1, FIFOs on. fresh: the chip's FIFOs are cleared, too; else (after a rebirth) what is
-// in them is still to be sent or read. false: there is no such chip.
+// Sets 115200 8N1, FIFOs on. fresh: the chip's FIFOs are cleared, too; else (after a rebirth) what
+// is in them is still to be sent or read. false: there is no such chip.
 bool uart_init(struct uart *u, bool fresh);
 
 // Sends while the chip takes bytes and reads what it has, until it asks for nothing more; then sets

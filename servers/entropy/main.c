@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The entropy service: feeds the kernel's generator from a virtio-rng device, at birth and from time to
-// time. Without such a device it lives on and says so.
+// The entropy service: feeds the kernel's generator from a virtio-rng device, at birth and from
+// time to time. Without such a device it lives on and says so.
 #include "interfaces/entropy.server.h"
 #include "lib/virtio/pci.h"
 #include "servers/args.h"
 
-enum { KEY_DMA = 1, KEY_COUNTERS = 2, DEVICE_BIT = 1, QUEUE_SIZE = 8, DMA_PAGES = 2, FEED_BYTES = 64 };
+enum {
+    KEY_DMA = 1,
+    KEY_COUNTERS = 2,
+    DEVICE_BIT = 1,
+    QUEUE_SIZE = 8,
+    DMA_PAGES = 2,
+    FEED_BYTES = 64
+};
 static const uint64_t answer_ns = 1'000'000'000; // a device that takes longer is reset
 
 static struct {
@@ -70,7 +77,8 @@ static bool take(void)
     }
     rng.reseeds++;
     rng.bytes += written;
-    (void)rt_keep(KEY_COUNTERS, HANDLE_NONE, rng.reseeds, rng.bytes); // the place was taken at birth
+    (void)rt_keep(KEY_COUNTERS, HANDLE_NONE, rng.reseeds,
+                  rng.bytes); // the place was taken at birth
     return true;
 }
 
@@ -152,7 +160,8 @@ static enum status do_info(struct request *, bool *present, uint64_t *reseeds, u
 
 static enum status open_device(void)
 {
-    enum status status = virtio_open(&rng.pci, rt_handle("pci"), VIRTIO_TYPE_ENTROPY, 0, DEVICE_BIT);
+    enum status status =
+        virtio_open(&rng.pci, rt_handle("pci"), VIRTIO_TYPE_ENTROPY, 0, DEVICE_BIT);
 
     if (status != OK) {
         return status;
@@ -179,7 +188,8 @@ int service_main(void)
         ask();
         rt_timer(&rng.timer, rt_now_ns() + answer_ns, on_timer, nullptr);
     } else {
-        log_info("no virtio entropy device (status %d): the kernel has only its own sources", status);
+        log_info("no virtio entropy device (status %d): the kernel has only its own sources",
+                 status);
     }
     return rt_serve(list, 1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Addresses for BARs that firmware gave none. They are taken from the top down, out of what nothing else
-// uses: other BARs, windows of bridges, and the configuration space itself.
+// Addresses for BARs that firmware gave none. They are taken from the top down, out of what nothing
+// else uses: other BARs, windows of bridges, and the configuration space itself.
 #include "servers/pci/bus.h"
 
 struct range {
@@ -48,7 +48,8 @@ static void avoid_function(const struct assign *a, uint32_t i, uint32_t above, u
 
     for (int b = 0; b < PCI_BAR_COUNT; b++) {
         if (is_memory(&f->bar[b]) && f->bar[b].base != 0) {
-            avoid(try, bytes, (struct range){f->bar[b].base, f->bar[b].base + f->bar[b].bytes}, moved);
+            avoid(try, bytes, (struct range){f->bar[b].base, f->bar[b].base + f->bar[b].bytes},
+                  moved);
         }
     }
     bool around = false; // is it one of the bridges that we are behind?
@@ -107,7 +108,8 @@ static struct range ground(const struct assign *a, uint32_t above, uint64_t byte
     }
     const struct pci_space *s = a->space;
     s->write(s->context, bridge->address, PCI_MEMORY_BASE, 2, (uint32_t)(base >> 16));
-    s->write(s->context, bridge->address, PCI_MEMORY_LIMIT, 2, (uint32_t)((base + size - 1) >> 16) & 0xfff0);
+    s->write(s->context, bridge->address, PCI_MEMORY_LIMIT, 2,
+             (uint32_t)((base + size - 1) >> 16) & 0xfff0);
     pci_command(s, bridge->address, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
     return (struct range){base, base + size};
 }

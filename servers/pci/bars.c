@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Sizing base address registers: all ones are written, and the bits that stay zero tell the size. The
-// device must not decode addresses meanwhile, and what stood there must come back whatever happens:
-// it is noted in the function's record first.
+// Sizing base address registers: all ones are written, and the bits that stay zero tell the size.
+// The device must not decode addresses meanwhile, and what stood there must come back whatever
+// happens: it is noted in the function's record first.
 #include "servers/pci/bus.h"
 #include <stdatomic.h>
 
@@ -32,7 +32,8 @@ static uint64_t size_of(uint64_t mask)
 }
 
 // Returns how many registers it took.
-static uint32_t size_one(const struct pci_space *s, struct pci_function *f, uint32_t i, uint32_t count)
+static uint32_t size_one(const struct pci_space *s, struct pci_function *f, uint32_t i,
+                         uint32_t count)
 {
     struct pci_bar *bar = &f->bar[i];
     uint32_t was = f->probe_value[i];

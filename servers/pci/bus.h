@@ -28,10 +28,20 @@ static inline uint32_t pci_address(uint32_t bus, uint32_t device, uint32_t funct
 
 // Registers of the standard header.
 enum {
-    PCI_VENDOR = 0x00, PCI_DEVICE = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_REVISION = 0x08,
-    PCI_HEADER_TYPE = 0x0e, PCI_BAR0 = 0x10, PCI_SUBSYSTEM = 0x2c, PCI_CAPABILITIES = 0x34,
+    PCI_VENDOR = 0x00,
+    PCI_DEVICE = 0x02,
+    PCI_COMMAND = 0x04,
+    PCI_STATUS = 0x06,
+    PCI_REVISION = 0x08,
+    PCI_HEADER_TYPE = 0x0e,
+    PCI_BAR0 = 0x10,
+    PCI_SUBSYSTEM = 0x2c,
+    PCI_CAPABILITIES = 0x34,
     // of a bridge
-    PCI_PRIMARY = 0x18, PCI_SECONDARY = 0x19, PCI_SUBORDINATE = 0x1a, PCI_MEMORY_BASE = 0x20,
+    PCI_PRIMARY = 0x18,
+    PCI_SECONDARY = 0x19,
+    PCI_SUBORDINATE = 0x1a,
+    PCI_MEMORY_BASE = 0x20,
     PCI_MEMORY_LIMIT = 0x22,
     PCI_HEADER_END = 0x40,
 };
@@ -45,7 +55,13 @@ enum { PCI_CLASS_BRIDGE = 0x06 };
 
 enum { PCI_FUNCTIONS = 128, PCI_BAR_COUNT = 6, PCI_NO_PARENT = 0xffff, PCI_DEPTH = 8 };
 
-enum pci_bar_kind { BAR_NONE = 0, BAR_IO = 1, BAR_MEMORY32 = 2, BAR_MEMORY64 = 3, BAR_UPPER_HALF = 4 };
+enum pci_bar_kind {
+    BAR_NONE = 0,
+    BAR_IO = 1,
+    BAR_MEMORY32 = 2,
+    BAR_MEMORY64 = 3,
+    BAR_UPPER_HALF = 4
+};
 struct pci_bar {
     uint64_t base, bytes; // base 0: it has no address
     uint32_t kind;        // enum pci_bar_kind
@@ -85,8 +101,8 @@ void pci_size_bars(const struct pci_space *space, struct pci_function *f);
 // Puts back what a predecessor that died in pci_size_bars had overwritten.
 void pci_undo_probe(const struct pci_space *space, struct pci_function *f);
 
-// Gives memory BARs without an address one: in the window of the bridge above, which is opened if it is
-// shut, else in [low, high) of the host. What finds no room stays without.
+// Gives memory BARs without an address one: in the window of the bridge above, which is opened if
+// it is shut, else in [low, high) of the host. What finds no room stays without.
 void pci_assign(const struct pci_space *space, struct pci_saved *all, uint64_t low, uint64_t high,
                 uint64_t hole_base, uint64_t hole_bytes);
 

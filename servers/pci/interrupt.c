@@ -28,7 +28,8 @@ void pci_quiet(const struct pci_space *space, const struct pci_function *f)
     }
     if (f->msi != 0) {
         uint32_t control = get(space, f->address, f->msi + MSI_CONTROL, 2);
-        space->write(space->context, f->address, f->msi + MSI_CONTROL, 2, control & ~(uint32_t)MSI_ENABLE);
+        space->write(space->context, f->address, f->msi + MSI_CONTROL, 2,
+                     control & ~(uint32_t)MSI_ENABLE);
     }
 }
 
@@ -66,5 +67,6 @@ void pci_msix_enable(const struct pci_space *space, const struct pci_function *f
     uint32_t control = get(space, f->address, f->msix + MSIX_CONTROL, 2);
 
     control &= ~(uint32_t)(MSIX_ENABLE | MSIX_MASK_ALL);
-    space->write(space->context, f->address, f->msix + MSIX_CONTROL, 2, on ? control | MSIX_ENABLE : control);
+    space->write(space->context, f->address, f->msix + MSIX_CONTROL, 2,
+                 on ? control | MSIX_ENABLE : control);
 }

@@ -354,7 +354,8 @@ static enum status open_saved(void)
 static void explore(void)
 {
     struct pci_saved *saved = machine.saved;
-    uint64_t low = arg_number("window_low", 0xe0000000), high = arg_number("window_high", 0xfec00000);
+    uint64_t low = arg_number("window_low", 0xe0000000),
+             high = arg_number("window_high", 0xfec00000);
     uint64_t ecam = machine.ecam_base + ((uint64_t)machine.space.bus_first << 20);
     uint64_t ecam_bytes = (machine.space.bus_last - machine.space.bus_first + 1ull) << 20;
 
@@ -373,7 +374,8 @@ static void explore(void)
     }
     pci_assign(&machine.space, saved, low, high, ecam, ecam_bytes);
     saved->complete = true;
-    log_info("%u functions on buses %u to %u", saved->count, machine.space.bus_first, saved->last_bus);
+    log_info("%u functions on buses %u to %u", saved->count, machine.space.bus_first,
+             saved->last_bus);
 }
 
 // "buses=0-255"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The time service: wall clock = an offset to the monotonic clock, taken from the real-time clock at the
-// first birth. It is kept, so that a rebirth is no jump in time.
+// The time service: wall clock = an offset to the monotonic clock, taken from the real-time clock
+// at the first birth. It is kept, so that a rebirth is no jump in time.
 #include "interfaces/time.server.h"
 #include "servers/time/rtc.h"
 

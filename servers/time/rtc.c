@@ -111,7 +111,8 @@ enum status rtc_decode(const struct rtc_raw *raw, uint64_t *seconds)
 {
     uint8_t b = raw->status_b;
     int year = year_of(raw), month = number(raw->month, b), day = number(raw->day, b);
-    int hour = hour_of(raw->hour, b), minute = number(raw->minute, b), second = number(raw->second, b);
+    int hour = hour_of(raw->hour, b), minute = number(raw->minute, b),
+        second = number(raw->second, b);
 
     if (year < 1970 || month < 1 || month > 12 || day < 1 || day > month_days(year, month) ||
         hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) {

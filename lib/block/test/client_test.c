@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 enum { ENTRIES = 70, DOORBELL = 77 };
-static _Alignas(256) uint8_t memory[sizeof(struct block_ring) + ENTRIES * sizeof(struct block_entry)];
+static _Alignas(
+    256) uint8_t memory[sizeof(struct block_ring) + ENTRIES * sizeof(struct block_entry)];
 static struct disk disk;
 static struct block_ring *ring = (struct block_ring *)memory;
 static uint32_t rings; // of the doorbell

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Start-up of a device behind fake registers, and the capability walk over fake configuration space.
+// Start-up of a device behind fake registers, and the capability walk over fake configuration
+// space.
 #include "lib/virtio/device.h"
 #include "lib/virtio/find.h"
 #include <setjmp.h>
@@ -20,8 +21,15 @@ static struct {
     uint16_t queue_max, notify_off;
     uint32_t reads;
 } dev;
-static const struct virtio_layout layout = {.bar = 4, .bar_bytes = sizeof dev.bar, .common = 0, .isr = 0x1000,
-    .config = 0x2000, .config_bytes = 0x40, .notify = 0x3000, .notify_bytes = 0x1000, .notify_multiplier = 4};
+static const struct virtio_layout layout = {.bar = 4,
+                                            .bar_bytes = sizeof dev.bar,
+                                            .common = 0,
+                                            .isr = 0x1000,
+                                            .config = 0x2000,
+                                            .config_bytes = 0x40,
+                                            .notify = 0x3000,
+                                            .notify_bytes = 0x1000,
+                                            .notify_multiplier = 4};
 
 static uint32_t reg_read(const volatile void *at, uint32_t width)
 {
@@ -103,7 +111,8 @@ static void test_negotiate(void **)
     assert_int_equal(virtio_negotiate(&d, 0, VIRTIO_BLK_F_RO | VIRTIO_BLK_F_FLUSH), OK);
     assert_int_equal(d.features, VIRTIO_F_VERSION_1 | VIRTIO_BLK_F_RO);
     assert_int_equal(dev.accepted, d.features); // what was not asked for is not accepted
-    assert_int_equal(dev.bar[VIRTIO_STATUS], VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
+    assert_int_equal(dev.bar[VIRTIO_STATUS],
+                     VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
     virtio_run(&d);
     assert_true(dev.bar[VIRTIO_STATUS] & VIRTIO_DRIVER_OK);
 }
@@ -178,7 +187,8 @@ static uint32_t config_read(void *, uint32_t offset, uint32_t width)
     return value;
 }
 
-static void put_cap(uint8_t at, uint8_t next, uint8_t type, uint8_t bar, uint32_t offset, uint32_t bytes)
+static void put_cap(uint8_t at, uint8_t next, uint8_t type, uint8_t bar, uint32_t offset,
+                    uint32_t bytes)
 {
     space[at] = 9;
     space[at + 1] = next;
@@ -245,8 +255,9 @@ static void test_find_hostile(void **)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reset),  cmocka_unit_test(test_negotiate), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_queue),  cmocka_unit_test(test_config),    cmocka_unit_test(test_find),
+        cmocka_unit_test(test_reset),        cmocka_unit_test(test_negotiate),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_config),       cmocka_unit_test(test_find),
         cmocka_unit_test(test_find_hostile),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

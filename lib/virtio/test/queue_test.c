@@ -80,8 +80,8 @@ static void test_indirect_layout(void **)
     assert_int_equal(q.free_count, 7);
 }
 
-// Chains of random lengths come and go in random order for a long time; each comes back once, with its
-// own cookie, and no descriptor is lost. The 16-bit indices run around several times.
+// Chains of random lengths come and go in random order for a long time; each comes back once, with
+// its own cookie, and no descriptor is lost. The 16-bit indices run around several times.
 static void test_endurance(void **)
 {
     struct virtq_part parts[8];

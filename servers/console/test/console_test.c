@@ -194,7 +194,8 @@ static struct {
 
 static bool wants(void)
 {
-    return ((chip.enabled & 1) && chip.taken < chip.inputs) || ((chip.enabled & 2) && chip.transmit_pending);
+    return ((chip.enabled & 1) && chip.taken < chip.inputs) ||
+           ((chip.enabled & 2) && chip.transmit_pending);
 }
 
 static void settle(void)
@@ -223,7 +224,9 @@ static uint8_t chip_read(struct uart *, uint32_t reg)
         value = chip.taken < chip.inputs ? (uint8_t)chip.input[chip.taken++] : 0;
         break;
     case 2:
-        value = chip.enabled & 1 && chip.taken < chip.inputs ? 4 : chip.enabled & 2 && chip.transmit_pending ? 2 : 1;
+        value = chip.enabled & 1 && chip.taken < chip.inputs ? 4
+                : chip.enabled & 2 && chip.transmit_pending  ? 2
+                                                             : 1;
         chip.transmit_pending = value == 2 ? false : chip.transmit_pending;
         break;
     case 5:
@@ -294,7 +297,8 @@ static void test_chip_sends(void **)
             drain_fifo(1);
             settle();
         }
-        assert_int_equal(chip.edges, edges + 1); // each empty FIFO is an edge, or it would stand still
+        assert_int_equal(chip.edges,
+                         edges + 1); // each empty FIFO is an edge, or it would stand still
         uart_service(&u, &line, false);
     }
     assert_int_equal(chip.sends, 1000);
@@ -366,11 +370,16 @@ static void test_no_chip(void **)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_output_order, start),    cmocka_unit_test_setup(test_write_is_known_again, start),
-        cmocka_unit_test_setup(test_death_in_commit, start), cmocka_unit_test_setup(test_input, start),
-        cmocka_unit_test_setup(test_input_full, start),      cmocka_unit_test_setup(test_drop, start),
-        cmocka_unit_test_setup(test_sound, start),           cmocka_unit_test_setup(test_chip_sends, start),
-        cmocka_unit_test_setup(test_chip_receives, start),   cmocka_unit_test_setup(test_chip_back_pressure, start),
+        cmocka_unit_test_setup(test_output_order, start),
+        cmocka_unit_test_setup(test_write_is_known_again, start),
+        cmocka_unit_test_setup(test_death_in_commit, start),
+        cmocka_unit_test_setup(test_input, start),
+        cmocka_unit_test_setup(test_input_full, start),
+        cmocka_unit_test_setup(test_drop, start),
+        cmocka_unit_test_setup(test_sound, start),
+        cmocka_unit_test_setup(test_chip_sends, start),
+        cmocka_unit_test_setup(test_chip_receives, start),
+        cmocka_unit_test_setup(test_chip_back_pressure, start),
         cmocka_unit_test_setup(test_no_chip, start),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

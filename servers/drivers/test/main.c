@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Works a disk hard while its driver is killed in every way there is, and checks every byte.
 //
-// Blocks of 4 KiB carry their number and generation; a model in memory says which generation each block
-// must have. Requests under way never touch the same blocks. args: requests=N kills=N every_us=N
-// errors=1 (the medium is bad: I/O errors are counted, not failures) writes=0 (read-only medium).
-// all=1: kills all drivers in turn, and asks each for something after each death.
-// log=1: has the console show the kernel log, too.
-// lines=N: writes N numbered lines to COM1 instead, while the console driver is killed; whoever reads
-// the line must find each of them once and in order.
+// Blocks of 4 KiB carry their number and generation; a model in memory says which generation each
+// block must have. Requests under way never touch the same blocks. args: requests=N kills=N
+// every_us=N errors=1 (the medium is bad: I/O errors are counted, not failures) writes=0 (read-only
+// medium). all=1: kills all drivers in turn, and asks each for something after each death. log=1:
+// has the console show the kernel log, too. lines=N: writes N numbered lines to COM1 instead, while
+// the console driver is killed; whoever reads the line must find each of them once and in order.
 // Says "driver_test: passed …" or "driver_test: FAILED …" on the log and on COM1, then powers off.
 #include "interfaces/block.client.h"
 #include "interfaces/console.client.h"
@@ -160,8 +159,8 @@ static void start(uint32_t slot)
 
 static void kill_service(uint32_t service)
 {
-    static const enum rs_how ways[] = {RS_NULL_POINTER, RS_JUMP, RS_ASSERTION, RS_END, RS_NOW, RS_LOOP,
-                                       RS_SILENCE};
+    static const enum rs_how ways[] = {RS_NULL_POINTER, RS_JUMP, RS_ASSERTION, RS_END,
+                                       RS_NOW,          RS_LOOP, RS_SILENCE};
     enum rs_how how = ways[count.kills % (sizeof ways / sizeof ways[0])];
 
     disk_poll(&disk); // what is done by now is not the next incarnation's work
@@ -183,15 +182,16 @@ static bool others_work(uint64_t *unix_ns)
     uint8_t a[32] = {0}, b[32] = {0};
     uint32_t address, vendor, device, class_code, subsystem, revision;
     uint64_t monotonic_ns, owner;
-    enum status found = pci_find(rt_handle("pci"), 0x1af4, 0x1042, PCI_ANY_CLASS, 0, &address, &vendor, &device,
-                                 &class_code, &owner);
-    enum status claim = pci_claim(rt_handle("pci"), address, &vendor, &device, &class_code, &subsystem, &revision);
+    enum status found = pci_find(rt_handle("pci"), 0x1af4, 0x1042, PCI_ANY_CLASS, 0, &address,
+                                 &vendor, &device, &class_code, &owner);
+    enum status claim =
+        pci_claim(rt_handle("pci"), address, &vendor, &device, &class_code, &subsystem, &revision);
     enum status first = entropy_get(rt_handle("entropy"), a, sizeof a);
     enum status second = entropy_get(rt_handle("entropy"), b, sizeof b);
     enum status clock = time_now(rt_handle("time"), unix_ns, &monotonic_ns);
     // The disk belongs to its driver; the clock goes on; no two draws are alike.
-    bool good = found == OK && owner != 0 && claim == ERR_BUSY && first == OK && second == OK && clock == OK &&
-                *unix_ns >= last_ns && __builtin_memcmp(a, b, sizeof a) != 0;
+    bool good = found == OK && owner != 0 && claim == ERR_BUSY && first == OK && second == OK &&
+                clock == OK && *unix_ns >= last_ns && __builtin_memcmp(a, b, sizeof a) != 0;
 
     if (!good) {
         log_error("pci %d %d entropy %d %d clock %d", found, claim, first, second, clock);
@@ -255,9 +255,10 @@ static void write_lines(uint64_t lines, uint64_t kills, uint64_t every_ns, uint3
     char text[200];
 
     for (uint32_t i = 0; i < lines || count.kills < kills; i++) {
-        int bytes = snprintf(text, sizeof text, "line %08u %.*s\n", i, (int)(i % 150),
-                             "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
-                             "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
+        int bytes = snprintf(
+            text, sizeof text, "line %08u %.*s\n", i, (int)(i % 150),
+            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
         enum status status = console_write(rt_handle("console"), i, text, (size_t)bytes);
         if (status != OK) {
             log_error("line %u: status %d", i, status);
@@ -281,9 +282,10 @@ static void report_recovery(void)
 
     if (recoveries > 0) {
         qsort(recovery_us, recoveries, sizeof recovery_us[0], by_size);
-        snprintf(text, sizeof text, "death to first completed request, us: p50 %u p99 %u max %u of %u (kill %llu)\n",
-                 recovery_us[recoveries / 2], recovery_us[recoveries * 99 / 100], recovery_us[recoveries - 1],
-                 recoveries, (unsigned long long)longest_kill);
+        snprintf(text, sizeof text,
+                 "death to first completed request, us: p50 %u p99 %u max %u of %u (kill %llu)\n",
+                 recovery_us[recoveries / 2], recovery_us[recoveries * 99 / 100],
+                 recovery_us[recoveries - 1], recoveries, (unsigned long long)longest_kill);
         say(text);
     }
 }
@@ -298,13 +300,14 @@ static void report_held(const char *when, uint32_t service)
     if (sys_system_info(&system) != OK || rs_info(H_RS, service, &driver, sizeof driver) != OK) {
         return;
     }
-    snprintf(text, sizeof text,
-             "%s: driver memory %llu handles %u; free pages %llu objects %llu memories %llu ports %llu "
-             "replies %llu irqs %llu\n",
-             when, (unsigned long long)driver.memory_bytes, driver.handles,
-             (unsigned long long)system.free_pages, (unsigned long long)system.kernel_object_bytes,
-             (unsigned long long)system.memories, (unsigned long long)system.ports,
-             (unsigned long long)system.replies, (unsigned long long)system.irqs);
+    snprintf(
+        text, sizeof text,
+        "%s: driver memory %llu handles %u; free pages %llu objects %llu memories %llu ports %llu "
+        "replies %llu irqs %llu\n",
+        when, (unsigned long long)driver.memory_bytes, driver.handles,
+        (unsigned long long)system.free_pages, (unsigned long long)system.kernel_object_bytes,
+        (unsigned long long)system.memories, (unsigned long long)system.ports,
+        (unsigned long long)system.replies, (unsigned long long)system.irqs);
     say(text);
 }
 
@@ -313,15 +316,19 @@ static void report(uint64_t ns)
     char text[240];
     uint64_t completed, failed, resets, repeated;
     uint32_t under_way;
-    enum status status = block_statistics(rt_handle("disk"), &completed, &failed, &resets, &repeated, &under_way);
-    bool passed = status == OK && count.wrong == 0 && under_way == 0 && (tolerate_errors || count.errors == 0);
+    enum status status =
+        block_statistics(rt_handle("disk"), &completed, &failed, &resets, &repeated, &under_way);
+    bool passed = status == OK && count.wrong == 0 && under_way == 0 &&
+                  (tolerate_errors || count.errors == 0);
 
     snprintf(text, sizeof text,
-             "driver_test: %s reads=%llu writes=%llu flushes=%llu kills=%llu errors=%llu wrong=%llu resets=%llu "
+             "driver_test: %s reads=%llu writes=%llu flushes=%llu kills=%llu errors=%llu "
+             "wrong=%llu resets=%llu "
              "repeated=%llu ms=%llu\n",
-             passed ? "passed" : "FAILED", (unsigned long long)count.reads, (unsigned long long)count.writes,
-             (unsigned long long)count.flushes, (unsigned long long)count.kills,
-             (unsigned long long)count.errors, (unsigned long long)count.wrong, (unsigned long long)resets,
+             passed ? "passed" : "FAILED", (unsigned long long)count.reads,
+             (unsigned long long)count.writes, (unsigned long long)count.flushes,
+             (unsigned long long)count.kills, (unsigned long long)count.errors,
+             (unsigned long long)count.wrong, (unsigned long long)resets,
              (unsigned long long)repeated, (unsigned long long)(ns / 1000000));
     say(text);
 }
@@ -361,8 +368,8 @@ int service_main(void)
         uint64_t unix_ns;
         char text[96];
         bool good = others_work(&unix_ns);
-        snprintf(text, sizeof text, "time %llu, other services %s\n", (unsigned long long)(unix_ns / 1000000000),
-                 good ? "work" : "do NOT work");
+        snprintf(text, sizeof text, "time %llu, other services %s\n",
+                 (unsigned long long)(unix_ns / 1000000000), good ? "work" : "do NOT work");
         say(text);
         if (arg_number("log", 0) != 0 && console_show_log(rt_handle("console"), true) != OK) {
             count.wrong++;

@@ -8,9 +8,9 @@
 //   main.c      birth
 //
 // Three kinds of memory. The clients' rings and buffers: allegations, and the only place where
-// requests live. `struct blk_saved`: which sessions there are; kept over rebirths, and mapped read-only
-// but for the moments when it changes, so that a stray store of a dying driver cannot falsify it.
-// Everything else is made anew by each incarnation.
+// requests live. `struct blk_saved`: which sessions there are; kept over rebirths, and mapped
+// read-only but for the moments when it changes, so that a stray store of a dying driver cannot
+// falsify it. Everything else is made anew by each incarnation.
 #pragma once
 #include "kernel/abi/handle.h"
 #include "lib/block/ring.h"
@@ -146,7 +146,8 @@ void blk_take_all(struct blk *b, uint32_t session);
 void blk_run(struct blk *b, uint64_t now_ns);
 // Takes what the device has completed. Returns how many.
 uint32_t blk_completions(struct blk *b, uint64_t now_ns);
-// Restarts the device if it has not answered for timeout_ns, or says it has failed. When to call again;
+// Restarts the device if it has not answered for timeout_ns, or says it has failed. When to call
+// again;
 // 0 if nothing is under way.
 uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed);
 uint32_t blk_under_way(const struct blk *b);

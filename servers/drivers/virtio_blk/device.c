@@ -45,8 +45,8 @@ enum status blk_learn(struct blk *b, struct virtio_device *d)
     b->can_flush = (d->features & VIRTIO_BLK_F_FLUSH) != 0;
     b->sectors = virtio_config64(d, VIRTIO_BLK_CAPACITY);
 
-    // Indirect descriptors: a request takes one place in a queue that fits into a page, and all slots
-    // can be in use whatever their requests look like. Without them a long queue is shared.
+    // Indirect descriptors: a request takes one place in a queue that fits into a page, and all
+    // slots can be in use whatever their requests look like. Without them a long queue is shared.
     uint32_t size = min32(b->indirect ? BLK_QUEUE_INDIRECT : BLK_QUEUE_DIRECT,
                           virtio_queue_max(d, 0));
     if (size < 16 || (size & (size - 1)) != 0) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Requests under way: from the rings to the device and back.
 //
-// An entry of a ring is in at most one slot. A slot ends when the device answers, or when the device was
-// restarted BLK_TRIES times over it; every other entry simply waits. Nothing here blocks.
+// An entry of a ring is in at most one slot. A slot ends when the device answers, or when the
+// device was restarted BLK_TRIES times over it; every other entry simply waits. Nothing here
+// blocks.
 #include "servers/drivers/virtio_blk/blk.h"
 
 static const uint8_t no_answer = 0xff; // what the status byte holds until the device writes it
@@ -107,8 +108,8 @@ static enum status queue_job(struct blk *b, uint32_t i, struct blk_job *job)
                               job->part, out, in, &b->slot[i]);
 }
 
-// Gives slot i, which has its session, entry and tries, to the device. Anything but OK and ERR_AGAIN
-// (the queue is full) is what the request ends with.
+// Gives slot i, which has its session, entry and tries, to the device. Anything but OK and
+// ERR_AGAIN (the queue is full) is what the request ends with.
 static enum status start_slot(struct blk *b, uint32_t i, uint64_t now_ns)
 {
     struct blk_slot *slot = &b->slot[i];
@@ -149,7 +150,8 @@ static void drop_slot(struct blk *b, uint32_t i)
 }
 
 // What needs no device: mistakes of the client, flushing what has no cache, a device that is gone.
-static enum status without_device(const struct blk *b, enum status checked, const struct blk_job *job)
+static enum status without_device(const struct blk *b, enum status checked,
+                                  const struct blk_job *job)
 {
     if (checked != OK) {
         return checked;
@@ -260,7 +262,8 @@ static void repeat_slots(struct blk *b, uint64_t now_ns)
             continue;
         }
         slot->tries++;
-        status = status == ERR_AGAIN ? ERR_ARG : status; // taken back by a client that may not do so
+        status =
+            status == ERR_AGAIN ? ERR_ARG : status; // taken back by a client that may not do so
         if (status == OK) {
             status = start_slot(b, i, now_ns);
         }

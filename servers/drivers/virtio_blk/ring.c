@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A client's ring, seen by the driver: every field is read once, checked, and never looked at again.
+// A client's ring, seen by the driver: every field is read once, checked, and never looked at
+// again.
 #include "servers/drivers/virtio_blk/blk.h"
 
 static const uint32_t page = 4096;

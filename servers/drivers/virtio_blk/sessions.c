@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Sessions: rings and buffers of clients, kept over rebirths.
 //
-// A handle is kept before the saved table says that the session has it, and forgotten after: a birth in
-// between finds a handle too many, never one too few, and drops it.
+// A handle is kept before the saved table says that the session has it, and forgotten after: a
+// birth in between finds a handle too many, never one too few, and drops it.
 #include "servers/drivers/virtio_blk/sessions.h"
 
 // Keys of kept handles: one for the table, then a stretch for each session.
-enum { KEY_SAVED = 1, KEY_SESSION = 0x100, KEY_STRIDE = 0x10, KEY_RING = 0, KEY_COMPLETION = 1, KEY_BUFFER = 2 };
+enum {
+    KEY_SAVED = 1,
+    KEY_SESSION = 0x100,
+    KEY_STRIDE = 0x10,
+    KEY_RING = 0,
+    KEY_COMPLETION = 1,
+    KEY_BUFFER = 2
+};
 
 enum { PIN_PAGES = 512 }; // the kernel pins no more in one call
 

@@ -4,7 +4,9 @@
 #include "interfaces/block.server.h"
 #include "servers/drivers/virtio_blk/blk.h"
 
-enum { BLK_DEVICE_BIT = 1u << BLOCK_SESSIONS }; // notification bits: sessions first, then the device
+enum {
+    BLK_DEVICE_BIT = 1u << BLOCK_SESSIONS
+}; // notification bits: sessions first, then the device
 enum { BLK_SESSION_BITS = BLK_DEVICE_BIT - 1 };
 
 extern const struct block_ops blk_ops;

@@ -19,7 +19,8 @@ static bool reachable(uint32_t bus)
     return false;
 }
 
-// Functions behind the bridge at index i have addresses 0x1000 * (i + 1) + devfn until it has a number.
+// Functions behind the bridge at index i have addresses 0x1000 * (i + 1) + devfn until it has a
+// number.
 static uint32_t bus_of(const struct fake_function *f)
 {
     if (f->address < 0x1000) {
@@ -80,7 +81,8 @@ void fake_reset(void)
     memset(&fake, 0, sizeof fake);
 }
 
-struct fake_function *fake_add(uint32_t address, uint16_t vendor, uint16_t device, uint32_t class_code)
+struct fake_function *fake_add(uint32_t address, uint16_t vendor, uint16_t device,
+                               uint32_t class_code)
 {
     struct fake_function *f = fake.function;
 

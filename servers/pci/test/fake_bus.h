@@ -23,7 +23,8 @@ extern struct pci_space fake_space;
 
 void fake_reset(void);
 // A device with these ids, in the next free place of the list.
-struct fake_function *fake_add(uint32_t address, uint16_t vendor, uint16_t device, uint32_t class_code);
+struct fake_function *fake_add(uint32_t address, uint16_t vendor, uint16_t device,
+                               uint32_t class_code);
 // A memory BAR of `bytes` with this address; wide: 64 bits, takes two.
 void fake_bar(struct fake_function *f, int i, uint64_t bytes, uint64_t base, bool wide);
 struct fake_function *fake_bridge(uint32_t address, uint8_t secondary, uint8_t subordinate);

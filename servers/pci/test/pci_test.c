@@ -123,7 +123,8 @@ static void test_sizes(void **)
     assert_false(fake.decoding_during_probe);
 }
 
-// Death at each write of the sizing: the successor finds the same sizes and leaves the same registers.
+// Death at each write of the sizing: the successor finds the same sizes and leaves the same
+// registers.
 static void test_death_while_sizing(void **)
 {
     volatile uint32_t deaths = 0;
@@ -209,9 +210,11 @@ static void test_assign_behind_bridges(void **)
     assign();
     assert_true(base_of(1, 0) >= 0xfd000000 && base_of(1, 0) + 0x4000 <= 0xfd200000);
     assert_int_not_equal(base_of(3, 0), 0);
-    uint64_t opened = (uint64_t)(shut->config[PCI_MEMORY_BASE + 1] << 8 | shut->config[PCI_MEMORY_BASE]) << 16;
+    uint64_t opened =
+        (uint64_t)(shut->config[PCI_MEMORY_BASE + 1] << 8 | shut->config[PCI_MEMORY_BASE]) << 16;
     assert_true(base_of(3, 0) >= opened); // the window was opened around it
-    assert_false(overlap(base_of(4, 0), 0x1000, 0xfd000000, 0x200000)); // a window is not for others
+    assert_false(
+        overlap(base_of(4, 0), 0x1000, 0xfd000000, 0x200000)); // a window is not for others
     assert_false(overlap(base_of(4, 0), 0x1000, opened, 0x200000));
 }
 
@@ -256,9 +259,12 @@ static void test_quiet_and_msix(void **)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_flat_bus, start),  cmocka_unit_test_setup(test_bridges, start),
-        cmocka_unit_test_setup(test_capabilities, start), cmocka_unit_test_setup(test_sizes, start),
-        cmocka_unit_test_setup(test_death_while_sizing, start), cmocka_unit_test_setup(test_assign, start),
+        cmocka_unit_test_setup(test_flat_bus, start),
+        cmocka_unit_test_setup(test_bridges, start),
+        cmocka_unit_test_setup(test_capabilities, start),
+        cmocka_unit_test_setup(test_sizes, start),
+        cmocka_unit_test_setup(test_death_while_sizing, start),
+        cmocka_unit_test_setup(test_assign, start),
         cmocka_unit_test_setup(test_assign_behind_bridges, start),
         cmocka_unit_test_setup(test_quiet_and_msix, start),
     };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Dates against the C library's calendar, in all four formats; clocks that never rest or hold no date.
+// Dates against the C library's calendar, in all four formats; clocks that never rest or hold no
+// date.
 #include "servers/time/rtc.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,7 +109,8 @@ static void test_one_instant(void **)
         registers[RTC_MINUTES] = 10;
         updating = 20;
         assert_int_equal(rtc_read(&r, &raw), OK);
-        assert_true((raw.second == 59 && raw.minute == 10) || (raw.second == 0 && raw.minute == 11));
+        assert_true((raw.second == 59 && raw.minute == 10) ||
+                    (raw.second == 0 && raw.minute == 11));
     }
     updating = -1; // for ever
     assert_int_equal(rtc_read(&r, &raw), ERR_IO);

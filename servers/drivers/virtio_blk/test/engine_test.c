@@ -13,7 +13,8 @@ static struct blk blk;
 static struct blk_saved saved;
 static _Alignas(4096) uint8_t pages[BUFFER_PAGES][4096];
 static uint8_t *page_of[BUFFER_PAGES]; // the buffer's pages, scattered
-static _Alignas(256) uint8_t ring_memory[2][sizeof(struct block_ring) + ENTRIES * sizeof(struct block_entry)];
+static _Alignas(256) uint8_t
+    ring_memory[2][sizeof(struct block_ring) + ENTRIES * sizeof(struct block_entry)];
 
 static struct block_ring *ring(int session)
 {
@@ -65,7 +66,8 @@ static int start_indirect(void **)
     return 0;
 }
 
-static struct block_entry *fill(uint32_t i, uint32_t op, uint64_t sector, uint32_t offset, uint32_t bytes)
+static struct block_entry *fill(uint32_t i, uint32_t op, uint64_t sector, uint32_t offset,
+                                uint32_t bytes)
 {
     struct block_entry *e = &ring(0)->entry[i];
 
@@ -252,7 +254,8 @@ static void test_lies(void **)
     assert_int_equal(disk.reads + disk.writes + disk.flushes, 0); // the device saw none of it
 }
 
-// Random bytes over the whole ring, again and again: every answer is in order, nothing is left over.
+// Random bytes over the whole ring, again and again: every answer is in order, nothing is left
+// over.
 static void test_random_ring(void **)
 {
     for (int round = 0; round < 3000; round++) {
@@ -261,12 +264,14 @@ static void test_random_ring(void **)
             bytes[(size_t)rand() % sizeof ring_memory[0]] = (uint8_t)rand();
         }
         for (int k = 0; k < 10; k++) {
-            struct block_entry *e = fill((uint32_t)rand() % ENTRIES, (uint32_t)rand() % 4,
-                                         (uint64_t)rand() % (DISK_SECTORS + 10),
-                                         (uint32_t)(rand() % 3000) * 512, (uint32_t)(rand() % 600) * 512);
+            struct block_entry *e =
+                fill((uint32_t)rand() % ENTRIES, (uint32_t)rand() % 4,
+                     (uint64_t)rand() % (DISK_SECTORS + 10), (uint32_t)(rand() % 3000) * 512,
+                     (uint32_t)(rand() % 600) * 512);
             e->segments = (uint32_t)rand() % 16;
             for (int s = 0; s < BLOCK_SEGMENTS; s++) {
-                e->segment[s] = (struct block_segment){rand() % 20 ? 1 : (uint32_t)rand() % 6, (uint32_t)(rand() % 2050) * 512,
+                e->segment[s] = (struct block_segment){rand() % 20 ? 1 : (uint32_t)rand() % 6,
+                                                       (uint32_t)(rand() % 2050) * 512,
                                                        (uint32_t)(rand() % 32) * 512, 0};
             }
             e->state = BLOCK_SUBMITTED;
@@ -480,11 +485,12 @@ static void test_learn_limits(void **)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(test_read), TEST(test_write_and_flush), TEST(test_flush_without_cache),
-        TEST(test_flood_indirect), TEST(test_flood_direct), TEST(test_fairness), TEST(test_lies),
-        TEST(test_random_ring), TEST(test_fickle_client), TEST(test_device_errors), TEST(test_read_only),
-        TEST(test_deaf_device_recovers), TEST(test_deaf_for_ever), TEST(test_slow_device),
-        TEST(test_dead_device), TEST(test_broken_queue), TEST(test_rebirth), TEST(test_learn_limits),
+        TEST(test_read),           TEST(test_write_and_flush), TEST(test_flush_without_cache),
+        TEST(test_flood_indirect), TEST(test_flood_direct),    TEST(test_fairness),
+        TEST(test_lies),           TEST(test_random_ring),     TEST(test_fickle_client),
+        TEST(test_device_errors),  TEST(test_read_only),       TEST(test_deaf_device_recovers),
+        TEST(test_deaf_for_ever),  TEST(test_slow_device),     TEST(test_dead_device),
+        TEST(test_broken_queue),   TEST(test_rebirth),         TEST(test_learn_limits),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
