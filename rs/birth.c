@@ -105,8 +105,9 @@ static enum status create_thread(struct making *n)
     return sys_thread_create(n->task, &args, &n->thread);
 }
 
-// All incarnations live on one account, whose limit is doubled before the heir is made: the dead one's
-// memory is still there, and it may have died of having used up all of it. See lower_quota in watch.c.
+// All incarnations live on one account, whose limit is doubled before the heir is made: the dead
+// one's memory is still there, and it may have died of having used up all of it. See lower_quota in
+// watch.c.
 static enum status create_task(struct making *n)
 {
     struct service *s = n->s;

@@ -88,7 +88,7 @@ enum policy_action { POLICY_REBIRTH = 1, POLICY_REBIRTH_LATER = 2, POLICY_GIVE_U
 struct policy_decision {
     enum policy_action action;
     uint64_t delay_ns;
-    bool afresh; // the heir gets nothing of the dead one's: that is what leaves it no room to be born
+    bool afresh; // the heir inherits nothing: what the dead one holds leaves it no room to be born
 };
 
 struct policy_decision policy_decide(const struct policy_rules *rules,
