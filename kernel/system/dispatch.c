@@ -16,6 +16,7 @@ enum {
 
     VECTOR_PAGE_FAULT = 14,
     PAGE_FAULT_WRITE = 2,
+    PAGE_FAULT_USER = 4,
     PAGE_FAULT_FETCH = 16,
 };
 
@@ -126,7 +127,9 @@ void kernel_exception(struct cpu *cpu, uint32_t vector, uint64_t error, uint64_t
     }
     uint64_t words[IPC_WORDS] = {vector, error, t->regs.rip, address, t->regs.rsp, t->obj.id};
     enum status status = ERR_FAULT;
-    if (vector == VECTOR_PAGE_FAULT) {
+    // A fault of user code on behalf of the processor itself is none that a region could mend. (QEMU 7.2
+    // takes far returns for such: without this they would fault for ever.)
+    if (vector == VECTOR_PAGE_FAULT && (error & PAGE_FAULT_USER) != 0) {
         uint32_t need = error & PAGE_FAULT_WRITE   ? PROT_WRITE
                         : error & PAGE_FAULT_FETCH ? PROT_EXEC
                                                    : PROT_READ;

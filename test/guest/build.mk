@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
 $(eval $(call module,hostile,test/guest/hostile/main.c,rt libc,))
+$(eval $(call module,processor,test/guest/processor/main.c,rt libc,))
