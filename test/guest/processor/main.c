@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What user code must not be able to do to the kernel by means of the processor: privileged instructions,
-// interrupt gates, flags and selectors that survive into the kernel, addresses at the edges. Each case is
-// a small program in a task of its own, and says which exception it has to end with.
+// What user code must not be able to do to the kernel by means of the processor: privileged
+// instructions, interrupt gates, flags and selectors that survive into the kernel, addresses at the
+// edges. Each case is a small program in a task of its own, and says which exception it has to end
+// with.
 #include "lib/rt/rt.h"
 #include <string.h>
 
 enum { CHILD_QUOTA = 128 << 10, CHILD_PRIORITY = 1, BADGE = 77, TIMES = 2 };
 
-// Sets of exception vectors: processors differ in how they refuse an instruction that they do not offer.
+// Sets of exception vectors: processors differ in how they refuse an instruction that they do not
+// offer.
 enum {
     DIVIDE = 1 << 0,
     DEBUG = 1 << 1,
@@ -19,79 +21,81 @@ enum {
     X87 = 1 << 16,
     SSE = 1 << 19,
     // Under QEMU 7.2 SSE never raises its exception, and a bad stack address is a protection fault.
-    FAR = PROTECTION | PAGE, // QEMU 7.2 reads the stack of a far return with kernel rights: SMAP stops that
+    FAR = PROTECTION |
+          PAGE, // QEMU 7.2 reads the stack of a far return with kernel rights: SMAP stops that
 };
 
 // SPIN takes long enough for timer interrupts to come in between.
-#define SPIN "mov $2000000, %ecx\n 7: dec %ecx\n jnz 7b\n"
-#define NULL_CALL "xor %eax, %eax\n syscall\n"
-#define FLAG(bit) "pushfq\n btsq $" #bit ", (%rsp)\n popfq\n"
+#define SPIN           "mov $2000000, %ecx\n 7: dec %ecx\n jnz 7b\n"
+#define LOAD_SELECTORS "mov %eax, %ds\n mov %eax, %es\n mov %eax, %fs\n mov %eax, %gs\n"
+#define NULL_CALL      "xor %eax, %eax\n syscall\n"
+#define FLAG(bit)      "pushfq\n btsq $" #bit ", (%rsp)\n popfq\n"
 
-#define CASES(X)                                                                                                  \
-    X(hlt, PROTECTION, "hlt")                                                                                     \
-    X(cli, PROTECTION, "cli")                                                                                     \
-    X(sti, PROTECTION, "sti")                                                                                     \
-    X(port_in, PROTECTION, "inb $0x60, %al")                                                                      \
-    X(port_out, PROTECTION, "outb %al, $0xf4")                                                                    \
-    X(rdmsr, PROTECTION, "mov $0xc0000082, %ecx\n rdmsr")                                                         \
-    X(wrmsr, PROTECTION, "mov $0xc0000101, %ecx\n wrmsr")                                                         \
-    X(read_cr3, PROTECTION, "mov %cr3, %rax")                                                                     \
-    X(write_cr0, PROTECTION, "mov %rax, %cr0")                                                                    \
-    X(write_dr7, PROTECTION, "mov %rax, %dr7")                                                                    \
-    X(lidt, PROTECTION, "lidt (%rsp)")                                                                            \
-    X(sgdt, PROTECTION, "sgdt -64(%rsp)")                                                                         \
-    X(invlpg, PROTECTION, "invlpg (%rsp)")                                                                        \
-    X(swap_gs, PROTECTION, "swapgs")                                                                              \
-    X(sysret, PROTECTION, "sysretq")                                                                              \
-    X(sysenter, PROTECTION | INVALID, "sysenter")                                                                 \
-    X(rdgsbase, INVALID, ".byte 0xf3, 0x48, 0x0f, 0xae, 0xc8")                                                    \
-    X(wrgsbase, INVALID, ".byte 0xf3, 0x48, 0x0f, 0xae, 0xd8")                                                    \
-    X(xgetbv, INVALID, "xor %ecx, %ecx\n xgetbv")                                                                 \
-    X(gate_nmi, PROTECTION, "int $2")                                                                             \
-    X(gate_double_fault, PROTECTION, "int $8")                                                                    \
-    X(gate_page_fault, PROTECTION, "int $14")                                                                     \
-    X(gate_80, PROTECTION, "int $0x80")                                                                           \
-    X(gate_timer, PROTECTION, "int $240")                                                                         \
-    X(gate_flush, PROTECTION, "int $242")                                                                         \
-    X(gate_break, BREAKPOINT, "int3")                                                                             \
-    X(icebp, DEBUG | INVALID, ".byte 0xf1")                                                                       \
-    X(divide, DIVIDE, "xor %ecx, %ecx\n div %ecx")                                                                \
-    X(single_step, DEBUG, FLAG(8) "nop\n ud2")                                                                    \
-    X(step_over_call, DEBUG, FLAG(8) NULL_CALL "nop\n ud2")                                                       \
-    X(alignment_flag, INVALID, FLAG(18) NULL_CALL SPIN)                                                           \
-    X(nested_flag, INVALID, FLAG(14) NULL_CALL SPIN)                                                              \
-    X(direction_flag, INVALID, "std\n" NULL_CALL SPIN)                                                            \
-    X(user_selectors, INVALID, "mov $0x23, %eax\n mov %eax, %ds\n mov %eax, %es\n mov %eax, %fs\n mov %eax, %gs\n"\
-                               NULL_CALL SPIN)                                                                    \
-    X(null_selectors, INVALID, "xor %eax, %eax\n mov %eax, %ds\n mov %eax, %es\n mov %eax, %fs\n mov %eax, %gs\n" \
-                               NULL_CALL SPIN)                                                                    \
-    X(kernel_selector, PROTECTION, "mov $0x10, %eax\n mov %eax, %ds")                                             \
-    X(kernel_code, FAR, "push $8\n push $0\n lretq")                                                              \
-    X(code_of_32_bits, FAR, "push $0x1b\n push $0\n lretq")                                                       \
-    X(iret_to_kernel, FAR, "mov %rsp, %rax\n push $0x10\n push %rax\n push $2\n push $8\n push $0\n iretq")       \
-    X(wild_jump, PROTECTION, "mov $0x8000000000000000, %rax\n jmp *%rax")                                         \
-    X(first_bad_jump, PROTECTION, "mov $0x800000000000, %rax\n jmp *%rax")                                        \
-    X(wild_return, PROTECTION, "mov $0x1234567890abcdef, %rax\n push %rax\n ret")                                 \
-    X(wild_read, PROTECTION, "mov $0x8000000000000000, %rax\n mov (%rax), %rax")                                  \
-    X(kernel_read, PAGE, "mov $0xffffffff80000000, %rax\n mov (%rax), %rax")                                      \
-    X(kernel_jump, PAGE, "mov $0xffff800000000000, %rax\n jmp *%rax")                                             \
-    X(null_read, PAGE, "xor %eax, %eax\n mov (%rax), %rax")                                                       \
-    X(write_code, PAGE, "lea (%rip), %rax\n movb $0, (%rax)")                                                     \
-    X(run_stack, PAGE, "lea -64(%rsp), %rax\n jmp *%rax")                                                         \
-    X(wild_stack, STACK | PROTECTION, "mov $0x8000000000000000, %rsp\n push %rax")                                \
-    X(stack_in_kernel, INVALID, "mov $0xffff800000001000, %rsp\n" NULL_CALL SPIN)                                 \
-    X(no_stack, INVALID, "xor %esp, %esp\n" NULL_CALL SPIN)                                                       \
-    X(x87, X87, "fninit\n push $0x360\n fldcw (%rsp)\n fldz\n fld1\n fdiv %st(1), %st\n fwait")                   \
-    X(sse, SSE | INVALID, "push $0\n ldmxcsr (%rsp)\n xorps %xmm0, %xmm0\n divss %xmm0, %xmm0")                   \
+#define CASES(X)                                                                                   \
+    X(hlt, PROTECTION, "hlt")                                                                      \
+    X(cli, PROTECTION, "cli")                                                                      \
+    X(sti, PROTECTION, "sti")                                                                      \
+    X(port_in, PROTECTION, "inb $0x60, %al")                                                       \
+    X(port_out, PROTECTION, "outb %al, $0xf4")                                                     \
+    X(rdmsr, PROTECTION, "mov $0xc0000082, %ecx\n rdmsr")                                          \
+    X(wrmsr, PROTECTION, "mov $0xc0000101, %ecx\n wrmsr")                                          \
+    X(read_cr3, PROTECTION, "mov %cr3, %rax")                                                      \
+    X(write_cr0, PROTECTION, "mov %rax, %cr0")                                                     \
+    X(write_dr7, PROTECTION, "mov %rax, %dr7")                                                     \
+    X(lidt, PROTECTION, "lidt (%rsp)")                                                             \
+    X(sgdt, PROTECTION, "sgdt -64(%rsp)")                                                          \
+    X(invlpg, PROTECTION, "invlpg (%rsp)")                                                         \
+    X(swap_gs, PROTECTION, "swapgs")                                                               \
+    X(sysret, PROTECTION, "sysretq")                                                               \
+    X(sysenter, PROTECTION | INVALID, "sysenter")                                                  \
+    X(rdgsbase, INVALID, ".byte 0xf3, 0x48, 0x0f, 0xae, 0xc8")                                     \
+    X(wrgsbase, INVALID, ".byte 0xf3, 0x48, 0x0f, 0xae, 0xd8")                                     \
+    X(xgetbv, INVALID, "xor %ecx, %ecx\n xgetbv")                                                  \
+    X(gate_nmi, PROTECTION, "int $2")                                                              \
+    X(gate_double_fault, PROTECTION, "int $8")                                                     \
+    X(gate_page_fault, PROTECTION, "int $14")                                                      \
+    X(gate_80, PROTECTION, "int $0x80")                                                            \
+    X(gate_timer, PROTECTION, "int $240")                                                          \
+    X(gate_flush, PROTECTION, "int $242")                                                          \
+    X(gate_break, BREAKPOINT, "int3")                                                              \
+    X(icebp, DEBUG | INVALID, ".byte 0xf1")                                                        \
+    X(divide, DIVIDE, "xor %ecx, %ecx\n div %ecx")                                                 \
+    X(single_step, DEBUG, FLAG(8) "nop\n ud2")                                                     \
+    X(step_over_call, DEBUG, FLAG(8) NULL_CALL "nop\n ud2")                                        \
+    X(alignment_flag, INVALID, FLAG(18) NULL_CALL SPIN)                                            \
+    X(nested_flag, INVALID, FLAG(14) NULL_CALL SPIN)                                               \
+    X(direction_flag, INVALID, "std\n" NULL_CALL SPIN)                                             \
+    X(user_selectors, INVALID, "mov $0x23, %eax\n" LOAD_SELECTORS NULL_CALL SPIN)                  \
+    X(null_selectors, INVALID, "xor %eax, %eax\n" LOAD_SELECTORS NULL_CALL SPIN)                   \
+    X(kernel_selector, PROTECTION, "mov $0x10, %eax\n mov %eax, %ds")                              \
+    X(kernel_code, FAR, "push $8\n push $0\n lretq")                                               \
+    X(code_of_32_bits, FAR, "push $0x1b\n push $0\n lretq")                                        \
+    X(iret_to_kernel, FAR,                                                                         \
+      "mov %rsp, %rax\n push $0x10\n push %rax\n push $2\n push $8\n push $0\n iretq")             \
+    X(wild_jump, PROTECTION, "mov $0x8000000000000000, %rax\n jmp *%rax")                          \
+    X(first_bad_jump, PROTECTION, "mov $0x800000000000, %rax\n jmp *%rax")                         \
+    X(wild_return, PROTECTION, "mov $0x1234567890abcdef, %rax\n push %rax\n ret")                  \
+    X(wild_read, PROTECTION, "mov $0x8000000000000000, %rax\n mov (%rax), %rax")                   \
+    X(kernel_read, PAGE, "mov $0xffffffff80000000, %rax\n mov (%rax), %rax")                       \
+    X(kernel_jump, PAGE, "mov $0xffff800000000000, %rax\n jmp *%rax")                              \
+    X(null_read, PAGE, "xor %eax, %eax\n mov (%rax), %rax")                                        \
+    X(write_code, PAGE, "lea (%rip), %rax\n movb $0, (%rax)")                                      \
+    X(run_stack, PAGE, "lea -64(%rsp), %rax\n jmp *%rax")                                          \
+    X(wild_stack, STACK | PROTECTION, "mov $0x8000000000000000, %rsp\n push %rax")                 \
+    X(stack_in_kernel, INVALID, "mov $0xffff800000001000, %rsp\n" NULL_CALL SPIN)                  \
+    X(no_stack, INVALID, "xor %esp, %esp\n" NULL_CALL SPIN)                                        \
+    X(x87, X87, "fninit\n push $0x360\n fldcw (%rsp)\n fldz\n fld1\n fdiv %st(1), %st\n fwait")    \
+    X(sse, SSE | INVALID, "push $0\n ldmxcsr (%rsp)\n xorps %xmm0, %xmm0\n divss %xmm0, %xmm0")    \
     X(bad_call_number, INVALID, "mov $0xffffffffffffffff, %rax\n syscall")
 
 #define PROGRAM(name, vectors, code) "case_" #name ":\n" code "\n ud2\n"
 #define DECLARE(name, vectors, code) extern const char case_##name[];
 #define ENTRY(name, vectors, code)   {#name, case_##name, vectors},
 
-// edge_call is two bytes long and stands at the very end of the address space: the instruction after it
-// would be at USER_MAX.
-__asm__(".pushsection .rodata.cases, \"a\"\ncases_begin:\n" CASES(PROGRAM) "cases_end:\nedge_call: syscall\n.popsection\n");
+// edge_call is two bytes long and stands at the very end of the address space: the instruction
+// after it would be at USER_MAX.
+__asm__(".pushsection .rodata.cases, \"a\"\ncases_begin:\n" CASES(
+    PROGRAM) "cases_end:\nedge_call: syscall\n.popsection\n");
 extern const char cases_begin[], cases_end[], edge_call[];
 CASES(DECLARE)
 
@@ -143,15 +147,17 @@ static uint64_t make_stack(handle_t task)
 static bool report_to(handle_t task, handle_t port)
 {
     handle_t faults;
-    return sys_handle_copy(port, RIGHT_CALL, BADGE, &faults) == OK && sys_task_set_fault_port(task, faults) == OK &&
-           sys_handle_close(faults) == OK;
+    return sys_handle_copy(port, RIGHT_CALL, BADGE, &faults) == OK &&
+           sys_task_set_fault_port(task, faults) == OK && sys_handle_close(faults) == OK;
 }
 
 // Starts the program and waits for its end.
-static bool run(handle_t task, uint64_t entry, handle_t port, handle_t reply, struct ipc_message *death)
+static bool run(handle_t task, uint64_t entry, handle_t port, handle_t reply,
+                struct ipc_message *death)
 {
     handle_t thread;
-    struct thread_args args = {.entry = entry, .stack = make_stack(task), .priority = CHILD_PRIORITY};
+    struct thread_args args = {
+        .entry = entry, .stack = make_stack(task), .priority = CHILD_PRIORITY};
     if (args.stack == 0 || sys_thread_create(task, &args, &thread) != OK) {
         return false;
     }
@@ -159,7 +165,8 @@ static bool run(handle_t task, uint64_t entry, handle_t port, handle_t reply, st
     return sys_handle_close(thread) == OK && ok;
 }
 
-static void one(const char *name, const char *start, uint32_t vectors, handle_t port, handle_t reply)
+static void one(const char *name, const char *start, uint32_t vectors, handle_t port,
+                handle_t reply)
 {
     static const char task_name[NAME_SIZE] = "processor child";
     struct ipc_message death = {0};
@@ -171,13 +178,16 @@ static void one(const char *name, const char *start, uint32_t vectors, handle_t 
         check(false, name, "no task", 0);
         return;
     }
-    bool ok = load(task, edge ? edge_call : cases_begin, edge ? 2 : all, offset, &at) && report_to(task, port) &&
+    bool ok = load(task, edge ? edge_call : cases_begin, edge ? 2 : all, offset, &at) &&
+              report_to(task, port) &&
               run(task, at + (edge ? offset : (size_t)(start - cases_begin)), port, reply, &death);
     check(ok, name, "could not be run", 0);
     if (ok) {
-        bool fault = (death.tag & TAG_FAULT) && ipc_label(&death) == FAULT_EXCEPTION && death.badge == BADGE;
+        bool fault =
+            (death.tag & TAG_FAULT) && ipc_label(&death) == FAULT_EXCEPTION && death.badge == BADGE;
         check(fault, name, "not an exception: label", ipc_label(&death));
-        check(death.w[0] < 32 && (1u << death.w[0] & vectors) != 0, name, "another vector", death.w[0]);
+        check(death.w[0] < 32 && (1u << death.w[0] & vectors) != 0, name, "another vector",
+              death.w[0]);
     }
     check(sys_task_kill(task) == OK && sys_handle_close(task) == OK, name, "does not go away", 0);
 }
