@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What the kernel wants from ACPI's static tables (ACPI 6.5, chapter 5): processors, I/O APICs, interrupt
-// overrides, PCI configuration space, and how to power off. Read once, before paging is final.
+// What the kernel wants from ACPI's static tables (ACPI 6.5, chapter 5): processors, I/O APICs,
+// interrupt overrides, PCI configuration space, and how to power off. Read once, before paging is
+// final.
 #pragma once
 #include <stdint.h>
 
 enum { ACPI_CPUS = 16, ACPI_IOAPICS = 4, ACPI_OVERRIDES = 16 };
 
 struct acpi_override {
-    uint8_t source;   // ISA line
-    uint16_t flags;   // polarity (bits 0-1), trigger (bits 2-3)
+    uint8_t source; // ISA line
+    uint16_t flags; // polarity (bits 0-1), trigger (bits 2-3)
     uint32_t gsi;
 };
 

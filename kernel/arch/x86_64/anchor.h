@@ -9,7 +9,7 @@ struct kernel_anchor {
     uint64_t base;       // virtual address of the image; 0 before it is drawn
     uint64_t direct_map; // virtual address of physical 0
     uint64_t image_bytes;
-    uint64_t epitaph;    // virtual address of struct epitaph, 0 while the kernel lives
+    uint64_t epitaph; // virtual address of struct epitaph, 0 while the kernel lives
     uint64_t reserved[11];
 };
 extern struct kernel_anchor kernel_anchor;

@@ -17,7 +17,12 @@ enum {
     REG_CURRENT_COUNT = 0x390,
     REG_DIVIDE = 0x3e0,
 };
-enum { LVT_MASKED = 1 << 16, SPURIOUS_ENABLE = 1 << 8, DIVIDE_BY_1 = 0xb, COMMAND_PENDING = 1 << 12 };
+enum {
+    LVT_MASKED = 1 << 16,
+    SPURIOUS_ENABLE = 1 << 8,
+    DIVIDE_BY_1 = 0xb,
+    COMMAND_PENDING = 1 << 12
+};
 enum { COMMAND_NMI = 0x4400, BASE_X2APIC = 1 << 10, BASE_ENABLE = 1 << 11 };
 
 static bool x2apic;
@@ -112,5 +117,6 @@ uint32_t apic_timer_left(void)
 void apic_timer_use_deadline(void)
 {
     set(REG_LVT_TIMER, VECTOR_TIMER | 2 << 17);
-    __asm__ volatile("mfence" ::: "memory"); // SDM: before the first write of the deadline in xAPIC mode
+    __asm__ volatile("mfence" ::
+                         : "memory"); // SDM: before the first write of the deadline in xAPIC mode
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The local APIC: identity, end of interrupt, messages to other CPUs, the timer. x2APIC where there is one.
+// The local APIC: identity, end of interrupt, messages to other CPUs, the timer. x2APIC where there
+// is one.
 #pragma once
 #include "kernel/arch/arch.h"
 
-void apic_choose(void);          // once, by the boot processor: x2APIC or the memory-mapped registers
-void apic_init(struct cpu *);    // each CPU: switches its APIC on
+void apic_choose(void);       // once, by the boot processor: x2APIC or the memory-mapped registers
+void apic_init(struct cpu *); // each CPU: switches its APIC on
 uint32_t apic_id(void);
 void apic_eoi(void);
 void apic_send(struct cpu *, uint32_t vector);

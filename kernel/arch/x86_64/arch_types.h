@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the portable core sees of x86-64: types with their sizes, and the few functions that are worth
-// inlining. Included by kernel/arch/arch.h only.
+// What the portable core sees of x86-64: types with their sizes, and the few functions that are
+// worth inlining. Included by kernel/arch/arch.h only.
 #pragma once
 #include "cpu.h"
 #include "regs.h"
@@ -24,7 +24,7 @@ struct tss {
 struct arch_cpu {
     struct arch_space *space; // loaded address space, NULL: the kernel's own
     uint32_t apic_id;
-    uint32_t bit;                 // 1 << number
+    uint32_t bit;                   // 1 << number
     volatile uint32_t flush_wanted; // set by the lock holder, cleared here: see tlb.c
     uint32_t pad;
     uint64_t gdt[8];
@@ -61,8 +61,8 @@ static inline void arch_memory_used(void *, size_t) {}
 
 void arch_load_space(struct arch_cpu *, struct arch_space *); // tlb.c; NULL: the kernel's own
 
-// Gives the processor from one thread to another: FPU, fs base, address space. `from` may be NULL (the
-// CPU was idle), and so may `to` (it goes idle; the kernel's own space gets loaded).
+// Gives the processor from one thread to another: FPU, fs base, address space. `from` may be NULL
+// (the CPU was idle), and so may `to` (it goes idle; the kernel's own space gets loaded).
 static inline void arch_switch_state(struct arch_cpu *cpu, struct arch_thread *from,
                                      struct arch_thread *to, struct arch_space *space)
 {

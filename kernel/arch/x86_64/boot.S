@@ -3,8 +3,8 @@
 // protected mode without paging, flat segments, and no stack.
 //
 // The image lies at 2 MiB physically but is linked at 0, and nothing is relocated yet: code here
-// reaches data as (symbol - image_start)(%ebp) with ebp = 2 MiB. It maps the first 4 GiB one to one,
-// goes to 64-bit mode and calls early_main (early.c), which builds the real address space.
+// reaches data as (symbol - image_start)(%ebp) with ebp = 2 MiB. It maps the first 4 GiB one to
+// one, goes to 64-bit mode and calls early_main (early.c), which builds the real address space.
 
 #define KERNEL_PHYS 0x200000
 #define PHYS(symbol) ((symbol) - image_start + KERNEL_PHYS)
@@ -129,8 +129,8 @@ boot_virtual:
     call boot_main
     ud2
 
-// Other processors: started by smp.c at a page below 1 MiB, to which this code is copied. Fields at the
-// end are filled in there.
+// Other processors: started by smp.c at a page below 1 MiB, to which this code is copied. Fields at
+// the end are filled in there.
     .section .rodata
     .balign 16
     .globl trampoline_start, trampoline_end, trampoline_fields

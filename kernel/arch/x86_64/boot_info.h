@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the boot loader told us, brought into one form: by PVH (hvm_start_info, Xen's "PVH boot protocol")
-// or by Multiboot2. Everything is physical; valid while the first 4 GiB are mapped one to one.
+// What the boot loader told us, brought into one form: by PVH (hvm_start_info, Xen's "PVH boot
+// protocol") or by Multiboot2. Everything is physical; valid while the first 4 GiB are mapped one
+// to one.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,8 +17,8 @@ struct boot_source {
     struct boot_range range[BOOT_RANGES_MAX];
     uint32_t ranges;
     uint64_t archive, archive_bytes;
-    uint64_t rsdp;                   // 0: not told, to be looked for
-    uint64_t info, info_bytes;       // where the loader's own structures lie
+    uint64_t rsdp;             // 0: not told, to be looked for
+    uint64_t info, info_bytes; // where the loader's own structures lie
     char cmdline[BOOT_CMDLINE];
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The boot processor's way from its final address to the first task. The order is the table of contents.
+// The boot processor's way from its final address to the first task. The order is the table of
+// contents.
 #include "acpi.h"
 #include "apic.h"
 #include "cpu_init.h"

@@ -66,7 +66,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
 }
 
 static inline void outb(uint16_t port, uint8_t v)
@@ -105,16 +108,16 @@ static inline uint32_t inl(uint16_t port)
     return v;
 }
 
-#define CR_ACCESS(n)                                                                                \
-    static inline uint64_t read_cr##n(void)                                                         \
-    {                                                                                               \
-        uint64_t v;                                                                                 \
-        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v));                                           \
-        return v;                                                                                   \
-    }                                                                                               \
-    static inline void write_cr##n(uint64_t v)                                                      \
-    {                                                                                               \
-        __asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");                                  \
+#define CR_ACCESS(n)                                                                               \
+    static inline uint64_t read_cr##n(void)                                                        \
+    {                                                                                              \
+        uint64_t v;                                                                                \
+        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v));                                          \
+        return v;                                                                                  \
+    }                                                                                              \
+    static inline void write_cr##n(uint64_t v)                                                     \
+    {                                                                                              \
+        __asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");                                 \
     }
 CR_ACCESS(0)
 CR_ACCESS(2)

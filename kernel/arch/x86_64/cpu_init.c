@@ -29,7 +29,8 @@ struct pointer {
     uint64_t base;
 } __attribute__((packed));
 
-extern const char interrupt_stubs[], nmi_entry[], double_fault_entry[], machine_check_entry[], syscall_entry[];
+extern const char interrupt_stubs[], nmi_entry[], double_fault_entry[], machine_check_entry[],
+    syscall_entry[];
 
 static void set_gate(uint32_t vector, const char *entry, uint8_t ist, uint8_t privilege)
 {
@@ -70,9 +71,11 @@ static void load_tables(struct cpu *cpu)
     a->gdt[3] = 0;                  // where 32-bit user code would be
     a->gdt[4] = 0x00cff3000000ffff; // user data
     a->gdt[5] = 0x00affb000000ffff; // user code
-    a->gdt[6] = (sizeof a->tss - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
+    a->gdt[6] =
+        (sizeof a->tss - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
     a->gdt[7] = tss >> 32;
-    struct pointer gdt = {sizeof a->gdt - 1, (uint64_t)a->gdt}, table = {sizeof idt - 1, (uint64_t)idt};
+    struct pointer gdt = {sizeof a->gdt - 1, (uint64_t)a->gdt},
+                   table = {sizeof idt - 1, (uint64_t)idt};
     __asm__ volatile("lgdt %0\n\t"
                      "pushq %2\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
@@ -86,7 +89,8 @@ static void load_tables(struct cpu *cpu)
                      "lidt %1\n\t"
                      "ltr %w5"
                      :
-                     : "m"(gdt), "m"(table), "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(0), "r"(SEL_TSS)
+                     : "m"(gdt), "m"(table), "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(0),
+                       "r"(SEL_TSS)
                      : "rax", "memory");
 }
 
@@ -94,14 +98,16 @@ static void enable_features(void)
 {
     bool has_leaf_7 = cpuid(0, 0).a >= 7;
     uint32_t b = has_leaf_7 ? cpuid(7, 0).b : 0, c = has_leaf_7 ? cpuid(7, 0).c : 0;
-    uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMM; // nothing else: no XSAVE, no FSGSBASE
+    uint64_t cr4 =
+        CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMM; // nothing else: no XSAVE, no FSGSBASE
     machine.features |= FEAT_NX;
     if (b >> 7 & 1) {
         cr4 |= CR4_SMEP;
         machine.features |= FEAT_SMEP;
     }
     if (b >> 20 & 1) {
-        cr4 |= CR4_SMAP; // AC is never set in the kernel: user memory is reached through the direct map alone
+        cr4 |= CR4_SMAP; // AC is never set in the kernel: user memory is reached through the direct
+                         // map alone
         machine.features |= FEAT_SMAP;
     }
     if (c >> 2 & 1) {
@@ -128,7 +134,8 @@ static void enable_system_calls(void)
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
     wrmsr(MSR_STAR, (uint64_t)(SEL_SYSRET_BASE | 3) << 48 | (uint64_t)SEL_KERNEL_CODE << 32);
     wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
-    wrmsr(MSR_SFMASK, 0x257fd5 & ~0x2ull); // everything a user can set: IF, DF, TF, AC, NT among them
+    wrmsr(MSR_SFMASK,
+          0x257fd5 & ~0x2ull); // everything a user can set: IF, DF, TF, AC, NT among them
 }
 
 void cpu_prepare(struct cpu *cpu, uint32_t number)

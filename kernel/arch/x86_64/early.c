@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// From the boot loader's world to ours: read what it told, draw the places, relocate the image, build the
-// kernel's page tables. Runs at the physical address, with the first 4 GiB mapped one to one; nothing here
-// may use a pointer that needs relocation before relocate() has run, nor a virtual one before the new
-// tables are loaded.
+// From the boot loader's world to ours: read what it told, draw the places, relocate the image,
+// build the kernel's page tables. Runs at the physical address, with the first 4 GiB mapped one to
+// one; nothing here may use a pointer that needs relocation before relocate() has run, nor a
+// virtual one before the new tables are loaded.
 #include "acpi.h"
 #include "anchor.h"
 #include "boot_info.h"
@@ -36,7 +36,8 @@ static uint64_t table_next, table_end; // physical, one to one mapped
 
 static uint64_t mix_state[2];
 
-// splitmix-like stirring of whatever differs from boot to boot; the real generator comes later (CORE).
+// splitmix-like stirring of whatever differs from boot to boot; the real generator comes later
+// (CORE).
 static uint64_t stir(uint64_t in)
 {
     uint64_t x = mix_state[0] += 0x9e3779b97f4a7c15ull ^ in;
@@ -66,8 +67,8 @@ static bool seed_given(uint64_t *out)
 {
     const char *s = source.cmdline;
     for (uint32_t i = 0; s[i] != 0; i++) {
-        if ((i == 0 || s[i - 1] == ' ') && s[i] == 's' && s[i + 1] == 'e' && s[i + 2] == 'e' && s[i + 3] == 'd' &&
-            s[i + 4] == '=') {
+        if ((i == 0 || s[i - 1] == ' ') && s[i] == 's' && s[i + 1] == 'e' && s[i + 2] == 'e' &&
+            s[i + 3] == 'd' && s[i + 4] == '=') {
             uint64_t value = 0;
             for (i += 5; s[i] != 0 && s[i] != ' '; i++) {
                 uint32_t c = (uint32_t)(s[i] | 0x20);
@@ -209,7 +210,8 @@ static void map_direct(void)
         }
     }
     // The archive may lie in memory that the loader does not call usable any more.
-    for (uint64_t at = source.archive & ~(MIB2 - 1); at < source.archive + source.archive_bytes; at += MIB2) {
+    for (uint64_t at = source.archive & ~(MIB2 - 1); at < source.archive + source.archive_bytes;
+         at += MIB2) {
         map_2m(direct_map_base + at, at);
     }
 }
@@ -223,7 +225,8 @@ static uint64_t map_device(uint64_t va, uint64_t pa)
 static void relocate(uint64_t base)
 {
     for (const struct rela *r = image_rela_start; r < image_rela_end; r++) {
-        if ((uint32_t)r->info != 8) { // R_X86_64_RELATIVE: the only kind in a static position-independent image
+        if ((uint32_t)r->info !=
+            8) { // R_X86_64_RELATIVE: the only kind in a static position-independent image
             early_fail("unexpected relocation in the kernel image");
         }
         *(uint64_t *)(image_start + r->offset) = base + (uint64_t)r->addend;
@@ -271,7 +274,8 @@ uint64_t early_main(uint32_t how, uint64_t info)
     acpi_read(source.rsdp);
     gather_entropy();
 
-    // One PML4 slot for the image, another for the direct map; any page in the first, any GiB in the second.
+    // One PML4 slot for the image, another for the direct map; any page in the first, any GiB in
+    // the second.
     uint64_t slot = 257 + draw(250), direct = 257 + draw(250);
     while (direct == slot) {
         direct = 257 + draw(250);
@@ -300,7 +304,8 @@ uint64_t early_main(uint32_t how, uint64_t info)
     for (uint32_t i = 256; i < 512; i++) {
         if (root[i] & PTE_PRESENT) {
             kernel_slots[kernel_slot_count++] = (struct kernel_slot){i, root[i]};
-            boot_pml4[i] = root[i]; // the boot tables stay for this jump and for the other processors' start
+            boot_pml4[i] =
+                root[i]; // the boot tables stay for this jump and for the other processors' start
         }
     }
     early.boot_root = (uint64_t)boot_pml4;
@@ -320,7 +325,8 @@ static void give(uint64_t base, uint64_t top, const uint64_t (*holes)[2], uint32
     base = (base + 0xfff) & ~0xfffull;
     top &= ~0xfffull;
     for (uint32_t i = 0; i < count && base < top; i++) {
-        uint64_t low = holes[i][0] & ~0xfffull, high = (holes[i][0] + holes[i][1] + 0xfff) & ~0xfffull;
+        uint64_t low = holes[i][0] & ~0xfffull,
+                 high = (holes[i][0] + holes[i][1] + 0xfff) & ~0xfffull;
         if (low < top && base < high) {
             give(base, low < base ? base : low, holes + i + 1, count - i - 1);
             base = high;
@@ -343,7 +349,8 @@ void early_give_memory(void)
     };
     for (uint32_t i = 0; i < source.ranges; i++) {
         const struct boot_range *r = &source.range[i];
-        if (r->type == 1 || r->type == 3 || r->type == 4) { // usable, ACPI tables, ACPI non-volatile; "reserved" (2) may be devices
+        if (r->type == 1 || r->type == 3 ||
+            r->type == 4) { // usable, ACPI tables, ACPI non-volatile; "reserved" (2) may be devices
             page_add_ram(r->base & ~0xfffull, (r->bytes + (r->base & 0xfff) + 0xfff) & ~0xfffull);
         }
         if (r->type == 1) {

@@ -4,12 +4,12 @@
 #include <stdint.h>
 
 struct early {
-    uint64_t root;      // physical: the kernel's own PML4
-    uint64_t boot_root; // physical: the same, with the first 4 GiB one to one
+    uint64_t root;                 // physical: the kernel's own PML4
+    uint64_t boot_root;            // physical: the same, with the first 4 GiB one to one
     uint64_t tables, tables_bytes; // physical memory that holds the kernel's tables
-    uint64_t phys_offset; // physical = virtual + this, for the image
-    uint64_t local_apic;  // virtual
-    uint64_t ioapic[4];   // virtual, as in struct acpi
+    uint64_t phys_offset;          // physical = virtual + this, for the image
+    uint64_t local_apic;           // virtual
+    uint64_t ioapic[4];            // virtual, as in struct acpi
 };
 extern struct early early;
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The ways into the kernel and out of it. All user registers are saved into cpu->current->regs, the first
-// member of struct thread; the kernel then runs on this CPU's one stack, which is empty each time.
+// The ways into the kernel and out of it. All user registers are saved into cpu->current->regs, the
+// first member of struct thread; the kernel then runs on this CPU's one stack, which is empty each
+// time.
 //
-// gs points to struct cpu while the kernel runs. swapgs happens once on entry from user mode and once
-// on the way back; entries from kernel mode (only out of the idle loop, or by a kernel bug) do none. NMI,
-// double fault and machine check have stacks of their own and do not touch gs at all.
+// gs points to struct cpu while the kernel runs. swapgs happens once on entry from user mode and
+// once on the way back; entries from kernel mode (only out of the idle loop, or by a kernel bug) do
+// none. NMI, double fault and machine check have stacks of their own and do not touch gs at all.
 #include "regs.h"
 
     .text
@@ -92,8 +93,9 @@ leave_full: // registers of an interrupted thread: only iret restores all of the
     pushq REGS_RSP(%rax)
     pushq REGS_RFLAGS(%rax)
     pushq $SEL_USER_CODE
-    // Some processors report a wild jump only after it, with an rip that is not canonical: iret would
-    // fault on it in the kernel. In its place comes an address that is never mapped: the user faults.
+    // Some processors report a wild jump only after it, with an rip that is not canonical: iret
+    // would fault on it in the kernel. In its place comes an address that is never mapped: then the
+    // user faults.
     movq REGS_RIP(%rax), %rcx
     movq %rcx, %rdx
     shrq $47, %rdx
@@ -124,11 +126,13 @@ leave_idle:
     call idle_loop // returns when something is current, lock held
     jmp arch_leave
 
-// ---- Interrupts and exceptions. Each stub is 16 bytes: vector number and, where the processor pushes
-// none, an error code of 0.
+// ---- Interrupts and exceptions. Each stub is 16 bytes: vector number and, where the processor
+// pushes none, an error code of 0.
     .macro STUB vector
     .balign 16
-    .if \vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \vector == 29 || \vector == 30
+    .set has_error, \vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17
+    .set has_error, has_error || \vector == 21 || \vector == 29 || \vector == 30
+    .if has_error
     .else
     pushq $0
     .endif
@@ -238,7 +242,8 @@ exception_kernel: // the registers go onto the stack as struct crash_frame (pani
     andq $-16, %rsp
     call panic_trap
 
-// A processor that is told to stop by NMI (panic of another one) stops; any other NMI is nothing to us.
+// A processor that is told to stop by NMI (panic of another one) stops; any other NMI is nothing to
+// us.
     .globl nmi_entry
 nmi_entry:
     cmpl $0, panicking(%rip)

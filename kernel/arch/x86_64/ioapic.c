@@ -88,7 +88,8 @@ enum status arch_irq_route(uint32_t gsi, uint32_t flags, uint32_t *vector)
         return ERR_RANGE;
     }
     for (uint32_t i = 0; i < IRQ_VECTORS; i++) {
-        if (sources[i].used && sources[i].line && sources[i].ioapic == ioapic && sources[i].pin == pin) {
+        if (sources[i].used && sources[i].line && sources[i].ioapic == ioapic &&
+            sources[i].pin == pin) {
             return ERR_BUSY;
         }
     }
@@ -96,7 +97,8 @@ enum status arch_irq_route(uint32_t gsi, uint32_t flags, uint32_t *vector)
         return ERR_UNSUPPORTED;
     }
     uint32_t entry = (VECTOR_IRQ + *vector) | polarity_and_trigger(gsi, flags);
-    sources[*vector] = (struct source){.used = true, .line = true, .ioapic = ioapic, .pin = pin, .entry = entry};
+    sources[*vector] =
+        (struct source){.used = true, .line = true, .ioapic = ioapic, .pin = pin, .entry = entry};
     set(ioapic, REG_REDIRECTION + 2 * pin + 1, cpus[0].arch.apic_id << 24);
     set(ioapic, REG_REDIRECTION + 2 * pin, entry | ENTRY_MASKED);
     return OK;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The big lock. Entry code takes and releases it in assembly (entry.S); C does so only in the idle loop
-// and on a processor's way up. While a CPU waits for it, it serves requests to flush its TLB: their
-// sender holds the lock and waits for us.
+// The big lock. Entry code takes and releases it in assembly (entry.S); C does so only in the idle
+// loop and on a processor's way up. While a CPU waits for it, it serves requests to flush its TLB:
+// their sender holds the lock and waits for us.
 //
-// It is not fair on purpose. With turns (a ticket lock) it is handed to the longest waiting processor,
-// and under an emulator or hypervisor on a busy host that one often is not running: everybody then waits
-// for the host's scheduler. Measured: with turns the start of the services took seconds instead of 0.1 s.
+// It is not fair on purpose. With turns (a ticket lock) it is handed to the longest waiting
+// processor, and under an emulator or hypervisor on a busy host that one often is not running:
+// everybody then waits for the host's scheduler. Measured: with turns the start of the services
+// took seconds instead of 0.1 s.
 #pragma once
 #include "kernel/arch/arch.h"
 #include <stdint.h>
@@ -22,4 +23,3 @@ static inline void lock_release(void)
 
 // Flushes this CPU's TLB if another one asked for it.
 void tlb_serve(struct cpu *);
-

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Clearing and copying. `rep movsq` moves eight bytes a step; `rep movsb` is as slow as its byte count
-// under emulation, so it only does tails. Pages are cleared with 16-byte stores: half as many
+// Clearing and copying. `rep movsq` moves eight bytes a step; `rep movsb` is as slow as its byte
+// count under emulation, so it only does tails. Pages are cleared with 16-byte stores: half as many
 // instructions. The SSE register used for that is a user's and is put back.
 #include "kernel/arch/arch.h"
 

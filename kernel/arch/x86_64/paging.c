@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Page tables of user address spaces (Intel SDM volume 3, 4-level paging).
 //
-// An entry that points to a table keeps, in ignored bits 52..61, how many entries of that table are in use:
-// the table whose last entry goes is freed at once, so that random addresses leave nothing behind.
+// An entry that points to a table keeps, in ignored bits 52..61, how many entries of that table are
+// in use: the table whose last entry goes is freed at once, so that random addresses leave nothing
+// behind.
 #include "kernel/arch/arch.h"
 #include "space.h"
 
@@ -52,7 +53,8 @@ enum status arch_space_create(struct arch_space *space, struct account *account)
     }
     uint32_t pcid = pcid_alloc();
     // A number that was somebody else's before: every CPU has to drop what it remembers under it.
-    *space = (struct arch_space){.account = account, .root = root, .cr3 = root | pcid, .stale = ~0u};
+    *space =
+        (struct arch_space){.account = account, .root = root, .cr3 = root | pcid, .stale = ~0u};
     return OK;
 }
 
@@ -148,7 +150,8 @@ static uint64_t *reach(struct arch_space *space, uint64_t va, enum status *why)
 
 static uint64_t rights(uint32_t prot)
 {
-    return PTE_PRESENT | PTE_USER | (prot & PROT_WRITE ? PTE_WRITE : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
+    return PTE_PRESENT | PTE_USER | (prot & PROT_WRITE ? PTE_WRITE : 0) |
+           (prot & PROT_EXEC ? 0 : PTE_NX);
 }
 
 // The same if all tables are there, which is the usual case; nullptr if not.
@@ -173,7 +176,8 @@ static inline uint64_t *reach_present(struct arch_space *space, uint64_t va)
     return e1;
 }
 
-enum status arch_page_map(struct arch_space *space, uint64_t va, uint64_t pa, uint32_t prot, enum arch_cache cache)
+enum status arch_page_map(struct arch_space *space, uint64_t va, uint64_t pa, uint32_t prot,
+                          enum arch_cache cache)
 {
     enum status why = OK;
     uint64_t *entry = reach_present(space, va);
@@ -183,12 +187,15 @@ enum status arch_page_map(struct arch_space *space, uint64_t va, uint64_t pa, ui
     if (entry == nullptr) {
         return why;
     }
-    uint64_t kind = cache == CACHE_UNCACHED ? PTE_PCD | PTE_PWT : cache == CACHE_WRITE_COMBINE ? PTE_PAT : 0;
+    uint64_t kind = cache == CACHE_UNCACHED        ? PTE_PCD | PTE_PWT
+                    : cache == CACHE_WRITE_COMBINE ? PTE_PAT
+                                                   : 0;
     *entry = pa | rights(prot) | kind;
     return OK;
 }
 
-// The entries on the way to va, from the PML4 (path[3]) to the page table (path[0]); false if one is absent.
+// The entries on the way to va, from the PML4 (path[3]) to the page table (path[0]); false if one
+// is absent.
 static bool walk(struct arch_space *space, uint64_t va, uint64_t *path[LEVELS])
 {
     uint64_t *entry = (uint64_t *)phys_to_virt(space->root) + index_at(va, LEVELS);
@@ -218,8 +225,9 @@ bool arch_page_unmap(struct arch_space *space, uint64_t va)
         }
         uint64_t table = *path[level] & PTE_ADDRESS;
         *path[level] = 0;
-        // Paging-structure caches may still point there: a freed table must not be filled with other
-        // things while they do. invlpg and CR3 writes drop them too, so the flush that follows is enough.
+        // Paging-structure caches may still point there: a freed table must not be filled with
+        // other things while they do. invlpg and CR3 writes drop them too, so the flush that
+        // follows is enough.
         table_page_free(space->account, table);
     }
     return true;

@@ -106,7 +106,8 @@ static void begin(const char *text)
 {
     __asm__ volatile("cli");
     uint32_t self = cpu_number(), nobody = 0;
-    if (!__atomic_compare_exchange_n(&panicking, &nobody, self + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, self + 1, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
         if (nobody == self + 1) {
             end(); // the panic itself failed
         }
@@ -156,8 +157,8 @@ static void put_registers(const struct crash_frame *f)
 void panic_trap(const struct crash_frame *f)
 {
     begin("exception in the kernel");
-    epitaph.vector = f->vector, epitaph.error = f->error, epitaph.cr2 = read_cr2(), epitaph.rip = f->rip,
-    epitaph.rsp = f->rsp;
+    epitaph.vector = f->vector, epitaph.error = f->error, epitaph.cr2 = read_cr2(),
+    epitaph.rip = f->rip, epitaph.rsp = f->rsp;
     put_registers(f);
     trace(f->rbp);
     stop();

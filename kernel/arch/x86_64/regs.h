@@ -28,8 +28,8 @@
 #define CPU_SELF    16
 #define CPU_SCRATCH 24
 
-// Segment selectors. The order is what syscall and sysret demand: kernel code, kernel data, then (a hole
-// where 32-bit user code would be: there is none) user data, user code.
+// Segment selectors. The order is what syscall and sysret demand: kernel code, kernel data, then (a
+// hole where 32-bit user code would be: there is none) user data, user code.
 #define SEL_KERNEL_CODE 0x08
 #define SEL_KERNEL_DATA 0x10
 #define SEL_SYSRET_BASE 0x18
@@ -49,8 +49,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Order of struct thread_regs (abi) without fs_base. `full` says that rcx and r11 count too, so that
-// only iret can restore it; after the syscall instruction they hold nothing of the user's.
+// Order of struct thread_regs (abi) without fs_base. `full` says that rcx and r11 count too, so
+// that only iret can restore it; after the syscall instruction they hold nothing of the user's.
 struct regs {
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;

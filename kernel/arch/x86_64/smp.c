@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The other processors: INIT, start-up, a trampoline below 1 MiB (boot.S), then the same as the first.
+// The other processors: INIT, start-up, a trampoline below 1 MiB (boot.S), then the same as the
+// first.
 #include "smp.h"
 #include "acpi.h"
 #include "apic.h"

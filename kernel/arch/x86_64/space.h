@@ -9,8 +9,8 @@ struct arch_space {
     struct account *account; // pays for the table pages
     uint64_t root;           // physical address of the PML4 page
     uint64_t cr3;            // root | PCID: what goes into CR3, without the no-flush bit
-    uint32_t stale;          // bit n: CPU n may hold dead translations under its PCID: flush when loading
-    uint32_t cursor;         // destruction: PML4 index reached
+    uint32_t stale;  // bit n: CPU n may hold dead translations under its PCID: flush when loading
+    uint32_t cursor; // destruction: PML4 index reached
 };
 
 // Upper-half PML4 entries that every space shares; written once at boot by early.c.
@@ -34,7 +34,7 @@ extern uint32_t kernel_slot_count;
 #define PTE_NX      (1ull << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
-// PCIDs (1..PCID_LAST); pcid_alloc gives 0 when none is left or the processor has none: such a space
-// is flushed each time it is loaded.
+// PCIDs (1..PCID_LAST); pcid_alloc gives 0 when none is left or the processor has none: such a
+// space is flushed each time it is loaded.
 enum { PCID_LAST = 4095 };
 extern bool pcid_enabled;

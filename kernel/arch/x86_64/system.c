@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Small services of the processor to the core: threads' registers, ports, entropy, the end of the machine.
+// Small services of the processor to the core: threads' registers, ports, entropy, the end of the
+// machine.
 #include "acpi.h"
 #include "apic.h"
 #include "early.h"
@@ -10,19 +11,25 @@
 
 enum { FPU_CONTROL = 0x37f, FPU_MXCSR = 0x1f80 };
 
-void arch_thread_init(struct regs *regs, struct arch_thread *arch, uint64_t entry, uint64_t stack, uint64_t arg0,
-                      uint64_t arg1)
+void arch_thread_init(struct regs *regs, struct arch_thread *arch, uint64_t entry, uint64_t stack,
+                      uint64_t arg0, uint64_t arg1)
 {
-    *regs = (struct regs){.rip = entry, .rsp = stack, .rdi = arg0, .rsi = arg1, .rflags = RFLAGS_FIXED | RFLAGS_IF, .full = 1};
+    *regs = (struct regs){.rip = entry,
+                          .rsp = stack,
+                          .rdi = arg0,
+                          .rsi = arg1,
+                          .rflags = RFLAGS_FIXED | RFLAGS_IF,
+                          .full = 1};
     *arch = (struct arch_thread){};
     *(uint16_t *)arch->fpu = FPU_CONTROL;
     *(uint32_t *)(arch->fpu + 24) = FPU_MXCSR;
 }
 
-void arch_thread_get_regs(const struct regs *r, const struct arch_thread *arch, struct thread_regs *out)
+void arch_thread_get_regs(const struct regs *r, const struct arch_thread *arch,
+                          struct thread_regs *out)
 {
     *out = (struct thread_regs){
-        r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8, r->r9,
+        r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp, r->rsp,    r->r8,         r->r9,
         r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip, r->rflags, arch->fs_base,
     };
 }
@@ -33,8 +40,13 @@ bool arch_thread_set_regs(struct regs *r, struct arch_thread *arch, const struct
         return false;
     }
     *r = (struct regs){
-        in->rax, in->rbx, in->rcx, in->rdx, in->rsi, in->rdi, in->rbp, in->rsp, in->r8, in->r9, in->r10, in->r11,
-        in->r12, in->r13, in->r14, in->r15, in->rip, (in->rflags & RFLAGS_USER) | RFLAGS_FIXED | RFLAGS_IF, 1,
+        in->rax, in->rbx, in->rcx,
+        in->rdx, in->rsi, in->rdi,
+        in->rbp, in->rsp, in->r8,
+        in->r9,  in->r10, in->r11,
+        in->r12, in->r13, in->r14,
+        in->r15, in->rip, (in->rflags & RFLAGS_USER) | RFLAGS_FIXED | RFLAGS_IF,
+        1,
     };
     arch->fs_base = in->fs_base;
     return true;

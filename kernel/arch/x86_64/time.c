@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Time: the TSC counts, the local APIC's timer (or the TSC deadline) wakes.
 //
-// How fast they run is asked of the processor or the hypervisor where they say it, and measured against the
-// ACPI timer (or, without one, the PIT) for two milliseconds where they do not.
+// How fast they run is asked of the processor or the hypervisor where they say it, and measured
+// against the ACPI timer (or, without one, the PIT) for two milliseconds where they do not.
 #include "acpi.h"
 #include "apic.h"
 #include "timing.h"
 
-enum { PIT_HZ = 1193182, PIT_MS = 2, PM_HZ = 3579545, PM_MASK = 0xffffff, PM_SAMPLES = 8, PM_MS = 2, PIT_TRIES = 3 };
+enum {
+    PIT_HZ = 1193182,
+    PIT_MS = 2,
+    PM_HZ = 3579545,
+    PM_MASK = 0xffffff,
+    PM_SAMPLES = 8,
+    PM_MS = 2,
+    PIT_TRIES = 3
+};
 
 static uint64_t ns_per_tick;   // 32.32 fixed point
 static uint64_t ticks_per_ns;  // 32.32
@@ -20,7 +28,8 @@ struct moment {
     uint32_t pm, apic;
 };
 
-// A processor of a loaded host may stand still between two reads: of several tries, the quickest counts.
+// A processor of a loaded host may stand still between two reads: of several tries, the quickest
+// counts.
 static struct moment look(void)
 {
     struct moment best = {};
@@ -103,7 +112,8 @@ static bool ask_hypervisor(uint64_t *tsc_hz, uint64_t *apic_hz)
 
 static uint64_t ratio(uint64_t a, uint64_t b) // a / b as 32.32
 {
-    uint64_t quotient, remainder; // the processor divides 128 by 64 bits, the compiler would call a library
+    uint64_t quotient,
+        remainder; // the processor divides 128 by 64 bits, the compiler would call a library
     __asm__("divq %4" : "=a"(quotient), "=d"(remainder) : "a"(a << 32), "d"(a >> 32), "r"(b));
     return quotient;
 }

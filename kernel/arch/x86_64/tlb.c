@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Translations and who may still remember them: loading address spaces, flushing here and on other CPUs,
-// and the lock's waiting loop, which has to answer such requests.
+// Translations and who may still remember them: loading address spaces, flushing here and on other
+// CPUs, and the lock's waiting loop, which has to answer such requests.
 #include "apic.h"
 #include "early.h"
 #include "lock.h"
@@ -70,7 +70,8 @@ void arch_flush(struct arch_space *space, uint64_t va, uint64_t pages)
     }
     space->stale |= ~loaded; // they may remember something under its PCID
     for (uint32_t i = 0; i < cpu_count; i++) {
-        while (has_loaded(i, self, space) && __atomic_load_n(&cpus[i].arch.flush_wanted, __ATOMIC_ACQUIRE) != 0) {
+        while (has_loaded(i, self, space) &&
+               __atomic_load_n(&cpus[i].arch.flush_wanted, __ATOMIC_ACQUIRE) != 0) {
             cpu_pause();
         }
     }
