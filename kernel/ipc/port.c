@@ -103,7 +103,8 @@ static void boost(struct port *p, uint32_t priority)
 {
     for (int depth = 0; depth < BOOST_DEPTH && p != NULL; depth++) {
         struct thread *s = p->server;
-        if (s == NULL || s->effective >= priority || s->wait == WAIT_RECV) {
+        bool idle = s != NULL && s->wait == WAIT_RECV && !s->notify_only;
+        if (s == NULL || s->effective >= priority || idle) {
             return;
         }
         sched_set_inherited(s, priority);

@@ -85,13 +85,14 @@ void log_task_line(const char *text, size_t bytes)
 {
     struct line l = {.used = 0};
     put_time(&l);
+    if (bytes > 0 && text[bytes - 1] == '\n') {
+        bytes--;
+    }
     for (size_t i = 0; i < bytes; i++) {
         char c = text[i];
-        put(&l, (c >= ' ' && c < 0x7f) || c == '\n' || c == '\t' || (uint8_t)c >= 0x80 ? c : '?');
+        put(&l, (c >= ' ' && c <= '~') || c == '\t' ? c : '?'); // no line may pass for two
     }
-    if (bytes == 0 || text[bytes - 1] != '\n') {
-        put(&l, '\n');
-    }
+    put(&l, '\n');
     append(l.text, l.used);
 }
 

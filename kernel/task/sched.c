@@ -99,6 +99,20 @@ static struct cpu *best_cpu(const struct thread *t)
     return best;
 }
 
+// Somebody waits now, so the slices of its equals count: their CPUs set their timers.
+static void watch_slices(const struct thread *t)
+{
+    struct cpu *self = arch_this_cpu();
+    sched_arm_timer(self);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        struct cpu *c = &cpus[i];
+        bool equal = c->current != NULL && c->current->effective == t->effective;
+        if (c != self && equal && c->timer_at > c->slice_end) {
+            arch_ipi_resched(c);
+        }
+    }
+}
+
 void sched_kick(struct thread *t)
 {
     if (!t->queued) {
@@ -106,7 +120,7 @@ void sched_kick(struct thread *t)
     }
     struct cpu *c = best_cpu(t), *self = arch_this_cpu();
     if (c == NULL) {
-        sched_arm_timer(self); // somebody waits now: slices count
+        watch_slices(t);
         return;
     }
     c->resched = true;
