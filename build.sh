@@ -39,8 +39,13 @@ setup() { # quick when there is nothing to do
 }
 
 build() {
+    local tool names=()
+    for tool in CC CXX LD AR OBJCOPY; do # LLVM 19 under other names
+        local variable="SAMSARA_$tool"
+        [ -z "${!variable:-}" ] || names+=("$tool=${!variable}")
+    done
     setup --quiet
-    run make -s -j"$JOBS" "$@"
+    run make -s -j"$JOBS" "${names[@]}" "$@"
 }
 
 word=${1:-help}
