@@ -105,20 +105,28 @@ static void test_slices_on_two_cpus(void **)
     struct place p[3];
     uint64_t before[3];
     cpu_count = 2;
-    cpus[1].timer_at = UINT64_MAX;
+    cpus[1].timer_at = cpus[1].arch.timer = UINT64_MAX;
     host_cpu = &cpus[1];
     kernel_cpu_start(&cpus[1]);
     host_cpu = &cpus[0];
     for (int i = 0; i < 3; i++) {
         p[i] = world_task("spinner", 1 << 20, 5);
         before[i] = p[i].thread->ticks;
+        if (i == 0) { // it starts there while nobody else waits
+            tick(&cpus[1]);
+            assert_ptr_equal(cpus[1].current, p[0].thread);
+        }
     }
     thread_hold(root_thread, HOLD_STOPPED);
     kernel_resched(&cpus[0]);
     for (int i = 0; i < 3000; i++) {
         host_ticks += 1'000'000;
         for (int c = 0; c < 2; c++) {
-            if (cpus[c].arch.ipi || host_ticks >= cpus[c].arch.timer) {
+            if (cpus[c].arch.ipi) {
+                tick(&cpus[c]);
+            }
+            if (host_ticks >= cpus[c].arch.timer) {
+                cpus[c].arch.timer = UINT64_MAX; // one shot
                 tick(&cpus[c]);
             }
         }
