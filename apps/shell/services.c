@@ -226,21 +226,59 @@ int cmd_restart(int argc, char **argv)
 
 // ---- Looking ----
 
-int cmd_log(int argc, char **argv)
+// Passes the log from byte *at on to `take`, which may be nullptr, and leaves *at at its end.
+static enum status read_log(uint64_t *at, void (*take)(const void *text, size_t bytes))
 {
     char text[8192];
-    uint64_t at = 0;
     uint32_t bytes = 1;
     enum status status = OK;
+    while (status == OK && bytes > 0 && !interrupted()) {
+        status = rs_log(shell.rs, *at, text, sizeof(text), at, &bytes);
+        if (take && bytes <= sizeof(text)) {
+            take(text, bytes);
+        }
+    }
+    return status;
+}
+
+int cmd_log(int argc, char **argv)
+{
+    uint64_t at = 0;
     (void)argv;
     if (argc > 1) {
         return usage();
     }
-    while (status == OK && bytes > 0 && !interrupted()) {
-        status = rs_log(shell.rs, at, text, sizeof(text), &at, &bytes);
-        say_bytes(text, bytes <= sizeof(text) ? bytes : 0);
-    }
+    enum status status = read_log(&at, say_bytes);
     return status == OK ? 0 : complain_status("the log", status);
+}
+
+// Figures of the bench service are log lines "[time] bench[n]: B name key=value …".
+static void say_figures(const void *bytes, size_t n)
+{
+    static const char mark[] = "]: B ";
+    const char *text = bytes, *end = text + n;
+    while (text < end) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        stop = stop ? stop : end;
+        const char *at = memmem(text, (size_t)(stop - text), mark, sizeof(mark) - 1);
+        if (at) {
+            at += sizeof(mark) - 1;
+            say("%.*s\n", (int)(stop - at), at);
+        }
+        text = stop + 1;
+    }
+}
+
+uint64_t log_end(void)
+{
+    uint64_t at = 0;
+    (void)read_log(&at, nullptr);
+    return at;
+}
+
+void show_figures(uint64_t since)
+{
+    (void)read_log(&since, say_figures);
 }
 
 static void show_event(const struct rs_event *e)

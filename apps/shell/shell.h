@@ -28,6 +28,9 @@ extern struct shell shell;
 
 // To the terminal, or into the file behind > or >>.
 [[gnu::format(printf, 1, 2)]] void say(const char *format, ...);
+// Where the log ends now, and the figures that the bench service has written into it since then.
+uint64_t log_end(void);
+void show_figures(uint64_t since);
 void say_bytes(const void *bytes, size_t n);
 
 // To the terminal, as "command: text", and remembers that something failed. Returns 1.

@@ -84,11 +84,12 @@ int cmd_bench(int argc, char **argv)
     if (shell.bench == HANDLE_NONE) {
         return complain("this image has no bench service");
     }
+    uint64_t since = log_end();
     enum status status = bench_run(shell.bench, chosen, &failures);
     if (status != OK) {
         return complain_about("bench", (struct outcome){status, 0});
     }
-    say("the figures are in the log%s\n", failures > 0 ? "; some could not be measured" : "");
+    show_figures(since);
     return failures > 0;
 }
 
