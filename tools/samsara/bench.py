@@ -55,6 +55,13 @@ def value_of(figure):
     return None
 
 
+def wall_ns(figure):
+    """Nanoseconds of wall time for one operation, or one KiB; None where the figure has none."""
+    if "MBs" in figure:
+        return 1e9 / (figure["MBs"] * 1024)
+    return figure.get("ns")
+
+
 def run_guest(given, icount, groups):
     """Boots the bench image and waits for its end; returns (figures, failures)."""
     image = BUILD / "bench.img"
@@ -111,7 +118,7 @@ def table(figures, wall, known, linux):
         number = figures[name].get(key) if key else value_of(figures[name])
         bar = entry.get("bar")
         mark = " " if bar is None else ("+" if number <= bar else "!")
-        clock = wall.get(name, {}).get("ns")
+        clock = wall_ns(wall.get(name, {}))
         cells = dict(entry.get("peers", {}))
         if name in linux:
             cells["Linux"] = value_of(linux[name])

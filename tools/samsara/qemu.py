@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 
 from . import BUILD
 
@@ -148,6 +149,7 @@ class Machine:
         self.disk = disk
         self.ended = None
         self.debug_log = debug_log or tempfile.NamedTemporaryFile(prefix="samsara-", suffix=".log").name
+        Path(self.debug_log).unlink(missing_ok=True)  # or an earlier run's lines could be taken for this one's
         if accel == "auto":
             accel = "kvm" if not icount and not iso and kvm_works(kernel or BUILD / "kernel.elf", archive) else "tcg"
         self.accel = accel
