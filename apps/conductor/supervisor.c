@@ -120,7 +120,9 @@ static void tell_service(struct json *j, const struct rs_service *s)
     json_text(j, "state", state_text(s->state));
     json_number(j, "incarnation", s->incarnation);
     json_number(j, "restarts", s->deaths);
-    json_number(j, "beat_ms", s->beat_age_ns / 1000000);
+    if (s->beats > 0 || s->number == 0) { // a program that is no server is never pinged
+        json_number(j, "beat_ms", s->beat_age_ns / 1000000);
+    }
     json_number(j, "cpu_ns", s->cpu_ns);
     json_number(j, "memory", s->memory_bytes);
     json_number(j, "handles", s->handles);
