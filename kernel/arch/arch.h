@@ -12,14 +12,15 @@
 //      kernel_* function on a fresh kernel stack.
 //      From kernel mode (only possible inside arch_idle's halt): save nothing, take the lock, call.
 //   2. On return: cpu->current != NULL: release the lock, leave to user mode with the registers of
-//      cpu->current (which may be another thread than before; arch_switch_state was already called). cpu->current == NULL: the CPU idles: call kernel_idle(cpu), and while it returns true
-//      start over with step 2, with a window for interrupts; else release the lock and halt.
-//   regs.full == 0 allows leaving with sysret (rcx = rip, r11 = rflags); everything else needs iret.
+//      cpu->current (which may be another thread than before; arch_switch_state was already
+//      called). cpu->current == NULL: the CPU idles: call kernel_idle(cpu), and while it returns
+//      true start over with step 2, with a window for interrupts; else release the lock and halt.
+//   regs.full == 0 allows leaving with sysret (rcx = rip, r11 = rflags); all else needs iret.
 //   The core sets regs.full when it changes registers of a thread at will.
 //
-// arch_types.h belongs to the processor (kernel/arch/x86_64) or to the host tests (kernel/test/host) and
-// is found through the include path. It defines:
-//   struct regs         rax … rflags in the order of struct thread_regs without fs_base, then full
+// arch_types.h belongs to the processor (kernel/arch/x86_64) or to the host tests
+// (kernel/test/host) and is found through the include path. It defines:
+//   struct regs         rax to rflags in the order of struct thread_regs without fs_base, then full
 //   struct arch_thread  what is saved only when another thread gets the CPU: fs_base, FPU state
 //   struct arch_cpu     whatever the processor's code keeps per CPU
 //   struct arch_space   root of the page tables, PCID, CPUs on which it may be cached, …
@@ -164,19 +165,19 @@ void arch_debug_write(const char *text, size_t bytes); // port 0xe9
 [[noreturn]] void arch_panic(const char *file, int line, const char *text);
 // Zeroes a page, with whatever is fastest (8- or 16-byte stores, not rep stosb).
 void arch_page_clear(void *page);
-// Any alignment; if the ranges overlap (users can do that) the content is unspecified, no more. What
-// grant_copy uses, so it is worth some care (SSE moves of 16 bytes
-// cost two instructions; registers used are saved and restored).
+// Any alignment; if the ranges overlap (users can do that) the content is unspecified, no more.
+// grant_copy uses it, so it is worth some care (SSE moves of 16 bytes cost two instructions;
+// registers used are saved and restored).
 void arch_copy(void *to, const void *from, size_t bytes);
 
 // ---- Called by the entry code, lock held.
 void kernel_start(struct cpu *);                  // boot processor, once; afterwards leave as above
 void kernel_cpu_start(struct cpu *);              // each other processor, once; it then idles
-void kernel_syscall(struct cpu *);                // number in current->regs.rax, arguments in its regs
+void kernel_syscall(struct cpu *);                // everything is in current->regs
 void kernel_exception(struct cpu *, uint32_t vector, uint64_t error, uint64_t address);
 void kernel_irq(struct cpu *, uint32_t vector);   // a device; edge or level, masked by us if level
 void kernel_timer(struct cpu *);
 void kernel_resched(struct cpu *);
-// Does a bounded bit of left-over work while the CPU has no thread. true: look at cpu->current again
-// (there may be one now) and call again if there is none. false: nothing to do, halt.
+// Does a bounded bit of left-over work while the CPU has no thread. true: look at cpu->current
+// again (there may be one now) and call again if there is none. false: nothing to do, halt.
 bool kernel_idle(struct cpu *);

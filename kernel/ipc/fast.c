@@ -2,8 +2,8 @@
 // A message between two threads that are ready for each other, with nothing else to think about.
 //
 // call: the port has a waiting receiver that served it last; no handle travels.
-// reply_recv: the reply answers a call (no fault) that came through the same port, nothing is queued
-// or raised there, no handle travels, no flags, and no thread that is ready precedes the caller.
+// reply_recv: the reply answers a call (no fault) that came by the same port, nothing is queued or
+// raised there, no handle travels, no flags, and no thread that is ready precedes the caller.
 // In both cases nobody is held, and effective priorities change only as said in the code. Neither
 // allocates, touches the run queue, or programs the timer: the partner goes on with this slice.
 #include "kernel/ipc/fast.h"

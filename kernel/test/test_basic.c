@@ -151,6 +151,11 @@ static void test_map_protect_unmap(void **)
     assert_int_equal(CALL(t, mem_protect, 0, AT + 10 * PAGE_SIZE, PAGE_SIZE, 3).status, ERR_STATE);
     made(CALL(t, mem_protect, 0, AT + 11 * PAGE_SIZE, 199 * PAGE_SIZE, 3));
     poke(p.task, AT + 150 * PAGE_SIZE, &x, 8);
+    y = 0; // parts still show the right pages: those not touched before the cut, too
+    x = 777;
+    poke(p.task, AT + 222 * PAGE_SIZE, &x, 8);
+    peek(p.task, other + 222 * PAGE_SIZE, &y, 8);
+    assert_int_equal(x, y);
     assert_int_equal(CALL(t, mem_protect, 0, AT, BYTES + PAGE_SIZE, 1).status, ERR_NOT_FOUND);
     check_world();
     made(CALL(t, mem_unmap, 0, AT + 50 * PAGE_SIZE, 100 * PAGE_SIZE));

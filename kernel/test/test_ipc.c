@@ -83,7 +83,7 @@ static void test_call_and_reply(void **)
     assert_int_equal(receive(&x, 0), OK);
     assert_request(&x, 7);
     assert_int_equal(receive(&x, 0), ERR_STATE); // the Reply object is in use
-    for (int i = 0; i < 5; i++) {                // fast path from the second round on
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(reply_recv(&x, 0x99), BLOCKED);
         assert_answer(x.client.thread, 0x99);
         assert_int_equal(x.server.thread->wait, WAIT_RECV);
@@ -99,6 +99,45 @@ static void test_call_and_reply(void **)
     assert_answer(x.client.thread, 3);
     assert_int_equal(call_message(x.server.thread, SYS_reply,
                                   (struct message){.rdi = x.reply << 32}), ERR_STATE);
+    pair_end(&x);
+}
+
+// With nobody more urgent around, messages take the fast path, both ways.
+static void test_fast_path(void **)
+{
+    struct pair x = pair_start(5, 8);
+    thread_hold(root_thread, HOLD_STOPPED);
+    kernel_resched(&cpus[0]);
+    assert_int_equal(receive(&x, 0), BLOCKED);
+    for (int i = 0; i < 3; i++) {
+        uint64_t slice_end = cpus[0].slice_end;
+        assert_int_equal(send(x.client.thread, x.to, 8), BLOCKED);
+        assert_request(&x, 8);
+        assert_ptr_equal(cpus[0].current, x.server.thread);
+        assert_int_equal(x.server.thread->effective, 8);
+        sched_update_priority(x.server.thread); // it is not only set but follows from something
+        assert_int_equal(x.server.thread->effective, 8);
+        check_world();
+        assert_int_equal(reply_recv(&x, 0x99), BLOCKED);
+        assert_answer(x.client.thread, 0x99);
+        assert_ptr_equal(cpus[0].current, x.client.thread);
+        assert_int_equal(x.server.thread->effective, 5);
+        assert_int_equal(cpus[0].slice_end, slice_end);
+        assert_int_equal(x.p->delivered, i + 1);
+        check_world();
+    }
+    // Each precondition that does not hold is respected.
+    made(CALL(x.client.thread, notify, x.to));
+    assert_int_equal(message_of(x.server.thread).tag, TAG_NOTIFY);
+    assert_int_equal(receive(&x, 0), BLOCKED);
+    assert_int_equal(send(x.client.thread, x.to, 8), BLOCKED);
+    task_hold(x.client.task, HOLD_SUSPENDED);
+    assert_int_equal(reply_recv(&x, 1), BLOCKED);
+    assert_null(cpus[0].current); // the answer is there, but its reader is held
+    task_release(x.client.task, HOLD_SUSPENDED);
+    kernel_resched(&cpus[0]);
+    assert_answer(x.client.thread, 1);
+    thread_release(root_thread, HOLD_STOPPED);
     pair_end(&x);
 }
 
@@ -503,6 +542,7 @@ int ipc_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_and_reply),
+        cmocka_unit_test(test_fast_path),
         cmocka_unit_test(test_wrong_calls),
         cmocka_unit_test(test_handles_travel),
         cmocka_unit_test(test_grants),

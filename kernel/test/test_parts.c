@@ -153,12 +153,54 @@ static void test_slices_on_two_cpus(void **)
     cpus[1].online = false;
 }
 
+// A thread is killed while it runs on another CPU, and enters the kernel before it is told.
+static void test_killed_on_the_other_cpu(void **)
+{
+    cpu_count = 2;
+    host_cpu = &cpus[1];
+    cpus[1].timer_at = cpus[1].arch.timer = UINT64_MAX;
+    kernel_cpu_start(&cpus[1]);
+    host_cpu = &cpus[0];
+    for (int entry = 0; entry < 4; entry++) {
+        struct place p = world_task("victim", 1 << 20, 5);
+        tick(&cpus[1]);
+        assert_ptr_equal(cpus[1].current, p.thread);
+        run_as(root_thread);
+        struct regs *r = &root_thread->regs;
+        *r = (struct regs){.rax = SYS_task_kill, .rdi = p.task_handle, .rip = 0x5002};
+        kernel_syscall(&cpus[0]);
+        assert_int_equal(r->rip, 0x5000); // not yet: it still has a CPU
+        check_world();
+        static const uint64_t number[] = {SYS_call, SYS_reply_recv, SYS_mem_create};
+        host_cpu = &cpus[1];
+        if (entry < 3) {
+            p.thread->regs.rax = number[entry];
+            kernel_syscall(&cpus[1]);
+        } else {
+            kernel_exception(&cpus[1], 14, 4, DATA);
+        }
+        host_cpu = &cpus[0];
+        assert_null(cpus[1].current);
+        cpus[1].arch.ipi = false;
+        r->rip = 0x5002;
+        kernel_syscall(&cpus[0]);
+        assert_int_equal(r->rax, OK);
+        made(CALL(root_thread, handle_close, p.thread_handle));
+        made(CALL(root_thread, handle_close, p.task_handle));
+        settle();
+        check_world();
+    }
+    cpu_count = 1;
+    cpus[1].online = false;
+}
+
 int parts_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree),
         cmocka_unit_test(test_archive),
         cmocka_unit_test(test_slices_on_two_cpus),
+        cmocka_unit_test(test_killed_on_the_other_cpu),
     };
     return cmocka_run_group_tests_name("kernel: parts", tests, world_start, NULL);
 }
