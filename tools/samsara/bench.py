@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from . import BUILD, disk, qemu
-from .options import Parser, machine_options, whole
+from .options import Parser, machine_options, output, whole
 
 LINE = re.compile(r"\bB (\S+)\s+(.*)")
 FIRST_SERVICE = re.compile(r"\] (?!rs\[)\w+\[1\]: ")  # the first words of a service in the log
@@ -21,7 +21,7 @@ def options(prog):
     machine_options(parser)
     parser.add_argument("what", nargs="*", choices=[*GROUPS, "boot", "peers", []], metavar="GROUP",
                         help=f"{', '.join(GROUPS)}, boot, or peers (default: all but peers)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--json", type=output, metavar="FILE", help="write the figures there")
     parser.add_argument("--no-wall", action="store_true", help="leave out the second run that takes wall times")
     parser.add_argument("--boots", type=whole(1, 50), default=7, help="boots to take the median of (default 7)")
     return parser

@@ -3,9 +3,8 @@
 import json
 import sys
 import time
-from pathlib import Path
 
-from .options import Parser, machine_options, whole
+from .options import Parser, machine_options, output, whole
 from .session import WAYS, Session
 
 
@@ -17,7 +16,7 @@ def options(prog):
     parser.add_argument("--every", type=whole(10, 60000), default=250, metavar="MS", help="time between them (default 250)")
     parser.add_argument("--service", default="blk", help="whom to kill (default blk, the disk driver)")
     parser.add_argument("--disk-seed", type=whole(0, 2**32), default=1, metavar="N", help="content of the disk (default 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there; '-' for standard output")
+    parser.add_argument("--json", type=output, metavar="FILE", help="write the result there; '-' for standard output")
     parser.add_argument("--plain", action="store_true", help="no screen: one line every two seconds")
     return parser
 
@@ -71,6 +70,9 @@ def main(given):
         if session.quit and not session.done:
             print("ended by the user before the workload was done; nothing is judged")
             return 130
+        if session.fatal:
+            print(f"demo: {session.fatal}", file=sys.stderr)
+            return 2
         result = session.judge()
     finally:
         session.machine.kill()

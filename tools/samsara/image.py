@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from . import BUILD
-from .options import Parser
+from .options import Parser, output
 
 GRUB_CONFIG = """\
 set timeout=0
@@ -22,7 +22,7 @@ def options(prog):
     parser = Parser(prog=prog, description="Makes build/samsara.iso, bootable by BIOS and UEFI.")
     parser.add_argument("--image", default="run", metavar="NAME", help="which image of images/ (default run)")
     parser.add_argument("--append", default="", metavar="WORDS", help="kernel command line")
-    parser.add_argument("--output", type=Path, default=BUILD / "samsara.iso")
+    parser.add_argument("--output", type=output, default=BUILD / "samsara.iso")
     return parser
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Argument parsing with one clear line for a mistake, and the options that several words share."""
 import argparse
+import os
 import sys
+from pathlib import Path
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,6 +38,14 @@ def seed(text):
     if not 0 <= value < 1 << 64:
         raise argparse.ArgumentTypeError("a seed has at most 16 hexadecimal digits")
     return value
+
+
+def output(text):
+    """A file that can be written when the work is done: said before it begins, not after. '-' is standard output."""
+    path = Path(text)
+    if text != "-" and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+        raise argparse.ArgumentTypeError(f"'{text}' cannot be written: its directory is not there or not writable")
+    return path
 
 
 def machine_options(parser, cpus=1):

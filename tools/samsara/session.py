@@ -40,6 +40,7 @@ class Session:
         self.progress, self.rate, self.rate_from = {}, 0.0, None
         self.done = None
         self.paused = self.finishing = self.quit = False
+        self.fatal = None  # a reason to stop at once
         self.started = self.last_sign = time.monotonic()
         self.next_kill = None
 
@@ -119,6 +120,9 @@ class Session:
         self.done = event
 
     def on_answer(self, event):
+        if event.get("status") == "ERR_NOT_FOUND" and event.get("to", "").startswith(f"kill {self.target} "):
+            known = ", ".join(sorted(self.services)) or "not known yet"
+            self.fatal = f"there is no service '{self.target}'; services: {known}"
         if event.get("status") != "OK":
             self.note(event, f"{event.get('to')}: {event.get('status')} {event.get('text', '')}")
             if event.get("to", "").startswith("kill") and self.next_kill:
@@ -149,8 +153,8 @@ class Session:
             self.kill(self.target, next(self.ways))
 
     def stalled(self, seconds=60):
-        """True if the machine ended or said nothing for that long."""
-        return not self.machine.running() or time.monotonic() - self.last_sign > seconds
+        """True if there is no point in going on: the machine ended, or said nothing for that long."""
+        return self.fatal or not self.machine.running() or time.monotonic() - self.last_sign > seconds
 
     # -- judging
 
