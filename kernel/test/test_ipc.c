@@ -137,6 +137,13 @@ static void test_fast_path(void **)
     task_release(x.client.task, HOLD_SUSPENDED);
     kernel_resched(&cpus[0]);
     assert_answer(x.client.thread, 1);
+    task_hold(x.server.task, HOLD_SUSPENDED);
+    assert_int_equal(send(x.client.thread, x.to, 8), BLOCKED);
+    assert_null(cpus[0].current); // nor does a held server run
+    task_release(x.server.task, HOLD_SUSPENDED);
+    kernel_resched(&cpus[0]);
+    assert_ptr_equal(cpus[0].current, x.server.thread);
+    assert_request(&x, 8);
     thread_release(root_thread, HOLD_STOPPED);
     pair_end(&x);
 }
