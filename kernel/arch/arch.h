@@ -145,8 +145,9 @@ void arch_ipi_resched(struct cpu *); // kernel_resched gets called there
 
 // ---- Interrupts. A vector is a small number < IRQ_VECTORS by which arch code names a source.
 enum { IRQ_VECTORS = 192 };
-// Routes a global system interrupt; masked at first. ERR_RANGE, ERR_BUSY, ERR_UNSUPPORTED.
-MUST_USE enum status arch_irq_route(uint32_t gsi, uint32_t flags, uint32_t *vector);
+// Routes a global system interrupt; masked at first. IRQ_LEVEL in *flags afterwards says what it
+// really is: the firmware may know better. ERR_RANGE, ERR_BUSY, ERR_UNSUPPORTED.
+MUST_USE enum status arch_irq_route(uint32_t gsi, uint32_t *flags, uint32_t *vector);
 // Allocates a message-signalled vector.
 MUST_USE enum status arch_irq_msi(uint32_t *vector, struct irq_msi_info *);
 void arch_irq_mask(uint32_t vector);

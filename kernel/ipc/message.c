@@ -91,7 +91,6 @@ struct thread *message_reply(struct thread *server, struct reply *reply)
 {
     if (reply->state == REPLY_GONE) {
         reply->state = REPLY_FREE;
-        reply->parked = false;
         return NULL;
     }
     struct thread *c = reply_unbind(reply);

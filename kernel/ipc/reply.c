@@ -58,6 +58,7 @@ static void clear(struct reply *r, enum reply_state state)
     r->thread = NULL;
     r->port = NULL;
     r->state = state;
+    r->parked = false;
     if (p != NULL) {
         object_put(&p->obj);
     }
@@ -68,7 +69,6 @@ struct thread *reply_unbind(struct reply *r)
     ASSERT(r->state == REPLY_BOUND);
     struct thread *caller = r->thread;
     clear(r, REPLY_FREE);
-    r->parked = false;
     return caller;
 }
 

@@ -63,13 +63,14 @@ int sys_irq_create(struct thread *t, struct regs *r)
         return status;
     }
     bool msi = r->rsi == IRQ_MSI;
-    q->level = !msi && (r->rdx & IRQ_LEVEL);
+    uint32_t flags = (uint32_t)r->rdx;
     status = msi ? arch_irq_msi(&q->vector, &q->msi)
-                 : arch_irq_route((uint32_t)r->rsi, (uint32_t)r->rdx, &q->vector);
+                 : arch_irq_route((uint32_t)r->rsi, &flags, &q->vector);
     if (status != OK) {
         object_free(&irq_slab, &q->obj);
         return status;
     }
+    q->level = !msi && (flags & IRQ_LEVEL);
     by_vector[q->vector] = q;
     r->rdx = handle_give(t->task, &q->obj, RIGHT_COPY | RIGHT_TRANSFER | RIGHT_CONTROL, 0);
     return OK;

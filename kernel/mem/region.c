@@ -216,6 +216,11 @@ enum status region_fault(struct task *task, uint64_t at, uint32_t need)
     if (status == OK && m->populated * PAGE_SIZE == m->bytes && r->end - start_of(r) > PAGE_SIZE) {
         map_present(task, r, at + PAGE_SIZE, min_u64(r->end, at + FAULT_AROUND * PAGE_SIZE));
     }
+    if (r->prot & PROT_EXEC) {
+        // A protect call may have been stopped half-way: entries that were writable until now must
+        // not be remembered as such by another CPU.
+        arch_flush(&task->space, at, FAULT_AROUND);
+    }
     return status;
 }
 

@@ -71,7 +71,7 @@ static bool worth_retry(struct thread *t, int result)
         t->cursor_call = (uint32_t)number;
     } else if (result != CALL_BLOCKED) {
         t->regs.rax = (uint64_t)result;
-        if (t->cursor_call != 0) {
+        if (t->cursor_call != 0 || t->half_made != NULL) {
             thread_drop_cursor(t);
         }
     }

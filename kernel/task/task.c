@@ -44,13 +44,12 @@ no_space:
     return status;
 }
 
-bool task_on_other_cpu(const struct task *task)
+bool task_on_cpu(const struct task *task)
 {
     for (uint32_t i = 0; i < cpu_count; i++) {
         const struct thread *t = cpus[i].current;
         // A dead thread has no task any more, but its address space is still loaded there.
-        bool here = t != NULL && (t->task == task || t->task == NULL);
-        if (here && &cpus[i] != arch_this_cpu()) {
+        if (t != NULL && (t->task == task || t->task == NULL)) {
             return true;
         }
     }
@@ -119,7 +118,7 @@ bool task_step(struct object *o)
     if (o->refs > 0) { // a kill that its caller did not live to see the end of
         return !(task->hold & HOLD_DEAD) || task_kill_step(task, KILL_AT_ONCE);
     }
-    if (!task_kill_step(task, KILL_AT_ONCE) || task_on_other_cpu(task)) {
+    if (!task_kill_step(task, KILL_AT_ONCE) || task_on_cpu(task)) {
         return false;
     }
     if (task->handles.capacity > 0 && !handle_table_destroy_step(task, HANDLES_AT_ONCE)) {

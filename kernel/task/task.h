@@ -44,5 +44,5 @@ bool task_step(struct object *);
 // Holds or releases all threads of the task.
 void task_hold(struct task *, enum hold);
 void task_release(struct task *, enum hold);
-// Whether a thread of it is on some CPU other than the calling one.
-bool task_on_other_cpu(const struct task *);
+// Whether a thread of it is on some CPU, dead ones included: its address space is loaded there.
+bool task_on_cpu(const struct task *);

@@ -69,7 +69,7 @@ int sys_task_kill(struct thread *t, struct regs *r)
         object_need_work(&victim->obj);
         return CALL_AGAIN;
     }
-    return task_on_other_cpu(victim) ? CALL_AGAIN : OK;
+    return task_on_cpu(victim) ? CALL_AGAIN : OK;
 }
 
 int sys_task_inherit(struct thread *t, struct regs *r)
@@ -159,8 +159,11 @@ static int copy_memory(struct thread *t, struct regs *r, bool write)
     }
     status = span_resolve(&ours, t->task, own, bytes, write ? PROT_READ : PROT_WRITE);
     if (status == OK) {
-        status = write ? span_resolve_forced(&theirs, other, there, bytes)
-                       : span_resolve(&theirs, other, there, bytes, PROT_READ);
+        // Forcing is for a debugger with a handle; of itself a task needs none, and a sealed one must
+        // not change its own code.
+        status = write && other != t->task
+                     ? span_resolve_forced(&theirs, other, there, bytes)
+                     : span_resolve(&theirs, other, there, bytes, write ? PROT_WRITE : PROT_READ);
     }
     if (status == OK) {
         span_copy(write ? &theirs : &ours, write ? &ours : &theirs);
@@ -278,7 +281,7 @@ int sys_task_suspend(struct thread *t, struct regs *r)
         return ERR_STATE;
     }
     task_hold(task, HOLD_SUSPENDED);
-    return task_on_other_cpu(task) ? CALL_AGAIN : OK;
+    return task_on_cpu(task) ? CALL_AGAIN : OK;
 }
 
 int sys_task_resume(struct thread *t, struct regs *r)

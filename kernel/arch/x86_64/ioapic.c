@@ -81,7 +81,7 @@ static bool free_vector(uint32_t *vector)
     return false;
 }
 
-enum status arch_irq_route(uint32_t gsi, uint32_t flags, uint32_t *vector)
+enum status arch_irq_route(uint32_t gsi, uint32_t *flags, uint32_t *vector)
 {
     uint8_t ioapic, pin;
     if (!find_pin(gsi, &ioapic, &pin)) {
@@ -96,7 +96,8 @@ enum status arch_irq_route(uint32_t gsi, uint32_t flags, uint32_t *vector)
     if (!free_vector(vector)) {
         return ERR_UNSUPPORTED;
     }
-    uint32_t entry = (VECTOR_IRQ + *vector) | polarity_and_trigger(gsi, flags);
+    uint32_t entry = (VECTOR_IRQ + *vector) | polarity_and_trigger(gsi, *flags);
+    *flags = (*flags & ~(uint32_t)IRQ_LEVEL) | (entry & ENTRY_LEVEL ? IRQ_LEVEL : 0);
     sources[*vector] =
         (struct source){.used = true, .line = true, .ioapic = ioapic, .pin = pin, .entry = entry};
     set(ioapic, REG_REDIRECTION + 2 * pin + 1, cpus[0].arch.apic_id << 24);

@@ -300,11 +300,12 @@ void arch_ipi_resched(struct cpu *cpu)
 
 // ---- Interrupts: lines 0..23
 
-enum status arch_irq_route(uint32_t gsi, uint32_t, uint32_t *vector)
+enum status arch_irq_route(uint32_t gsi, uint32_t *flags, uint32_t *vector)
 {
     if (gsi >= 24) {
         return ERR_RANGE;
     }
+    *flags |= gsi == HOST_LEVEL_GSI ? IRQ_LEVEL : 0;
     if (host_irq_used[gsi]) {
         return ERR_BUSY;
     }

@@ -3,6 +3,7 @@
 #pragma once
 #include "kernel/base.h"
 
+enum { HOST_LEVEL_GSI = 10 }; // level-triggered, whatever a driver believes
 enum : uint64_t { HOST_RAM_BYTES = 256 << 20, HOST_RAM_FIRST = 2 << 20 };
 
 extern uint64_t host_flushes;
