@@ -44,6 +44,9 @@ static handle_t memory_of(const struct archive_file *file, uint32_t prot, const 
         (void)sys_mem_unmap(0, at, bytes);
         *mapped = nullptr;
     }
+    if (weaken(&memory, prot == PROT_READ ? RIGHT_READ : RIGHT_READ | RIGHT_EXEC) != OK) {
+        cannot_start("boot archive", "no handle");
+    }
     return memory;
 }
 

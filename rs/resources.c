@@ -27,6 +27,17 @@ static enum status shared_memory(uint64_t bytes, handle_t *memory, void **mapped
     return status;
 }
 
+enum status weaken(handle_t *handle, uint32_t rights)
+{
+    handle_t weak;
+    enum status status = sys_handle_copy(*handle, rights, 0, &weak);
+    if (status == OK) {
+        (void)sys_handle_close(*handle);
+        *handle = weak;
+    }
+    return status;
+}
+
 static enum status make_pages(struct service *s)
 {
     void *at[4];
@@ -34,6 +45,7 @@ static enum status make_pages(struct service *s)
     s->layout_bytes = sizeof(struct layout_record) + sections * sizeof(uint64_t);
     enum status status = shared_memory(PAGE_SIZE, &s->status_memory, &at[0]);
     status = status == OK ? shared_memory(PAGE_SIZE, &s->startup_memory, &at[1]) : status;
+    status = status == OK ? weaken(&s->startup_memory, RIGHT_READ) : status;
     for (int i = 0; i < 2 && status == OK; i++) {
         status = shared_memory(s->layout_bytes, &s->layout_memory[i], &at[2 + i]);
     }

@@ -116,6 +116,9 @@ extern struct machine machine;
 
 // resources.c: everything of a service that outlives its incarnations. A sentence, or nullptr if
 // all is well.
+// Leaves these rights of a handle, if it has them. What newborns shall only read is mapped through such
+// a handle: a mapping may later become whatever its handle allowed, and the pages outlive the newborn.
+enum status weaken(handle_t *handle, uint32_t rights);
 const char *service_prepare_port(struct service *s); // first for all services
 const char *service_prepare(struct service *s, const struct manifest *m);
 

@@ -11,6 +11,7 @@ enum { HANDLES = 8192 };
 
 static struct {
     uint8_t type; // enum object_type, 0: closed
+    uint32_t rights; // of memory
     uint64_t badge;
     struct status_page *page;
 } handles[HANDLES];
@@ -72,6 +73,11 @@ static enum status close_handle(uint64_t handle)
 // Every mapping in the supervisor itself is real memory; those in newborns are only numbers.
 static enum status map(const uint64_t *a, uint64_t *second)
 {
+    bool known = a[1] < HANDLES && handles[a[1]].type != OBJ_NONE;
+    if (a[0] != 0 && known && !(a[5] & PROT_WRITE) && (handles[a[1]].rights & RIGHT_WRITE)) {
+        fprintf(stderr, "a newborn could make a page writable that it shall only read\n");
+        abort();
+    }
     *second = a[0] == 0 ? (uint64_t)keep(aligned_alloc(PAGE_SIZE, a[4])) : (mapped_next += 1 << 20);
     if (a[0] == 0) {
         memset((void *)*second, 0, a[4]);
@@ -117,6 +123,7 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
     switch (number) {
     case SYS_mem_create:
         *second = open_handle(OBJ_MEMORY, 0);
+        handles[*second].rights = RIGHTS_ALL;
         return OK;
     case SYS_mem_map:
         return map(a, second);
@@ -134,6 +141,7 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
         return OK;
     case SYS_handle_copy:
         *second = open_handle(OBJ_PORT, a[2]);
+        handles[*second].rights = (uint32_t)a[1];
         return OK;
     case SYS_handle_install:
         *second = a[1];
