@@ -132,8 +132,8 @@ static void answer_later(void *arg)
     struct later *l = arg;
     struct parked *parked = l->parked;
     l->parked = nullptr;
-    rt_forget(key_of(l));
     template_later_reply(parked, OK, total);
+    rt_forget(key_of(l)); // after the answer: a death before it must find the request
 }
 
 static struct later *free_later(void)
