@@ -334,7 +334,7 @@ int cmd_trace(int argc, char **argv)
 
 static void show_messages(const struct rs_death *d)
 {
-    say("last messages received:\n");
+    say("last messages%s\n", d->message_count > 0 ? ", oldest first:" : ": none");
     for (uint32_t i = 0; i < d->message_count && i < RS_MESSAGES; i++) {
         const struct rs_message *m = &d->messages[i];
         char label[64];
@@ -346,7 +346,7 @@ static void show_messages(const struct rs_death *d)
     }
 }
 
-// All that is known of one death; the supervisor itself says it in words.
+// All that is known of one death, in the supervisor's words; but for the messages, whose labels only we can decode.
 static int show_death(uint32_t number, uint32_t age)
 {
     char text[8192];
@@ -354,7 +354,9 @@ static int show_death(uint32_t number, uint32_t age)
     struct rs_death death;
     enum status status = rs_record_text(shell.rs, number, age, text, sizeof(text), &bytes);
     if (status == OK) {
-        say_bytes(text, bytes < sizeof(text) ? bytes : sizeof(text));
+        size_t length = bytes < sizeof(text) ? bytes : sizeof(text);
+        const char *messages = memmem(text, length, "last messages", strlen("last messages"));
+        say_bytes(text, messages ? (size_t)(messages - text) : length);
         status = rs_record(shell.rs, number, age, &death, sizeof(death));
     }
     if (status == OK) {
