@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The undo log: what the compiler pass (randomizer/passes/undo_log.cpp) emits before each store
+// outside the stack, and what gives memory back as it was at the last commit. Shared by the pass
+// (C++), the runtime (undo_log.c, compiled without the pass) and whoever begins transactions.
+//
+// A record is written completely, then the cursor steps over it, then the store happens: compiler
+// fences keep this order, so the log is right whatever instruction the service dies at. A service
+// has one thread; the log knows no other.
+//
+// Records lie back to back from `base` up, and are read from `cursor` down, so the last word of a
+// record is its tag: the address, with at most one of the bits UNDO_TAG_… added.
+//
+//     8 bytes      [old 8]                                [address]
+//     1, 2, 4      [old, zero-extended to 8]              [address | UNDO_TAG_1, _2, _4]
+//     n bytes      [old n, rounded up to 8] [n]           [address | UNDO_TAG_RANGE]
+//
+// What code compiled with the pass may rely on, and must keep to:
+// - Memory that devices or other tasks see is not part of a transaction: pointers to it are
+//   UNDO_DEVICE, the compiler keeps the two kinds apart, and stores through it are neither logged
+//   nor read first. `volatile` alone is ordinary state.
+// - Inline assembly that may write memory says UNDO_ASM; what it does write outside the stack and
+//   beyond its own "=m" operands, its author hands to undo_range() first (a copy by the kernel).
+// - Whatever may commit is declared UNDO_COMMITS; the pass checks callers.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// User addresses end below 2^47, so each size has a bit of its own: one instruction sets it, and
+// the most frequent size needs none.
+#define UNDO_TAG_1     (UINT64_C(1) << 56)
+#define UNDO_TAG_2     (UINT64_C(1) << 57)
+#define UNDO_TAG_4     (UINT64_C(1) << 58)
+#define UNDO_TAG_RANGE (UINT64_C(1) << 59)
+#define UNDO_ADDRESS   ((UINT64_C(1) << 56) - 1)
+
+// Emitted code compares the cursor with `limit` once for a group of records; none is longer.
+#define UNDO_GROUP_MAX 512
+
+#define UNDO_DEVICE_SPACE 1
+#define UNDO_DEVICE       __attribute__((address_space(UNDO_DEVICE_SPACE)))
+#define UNDO_ASM          "# undo-log: accounted for\n\t"
+// The one attribute that C front ends carry to declarations and that means "may not be moved or
+// doubled at will" to every other pass, which is true of a commit, too.
+#define UNDO_COMMITS      __attribute__((convergent))
+// Kept by the callee, so that the rare call does not cost the frequent path its registers.
+#define UNDO_COLD         __attribute__((preserve_most, noinline))
+
+struct undo_fresh {
+    uintptr_t start, end;
+};
+
+#define UNDO_FRESH_RANGES 8
+
+// The pass knows the offsets of the first two fields.
+struct undo_log {
+    uint8_t *cursor; // where the next record begins
+    uint8_t *limit;  // above it, a group may not fit any more
+    uint8_t *base, *end;
+    uintptr_t stack_low, stack_high;   // records of it are not played back
+    int overflowed;                    // since the last commit; the log is of no use
+    void (*on_overflow)(size_t bytes); // may leave by longjmp; may be null
+    // Big allocations of this transaction, newest over oldest: their old content is nobody's.
+    struct undo_fresh fresh[UNDO_FRESH_RANGES];
+    uint32_t fresh_next;
+    uint64_t commits, rollbacks, overflows; // since undo_init
+    uint64_t largest;                       // bytes of the longest log committed or played back
+};
+
+extern struct undo_log undo_log;
+
+// ---- For whoever runs transactions ----
+
+enum undo_result {
+    UNDO_DONE,
+    UNDO_OVERFLOWED, // memory is as the transaction left it; only the next rung can help
+};
+
+// The log is memory[0..bytes), of at least 4 * UNDO_GROUP_MAX bytes; the stack [stack_low,
+// stack_high) belongs to no transaction: rollback itself stands there.
+void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_high,
+               void (*on_overflow)(size_t bytes));
+// What was stored since the last commit stays.
+UNDO_COMMITS void undo_commit(void);
+// What was stored since the last commit is undone, newest first; the log is empty afterwards.
+enum undo_result undo_rollback(void);
+
+// ---- For allocators ----
+
+// [memory, memory + bytes) was given out in this transaction and was free before it began;
+// memory that held state at its beginning will not be given out before its end. An allocator that
+// keeps what is freed apart until the commit keeps this promise; -undo-log-fresh needs it, too.
+void undo_note_fresh(const void *memory, size_t bytes);
+
+// ---- Hooks that the pass emits calls to ----
+
+// Logs [memory, memory + bytes); 0 bytes are allowed. Also called by hand, see UNDO_ASM.
+void undo_range(const void *memory, size_t bytes);
+// No room for the next group: notes the overflow and gives the cursor to go on with.
+UNDO_COLD uint8_t *undo_full(void);
+// Stand where the address of the plain function was taken: a call through it is seen by nobody.
+void *undo_memcpy(void *to, const void *from, size_t bytes);
+void *undo_memmove(void *to, const void *from, size_t bytes);
+void *undo_memset(void *to, int byte, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif

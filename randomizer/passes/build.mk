@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# Compiler passes: plugins for $(CC), one .cpp each. UNDO_LOG_FLAGS compiles something with the undo log; the plugin
+# has to be loaded twice, because clang reads -mllvm options before it loads what -fpass-plugin names.
+LLVM_CXXFLAGS := -std=c++17 -O2 -g0 -fPIC -fno-exceptions -fno-rtti -isystem /usr/lib/llvm-19/include -I.
+
+define compiler_pass # NAME
+$(O)/passes/$(1).so: randomizer/passes/$(1).cpp randomizer/passes/$(1).h lib/rt/undo_log.h randomizer/passes/build.mk mk/toolchain.mk
+	@mkdir -p $$(@D)
+	$$(call say,CXX,$$@)
+	$(Q)$$(CXX) $$(LLVM_CXXFLAGS) $$(WARNINGS) -Wno-unused-parameter -shared -o $$@ $$<
+ALL_TARGETS += $(O)/passes/$(1).so
+endef
+$(eval $(call compiler_pass,undo_log))
+
+UNDO_LOG_PLUGIN := $(O)/passes/undo_log.so
+UNDO_LOG_FLAGS := -fplugin=$(UNDO_LOG_PLUGIN) -fpass-plugin=$(UNDO_LOG_PLUGIN)
