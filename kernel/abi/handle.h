@@ -13,7 +13,7 @@ typedef uint32_t handle_t;
 enum {
     HANDLE_NONE = 0,
     HANDLE_DYNAMIC = 64,     // first index that the kernel hands out by itself
-    HANDLE_INDEX_MAX = 8191, // largest index: 32 table pages of 256 entries
+    HANDLE_INDEX_MAX = 8191, // largest index: 64 table pages of 128 entries
 };
 
 enum object_type {

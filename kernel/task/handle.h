@@ -40,7 +40,7 @@ static inline struct handle_entry *handle_find(struct handle_table *t, uint64_t 
         return NULL;
     }
     struct handle_entry *e = &t->chunk[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
-    return LIKELY(e->tag == ((handle & 0xffff0000u) | type)) ? e : NULL;
+    return LIKELY(e->tag == ((handle & ~0xffffull) | type)) ? e : NULL; // all 64 bits count
 }
 
 // The entry of any kind, NULL if there is none.

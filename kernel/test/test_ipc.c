@@ -127,6 +127,9 @@ static void test_fast_path(void **)
         check_world();
     }
     // Each precondition that does not hold is respected.
+    assert_int_equal(call_message(x.client.thread, SYS_call,
+                                  (struct message){.tag = 8, .rdi = x.to | 1ull << 32}),
+                     ERR_HANDLE); // all 64 bits name the handle, on this path as on the other
     made(CALL(x.client.thread, notify, x.to));
     assert_int_equal(message_of(x.server.thread).tag, TAG_NOTIFY);
     assert_int_equal(receive(&x, 0), BLOCKED);
