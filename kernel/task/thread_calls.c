@@ -14,6 +14,18 @@ static bool sched_ok(const struct thread *t, uint64_t priority, uint64_t budget,
            (budget == 0) == (period == 0);
 }
 
+// Whoever has a budget makes no thread with a greater share of the processor than its own.
+static bool share_ok(const struct thread *t, uint64_t budget_us, uint64_t period_us)
+{
+    return t->budget == 0 || (budget_us != 0 && budget_us * t->period <= period_us * t->budget);
+}
+
+static bool same_budget(const struct thread *t, uint64_t budget_us, uint64_t period_us)
+{
+    return t->budget == arch_ns_to_ticks(budget_us * 1000) &&
+           t->period == arch_ns_to_ticks(period_us * 1000);
+}
+
 int sys_thread_create(struct thread *t, struct regs *r)
 {
     struct task *task;
@@ -26,7 +38,8 @@ int sys_thread_create(struct thread *t, struct regs *r)
     if (status != OK) {
         return status;
     }
-    if (!sched_ok(t, args.priority, args.budget_us, args.period_us) || args.entry >= USER_MAX ||
+    if (!sched_ok(t, args.priority, args.budget_us, args.period_us) ||
+        !share_ok(t, args.budget_us, args.period_us) || args.entry >= USER_MAX ||
         args.stack > USER_MAX) {
         return ERR_RANGE;
     }
@@ -122,11 +135,17 @@ int sys_thread_set_sched(struct thread *t, struct regs *r)
     if (status != OK) {
         return status;
     }
-    if (!sched_ok(t, r->rsi, r->rdx, r->r10)) {
+    // A new budget is a full one: threads that have one must not refill themselves or each other.
+    bool same = t->budget != 0 && same_budget(other, r->rdx, r->r10);
+    if (!sched_ok(t, r->rsi, r->rdx, r->r10) || (t->budget != 0 && !same)) {
         return ERR_RANGE;
     }
     other->priority = (uint8_t)r->rsi;
-    sched_set_budget(other, r->rdx, r->r10);
+    if (same) {
+        sched_update_priority(other);
+    } else {
+        sched_set_budget(other, r->rdx, r->r10);
+    }
     return OK;
 }
 

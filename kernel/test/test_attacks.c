@@ -140,6 +140,34 @@ static void test_level_line_taken_for_edges(void **)
     check_world();
 }
 
+// A thread with a budget neither throws it off nor refills it, and makes none with more.
+static void test_budget_stays(void **)
+{
+    struct place p = world_task("limited", 1 << 20, 5);
+    struct thread *t = p.thread;
+    uint64_t own = give(&p, p.thread_handle, RIGHTS_ALL, 0);
+    made(CALL(root_thread, thread_set_sched, p.thread_handle, 5, 10'000, 100'000));
+    uint64_t mark = t->used_mark, start = t->period_start;
+    assert_int_equal(CALL(t, thread_set_sched, own, 5, 0, 0).status, ERR_RANGE);
+    assert_int_equal(CALL(t, thread_set_sched, own, 5, 20'000, 100'000).status, ERR_RANGE);
+    made(CALL(t, thread_set_sched, own, 4, 10'000, 100'000));
+    assert_int_equal(t->effective, 4);
+    assert_int_equal(t->used_mark, mark);
+    assert_int_equal(t->period_start, start);
+    struct thread_args args = {.entry = DATA, .stack = DATA, .priority = 4};
+    poke(p.task, DATA, &args, sizeof(args));
+    assert_int_equal(CALL(t, thread_create, 0, DATA).status, ERR_RANGE);
+    args.budget_us = 20'001;
+    args.period_us = 200'000;
+    poke(p.task, DATA, &args, sizeof(args));
+    assert_int_equal(CALL(t, thread_create, 0, DATA).status, ERR_RANGE);
+    args.budget_us = 20'000;
+    poke(p.task, DATA, &args, sizeof(args));
+    made(CALL(t, thread_create, 0, DATA));
+    world_end(&p);
+    check_world();
+}
+
 int attack_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +177,7 @@ int attack_tests(void)
         cmocka_unit_test(test_task_ends_under_its_own_thread),
         cmocka_unit_test(test_code_fault_flushes),
         cmocka_unit_test(test_level_line_taken_for_edges),
+        cmocka_unit_test(test_budget_stays),
     };
     return cmocka_run_group_tests(tests, world_start, NULL);
 }
