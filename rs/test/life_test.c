@@ -96,10 +96,10 @@ static void test_causes(void **)
     all_ready();
     one(1)->status->assert_line = 7;
     one(1)->status->assert_incarnation = 1;
-    strcpy(one(1)->status->assert_text, "x > 0");
+    strcpy(one(1)->status->assert_text, "x > 0\033[2J\n\377");
     fake_fault(1, 1, FAULT_EXCEPTION, 6);
     assert_int_equal(record_of(1, 0)->cause, RS_ASSERT);
-    assert_string_equal(record_of(1, 0)->assertion, "x > 0");
+    assert_string_equal(record_of(1, 0)->assertion, "x > 0?[2J??"); // nothing that terminals obey
     fake_ready(1, 1);
     fake_fault(1, 2, FAULT_EXCEPTION, 6); // the text is from an earlier life
     assert_int_equal(record_of(1, 0)->cause, RS_EXCEPTION);
