@@ -12,12 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// One for each new(T) in the program text; a later compiler pass hangs the map of pointer words
-// here.
+// One for each new(T) in the program text.
 struct rt_type {
     const char *name;
     size_t bytes; // of one element
     uint32_t id;  // given at the first use; what the object's record keeps
+    // Where its pointers are (randomizer/mover/type_map.h); filled in by the compiler pass type_map.
+    // nullptr: compiled without, scan.
+    const void *map;
 };
 
 // Zeroed memory for a T, or for n of them in a row; nullptr when the heap limit or the quota is
@@ -26,10 +28,14 @@ struct rt_type {
 #define new_array(T, n) ((T *)RT_NEW_TYPED(T, n))
 #define delete(p)       rt_free(p)
 
+// `of` takes no room: through it the debug information, and by that the pass, knows what T is.
 #define RT_NEW_TYPED(T, n)                                                                         \
     __extension__({                                                                                \
-        static struct rt_type rt_type_of_new = {#T, sizeof(T), 0};                                 \
-        rt_new(&rt_type_of_new, n);                                                                \
+        static struct {                                                                            \
+            struct rt_type type;                                                                   \
+            T *of[0];                                                                              \
+        } rt_type_of_new = {.type = {.name = #T, .bytes = sizeof(T)}};                             \
+        rt_new(&rt_type_of_new.type, n);                                                           \
     })
 
 void *rt_new(struct rt_type *type, size_t count);
