@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# Reading type maps, tested on the host: hostile maps, and a program whose maps are held against a scan of its memory.
+$(eval $(call host_test,type_map_test,randomizer/mover/test/type_map_test.c randomizer/mover/type_map.c,))
+
+# Without sanitizers: they would surround the program's globals with memory that belongs to nobody.
+MAPPED_TEST := randomizer/mover/test/program_test.c randomizer/mover/type_map.c
+MAPPED_FLAGS := $(COMMON_FLAGS) -O2 -I.
+$(foreach s,$(MAPPED_TEST),$(eval $(call compile,test-mapped,$(s),$$(CC) $$(MAPPED_FLAGS) $$(WARNINGS),)))
+$(eval $(call compile,test-mapped,randomizer/mover/test/program.c,$$(CC) $$(MAPPED_FLAGS) $$(TYPE_MAP_FLAGS) $$(WARNINGS),))
+$(call objects,test-mapped,randomizer/mover/test/program.c): $(O)/passes/type_map.so
+$(O)/test/type_map_program: $(call objects,test-mapped,$(MAPPED_TEST) randomizer/mover/test/program.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ -lcmocka
+$(O)/test/type_map_program.passed: $(O)/test/type_map_program
+	$(call say,TEST,$<)
+	$(Q)$< > $<.log 2>&1 || { cat $<.log; exit 1; }
+	@grep -E 'PASSED|FAILED' $<.log | tail -n 2; touch $@
+HOST_TESTS += type_map_program
