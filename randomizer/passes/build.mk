@@ -14,3 +14,20 @@ $(eval $(call compiler_pass,undo_log))
 
 UNDO_LOG_PLUGIN := $(O)/passes/undo_log.so
 UNDO_LOG_FLAGS := -fplugin=$(UNDO_LOG_PLUGIN) -fpass-plugin=$(UNDO_LOG_PLUGIN)
+
+# Type maps: one plugin from three sources. TYPE_MAP_FLAGS compiles something with maps; with TYPE_MAP_UNTYPED behind
+# it, third-party sources, whose memory is scanned and of which nothing is refused.
+TYPE_MAP_PLUGIN := $(O)/passes/type_map.so
+TYPE_MAP_FLAGS := -fplugin=$(TYPE_MAP_PLUGIN) -fpass-plugin=$(TYPE_MAP_PLUGIN)
+TYPE_MAP_UNTYPED := -mllvm -samsara-untyped
+TYPE_MAP_PARTS := type_map type_tree pointer_check
+$(TYPE_MAP_PARTS:%=$(O)/obj/passes/%.o): $(O)/obj/passes/%.o: randomizer/passes/%.cpp $(TYPE_MAP_PARTS:%=randomizer/passes/%.h) \
+    randomizer/mover/type_map_format.h randomizer/passes/build.mk mk/toolchain.mk
+	@mkdir -p $(@D)
+	$(call say,CXX,$@)
+	$(Q)$(CXX) $(LLVM_CXXFLAGS) -fvisibility=hidden $(WARNINGS) -Wno-unused-parameter -c -o $@ $<
+$(TYPE_MAP_PLUGIN): $(TYPE_MAP_PARTS:%=$(O)/obj/passes/%.o)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) -shared -o $@ $^
+ALL_TARGETS += $(TYPE_MAP_PLUGIN)

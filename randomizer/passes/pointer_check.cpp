@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+//===- pointer_check.cpp - Refuse code that hides pointers ----------------===//
 #include "randomizer/passes/pointer_check.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
@@ -113,7 +114,8 @@ bool Checker::isAnnotatedPlace(const Value *Pointer) const {
         S && S->hasName()) {
       StringRef Name = S->getName();
       Name.consume_front("struct.") || Name.consume_front("union.");
-      auto Known = Composites.find(Name.take_until([](char C) { return C == '.'; }));
+      auto Known =
+          Composites.find(Name.take_until([](char C) { return C == '.'; }));
       if (Known != Composites.end() &&
           mayHoldAddress(nullptr, Known->second, Offset))
         return true;
@@ -137,9 +139,11 @@ void Checker::judgeCall(const CallBase &Call) const {
   if (const auto *Asm = dyn_cast<InlineAsm>(Call.getCalledOperand())) {
     for (const InlineAsm::ConstraintInfo &C : Asm->ParseConstraints())
       if (C.isIndirect && C.Type != InlineAsm::isClobber)
-        return refuse(Call, "inline assembly with a memory operand: what it stores is in no map");
+        return refuse(Call, "inline assembly with a memory operand: what it "
+                            "stores is in no map");
   } else if (Call.hasFnAttr(Attribute::ReturnsTwice)) {
-    refuse(Call, "the call keeps places in code and stack as numbers, which cannot be moved");
+    refuse(Call, "the call keeps places in code and stack as numbers, which "
+                 "cannot be moved");
   }
 }
 
@@ -153,13 +157,14 @@ void Checker::judge(const Instruction &I) const {
     const Value *To = Store->getPointerOperand();
     if (isAddress(Store->getValueOperand()) &&
         !isa<AllocaInst>(getUnderlyingObject(To)) && !isAnnotatedPlace(To))
-      refuse(I, "an address is stored as an integer: store a pointer, or annotate the field as pointer, plain or scan");
+      refuse(I, "an address is stored as an integer: store a pointer, or "
+                "annotate the field as pointer, plain or scan");
   }
-  const Value *From = nullptr;
-  if (const auto *Cast = dyn_cast<IntToPtrInst>(&I))
-    From = Cast->getOperand(0);
-  if (From && !isa<Constant>(From) && !isAddress(From))
-    refuse(I, "an integer becomes a pointer: keep a pointer, or annotate the field that it comes from or the function");
+  const auto *Cast = dyn_cast<IntToPtrInst>(&I);
+  if (Cast && !isa<Constant>(Cast->getOperand(0)) &&
+      !isAddress(Cast->getOperand(0)))
+    refuse(I, "an integer becomes a pointer: keep a pointer, or annotate the "
+              "field that it comes from or the function");
 }
 
 void Checker::check(const Function &F) {

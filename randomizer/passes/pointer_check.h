@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-//===- pointer_check.h - Refuse code that hides pointers ---------*- C++ -*-===//
+//===- pointer_check.h - Refuse code that hides pointers ---------*- C++
+//-*-===//
 //
 // A mover finds pointers where the type map says they are. This check refuses,
 // with file:line, what puts them elsewhere:
@@ -18,9 +19,7 @@
 // pointers still, by comparing maps with a scan.
 //
 //===----------------------------------------------------------------------===//
-#ifndef SAMSARA_PASSES_POINTER_CHECK_H
-#define SAMSARA_PASSES_POINTER_CHECK_H
-
+#pragma once
 #include "randomizer/passes/type_tree.h"
 #include "llvm/IR/Module.h"
 
@@ -29,5 +28,3 @@ namespace samsara {
 void checkPointers(llvm::Module &M, TypeTree::Refuse R);
 
 } // namespace samsara
-
-#endif

@@ -25,8 +25,9 @@ STATISTIC(NumUntyped, "Globals to be scanned");
 STATISTIC(NumTypes, "Maps of types");
 STATISTIC(NumNew, "Places that allocate a type");
 
-static cl::opt<bool> Untyped("samsara-untyped",
-                             cl::desc("Third-party source: scan its memory, refuse nothing"));
+static cl::opt<bool>
+    Untyped("samsara-untyped",
+            cl::desc("Third-party source: scan its memory, refuse nothing"));
 
 namespace {
 
@@ -46,9 +47,12 @@ private:
   void mapGlobal(GlobalVariable &G, const DIGlobalVariable &V);
   void mapAllocation(GlobalVariable &G, const DIGlobalVariable &V);
   void addRecord(GlobalVariable &G, Constant *Map);
-  void compare(const TypeTree &Tree, const DIGlobalVariable &V, Type *T, uint64_t Offset);
-  void findHidden(const TypeTree &Tree, const DIGlobalVariable &V, const Constant *Value, uint64_t Offset);
-  bool isMapped(const TypeTree &Tree, const DIGlobalVariable &V, uint64_t Offset);
+  void compare(const TypeTree &Tree, const DIGlobalVariable &V, Type *T,
+               uint64_t Offset);
+  void findHidden(const TypeTree &Tree, const DIGlobalVariable &V,
+                  const Constant *Value, uint64_t Offset);
+  bool isMapped(const TypeTree &Tree, const DIGlobalVariable &V,
+                uint64_t Offset);
 };
 
 } // namespace
@@ -65,19 +69,22 @@ Mapper::Mapper(Module &M) : M(M), C(M.getContext()) {
 
 // Once for each place: a header's type is found by many ways.
 void Mapper::refuse(std::string Where, std::string What) {
-  if (Told.insert({unsigned(hash_value(Where)), unsigned(hash_value(What))}).second)
+  if (Told.insert({unsigned(hash_value(Where)), unsigned(hash_value(What))})
+          .second)
     C.emitError(Where + ": " + What);
 }
 
 GlobalVariable *Mapper::mapOf(const TypeTree &Tree) {
   std::string Bytes = Tree.bytes();
   uint64_t Checksum;
-  memcpy(&Checksum, Bytes.data() + offsetof(type_map_header, checksum), sizeof(Checksum));
+  memcpy(&Checksum, Bytes.data() + offsetof(type_map_header, checksum),
+         sizeof(Checksum));
   std::string Name = "samsara_type." + utohexstr(Checksum, true);
   if (GlobalVariable *Known = M.getNamedGlobal(Name))
     return Known;
   auto *Value = ConstantDataArray::getString(C, Bytes, false);
-  auto *Map = new GlobalVariable(M, Value->getType(), true, GlobalValue::WeakODRLinkage, Value, Name);
+  auto *Map = new GlobalVariable(M, Value->getType(), true,
+                                 GlobalValue::WeakODRLinkage, Value, Name);
   Map->setVisibility(GlobalValue::HiddenVisibility);
   Map->setAlignment(Align(8));
   Map->setDSOLocal(true);
@@ -97,49 +104,67 @@ void Mapper::addRecord(GlobalVariable &G, Constant *Map) {
   auto Number = [&](Type *T, uint64_t N) { return ConstantInt::get(T, N); };
   Constant *Zero = ConstantPointerNull::get(PointerType::getUnqual(C));
   auto *Value = ConstantStruct::getAnon(
-      {Number(Half, TYPE_GLOBAL_MAGIC), Number(Half, sizeof(type_global) + Name.size()), &G, Map ? Map : Zero,
-       Number(Word, M.getDataLayout().getTypeAllocSize(G.getValueType())), Number(Half, Map ? 0 : TYPE_GLOBAL_UNTYPED),
-       Number(Half, NameBytes), ConstantDataArray::getString(C, Name, false)});
-  auto *Record = new GlobalVariable(M, Value->getType(), true, GlobalValue::PrivateLinkage, Value, "samsara_global");
+      {Number(Half, TYPE_GLOBAL_MAGIC),
+       Number(Half, sizeof(type_global) + Name.size()), &G, Map ? Map : Zero,
+       Number(Word, M.getDataLayout().getTypeAllocSize(G.getValueType())),
+       Number(Half, Map ? 0 : TYPE_GLOBAL_UNTYPED), Number(Half, NameBytes),
+       ConstantDataArray::getString(C, Name, false)});
+  auto *Record =
+      new GlobalVariable(M, Value->getType(), true, GlobalValue::PrivateLinkage,
+                         Value, "samsara_global");
   Record->setSection("samsara_globals");
   Record->setAlignment(Align(8));
-  Record->setMetadata(LLVMContext::MD_associated, MDNode::get(C, ValueAsMetadata::get(&G)));
+  Record->setMetadata(LLVMContext::MD_associated,
+                      MDNode::get(C, ValueAsMetadata::get(&G)));
   appendToCompilerUsed(M, {Record});
   ++(Map ? NumGlobals : NumUntyped);
 }
 
 // It is in the map, or an annotation says why not.
-bool Mapper::isMapped(const TypeTree &Tree, const DIGlobalVariable &V, uint64_t Offset) {
+bool Mapper::isMapped(const TypeTree &Tree, const DIGlobalVariable &V,
+                      uint64_t Offset) {
   return Tree.kindAt(Offset) || mayHoldAddress(&V, V.getType(), Offset);
 }
 
 // What IR knows of pointers must be in the map, too. Of an array two elements
 // tell as much as all.
-void Mapper::compare(const TypeTree &Tree, const DIGlobalVariable &V, Type *T, uint64_t Offset) {
+void Mapper::compare(const TypeTree &Tree, const DIGlobalVariable &V, Type *T,
+                     uint64_t Offset) {
   const DataLayout &DL = M.getDataLayout();
   if (T->isPointerTy() && !isMapped(Tree, V, Offset))
-    refuse(fileLine(V.getFile(), V.getLine()), "debug information knows no pointer at byte " + std::to_string(Offset) + ", the compiler does");
+    refuse(fileLine(V.getFile(), V.getLine()),
+           "debug information knows no pointer at byte " +
+               std::to_string(Offset) + ", the compiler does");
   if (auto *S = dyn_cast<StructType>(T))
     for (unsigned I = 0; I < S->getNumElements(); ++I)
-      compare(Tree, V, S->getElementType(I), Offset + DL.getStructLayout(S)->getElementOffset(I));
+      compare(Tree, V, S->getElementType(I),
+              Offset + DL.getStructLayout(S)->getElementOffset(I));
   if (auto *A = dyn_cast<ArrayType>(T); A && A->getNumElements()) {
     uint64_t Each = DL.getTypeAllocSize(A->getElementType());
     compare(Tree, V, A->getElementType(), Offset);
-    compare(Tree, V, A->getElementType(), Offset + (A->getNumElements() - 1) * Each);
+    compare(Tree, V, A->getElementType(),
+            Offset + (A->getNumElements() - 1) * Each);
   }
 }
 
-void Mapper::findHidden(const TypeTree &Tree, const DIGlobalVariable &V, const Constant *Value, uint64_t Offset) {
+void Mapper::findHidden(const TypeTree &Tree, const DIGlobalVariable &V,
+                        const Constant *Value, uint64_t Offset) {
   const DataLayout &DL = M.getDataLayout();
   if (const auto *E = dyn_cast<ConstantExpr>(Value)) {
     if (E->getType()->isIntegerTy() && !isMapped(Tree, V, Offset))
-      refuse(fileLine(V.getFile(), V.getLine()), "an address is stored as an integer at byte " + std::to_string(Offset) + " of the initial value");
+      refuse(fileLine(V.getFile(), V.getLine()),
+             "an address is stored as an integer at byte " +
+                 std::to_string(Offset) + " of the initial value");
   } else if (const auto *S = dyn_cast<ConstantStruct>(Value)) {
     for (unsigned I = 0; I < S->getNumOperands(); ++I)
-      findHidden(Tree, V, S->getOperand(I), Offset + DL.getStructLayout(S->getType())->getElementOffset(I));
+      findHidden(Tree, V, S->getOperand(I),
+                 Offset +
+                     DL.getStructLayout(S->getType())->getElementOffset(I));
   } else if (const auto *A = dyn_cast<ConstantArray>(Value)) {
     for (unsigned I = 0; I < A->getNumOperands(); ++I)
-      findHidden(Tree, V, A->getOperand(I), Offset + I * DL.getTypeAllocSize(A->getType()->getElementType()));
+      findHidden(Tree, V, A->getOperand(I),
+                 Offset +
+                     I * DL.getTypeAllocSize(A->getType()->getElementType()));
   }
 }
 
@@ -171,7 +196,8 @@ void Mapper::mapAllocation(GlobalVariable &G, const DIGlobalVariable &V) {
   }
   const auto *Descriptor = dyn_cast_or_null<DICompositeType>(strip(Inner));
   for (const DINode *N : Descriptor ? Descriptor->getElements() : DINodeArray())
-    if (const auto *Member = dyn_cast<DIDerivedType>(N); Member->getName() == "map")
+    if (const auto *Member = dyn_cast<DIDerivedType>(N);
+        Member->getName() == "map")
       MapAt = Member->getOffsetInBits() / 8;
   auto *Init = dyn_cast<ConstantStruct>(G.getInitializer());
   auto *First = Init ? dyn_cast<ConstantStruct>(Init->getOperand(0)) : nullptr;
@@ -184,7 +210,8 @@ void Mapper::mapAllocation(GlobalVariable &G, const DIGlobalVariable &V) {
   if (!Untyped)
     Map = mapOf(TypeTree::make(Of, nullptr, Names, Refuse));
   if (Map) {
-    const StructLayout *Layout = M.getDataLayout().getStructLayout(First->getType());
+    const StructLayout *Layout =
+        M.getDataLayout().getStructLayout(First->getType());
     unsigned Index = Layout->getElementContainingOffset(MapAt);
     SmallVector<Constant *, 8> Words;
     for (Use &U : First->operands())
@@ -205,15 +232,20 @@ void Mapper::mapAllocation(GlobalVariable &G, const DIGlobalVariable &V) {
 bool Mapper::run() {
   SmallVector<GlobalVariable *> Found;
   for (GlobalVariable &G : M.globals())
-    if (!G.isDeclaration() && !G.getName().starts_with("llvm.") && !G.isConstant())
+    if (!G.isDeclaration() && !G.getName().starts_with("llvm.") &&
+        !G.isConstant())
       Found.push_back(&G);
   for (GlobalVariable *G : Found) {
     SmallVector<DIGlobalVariableExpression *, 1> Infos;
     G->getDebugInfo(Infos);
-    const DIGlobalVariable *V = Infos.empty() ? nullptr : Infos[0]->getVariable();
-    std::string Where = V ? fileLine(V->getFile(), V->getLine()) : M.getSourceFileName();
+    const DIGlobalVariable *V =
+        Infos.empty() ? nullptr : Infos[0]->getVariable();
+    std::string Where =
+        V ? fileLine(V->getFile(), V->getLine()) : M.getSourceFileName();
     if (G->isThreadLocal())
-      refuse(Where, "'" + G->getName().str() + "' is thread-local: no map can say where its copies are");
+      refuse(Where,
+             "'" + G->getName().str() +
+                 "' is thread-local: no map can say where its copies are");
     else if (V && V->getName() == AllocationName)
       mapAllocation(*G, *V);
     else if (Untyped)
@@ -221,10 +253,12 @@ bool Mapper::run() {
     else if (V)
       mapGlobal(*G, *V);
     else
-      refuse(Where, "'" + G->getName().str() + "' has no debug information: compile with -g");
+      refuse(Where, "'" + G->getName().str() +
+                        "' has no debug information: compile with -g");
   }
   if (!Untyped)
-    checkPointers(M, [&](std::string Where, std::string What) { refuse(Where, What); });
+    checkPointers(
+        M, [&](std::string Where, std::string What) { refuse(Where, What); });
   return !Found.empty();
 }
 
@@ -232,14 +266,20 @@ PreservedAnalyses TypeMapPass::run(Module &M, ModuleAnalysisManager &) {
   return Mapper(M).run() ? PreservedAnalyses::none() : PreservedAnalyses::all();
 }
 
-extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT PassPluginLibraryInfo llvmGetPassPluginInfo() {
+extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT PassPluginLibraryInfo
+llvmGetPassPluginInfo() {
   return {LLVM_PLUGIN_API_VERSION, "samsara-type-map", "1", [](PassBuilder &B) {
-            B.registerPipelineStartEPCallback([](ModulePassManager &P, OptimizationLevel) { P.addPass(TypeMapPass()); });
-            B.registerPipelineParsingCallback([](StringRef Name, ModulePassManager &P, ArrayRef<PassBuilder::PipelineElement>) {
-              if (Name != "samsara-type-map")
-                return false;
-              P.addPass(TypeMapPass());
-              return true;
-            });
+            B.registerPipelineStartEPCallback(
+                [](ModulePassManager &P, OptimizationLevel) {
+                  P.addPass(TypeMapPass());
+                });
+            B.registerPipelineParsingCallback(
+                [](StringRef Name, ModulePassManager &P,
+                   ArrayRef<PassBuilder::PipelineElement>) {
+                  if (Name != "samsara-type-map")
+                    return false;
+                  P.addPass(TypeMapPass());
+                  return true;
+                });
           }};
 }

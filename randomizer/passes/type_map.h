@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-//===- type_map.h - Say where the pointers are -------------------*- C++ -*-===//
+//===- type_map.h - Say where the pointers are -------------------*- C++
+//-*-===//
 //
 // Gives the runtime, for everything that lives longer than a call, the map of
 // its pointers (randomizer/mover/type_map_format.h):
@@ -26,9 +27,7 @@
 // moves it must look for functions, too.
 //
 //===----------------------------------------------------------------------===//
-#ifndef SAMSARA_PASSES_TYPE_MAP_H
-#define SAMSARA_PASSES_TYPE_MAP_H
-
+#pragma once
 #include "llvm/IR/PassManager.h"
 
 namespace samsara {
@@ -39,5 +38,3 @@ struct TypeMapPass : llvm::PassInfoMixin<TypeMapPass> {
 };
 
 } // namespace samsara
-
-#endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+//===- type_tree.cpp - C types from debug information ---------------------===//
 #include "randomizer/passes/type_tree.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/BinaryFormat/Dwarf.h"
@@ -8,13 +9,16 @@ using namespace samsara;
 
 // ---- Reading debug information ----
 
-std::vector<std::string> samsara::annotations(DINodeArray Tags, StringRef Word) {
+std::vector<std::string> samsara::annotations(DINodeArray Tags,
+                                              StringRef Word) {
   std::vector<std::string> Found;
   if (!Tags)
     return Found;
   for (const Metadata *M : Tags->operands()) {
     const auto *Pair = dyn_cast_or_null<MDNode>(M);
-    const auto *Text = Pair && Pair->getNumOperands() == 2 ? dyn_cast<MDString>(Pair->getOperand(1)) : nullptr;
+    const auto *Text = Pair && Pair->getNumOperands() == 2
+                           ? dyn_cast<MDString>(Pair->getOperand(1))
+                           : nullptr;
     StringRef S = Text ? Text->getString() : "";
     if (!S.consume_front("samsara:") || !S.consume_front(Word))
       continue;
@@ -79,7 +83,9 @@ static bool isTypeAnnotated(const DIType *Type, StringRef Word) {
 
 static const DICompositeType *asArray(const DIType *Type) {
   const auto *C = dyn_cast_or_null<DICompositeType>(strip(Type));
-  return C && C->getTag() == dwarf::DW_TAG_array_type && !C->isVector() ? C : nullptr;
+  return C && C->getTag() == dwarf::DW_TAG_array_type && !C->isVector()
+             ? C
+             : nullptr;
 }
 
 // Elements in all dimensions; -1: as many as there is room for.
@@ -87,7 +93,8 @@ static int64_t countOf(const DICompositeType *Array) {
   int64_t Count = 1;
   for (const DINode *E : Array->getElements()) {
     const auto *Range = dyn_cast<DISubrange>(E);
-    const auto *N = Range ? dyn_cast_if_present<ConstantInt *>(Range->getCount()) : nullptr;
+    const auto *N =
+        Range ? dyn_cast_if_present<ConstantInt *>(Range->getCount()) : nullptr;
     if (!N || N->isMinusOne())
       return -1;
     Count *= N->getSExtValue();
@@ -125,16 +132,19 @@ static std::string nameOf(const DIType *Type) {
   }
   if (const auto *D = dyn_cast<DIDerivedType>(Type))
     return isFunction(D) ? "function *" : nameOf(D->getBaseType()) + " *";
-  StringRef Prefix = Type->getTag() == dwarf::DW_TAG_structure_type     ? "struct "
-                     : Type->getTag() == dwarf::DW_TAG_union_type       ? "union "
-                     : Type->getTag() == dwarf::DW_TAG_enumeration_type ? "enum "
-                                                                        : "";
+  StringRef Prefix = Type->getTag() == dwarf::DW_TAG_structure_type ? "struct "
+                     : Type->getTag() == dwarf::DW_TAG_union_type   ? "union "
+                     : Type->getTag() == dwarf::DW_TAG_enumeration_type
+                         ? "enum "
+                         : "";
   return (Prefix + Type->getName()).str();
 }
 
-bool samsara::mayHoldAddress(const DINode *Declaration, const DIType *Type, uint64_t Offset) {
+bool samsara::mayHoldAddress(const DINode *Declaration, const DIType *Type,
+                             uint64_t Offset) {
   auto Says = [](const DINode *D) {
-    return isAnnotated(D, "plain") || isAnnotated(D, "scan") || isAnnotated(D, "pointer");
+    return isAnnotated(D, "plain") || isAnnotated(D, "scan") ||
+           isAnnotated(D, "pointer");
   };
   if (Says(Declaration))
     return true;
@@ -154,7 +164,8 @@ bool samsara::mayHoldAddress(const DINode *Declaration, const DIType *Type, uint
     const auto *Member = dyn_cast<DIDerivedType>(N);
     if (!Member || Member->getTag() != dwarf::DW_TAG_member)
       continue;
-    uint64_t At = Member->getOffsetInBits() / 8, Bytes = bytesOf(Member->getBaseType());
+    uint64_t At = Member->getOffsetInBits() / 8,
+             Bytes = bytesOf(Member->getBaseType());
     if (At <= Offset && (Offset < At + Bytes || Bytes == 0) &&
         mayHoldAddress(Member, Member->getBaseType(), Offset - At))
       return true;
@@ -170,12 +181,14 @@ struct TypeTree::Field {
   uint64_t Offset = 0;
   const DINode *Declaration = nullptr; // whose annotations count
   std::string Where;
-  bool Tail = false; // nothing comes behind it: an array without a length is possible
+  bool Tail =
+      false; // nothing comes behind it: an array without a length is possible
   std::optional<uint32_t> When;
   const DIDerivedType *Bits = nullptr;
 };
 
-TypeTree TypeTree::make(const DIType *Type, const DIVariable *Declaration, const Enumerators &Names, Refuse R) {
+TypeTree TypeTree::make(const DIType *Type, const DIVariable *Declaration,
+                        const Enumerators &Names, Refuse R) {
   TypeTree T(Names, R);
   Field F;
   // A variable that is an array is several objects of its element's type.
@@ -183,9 +196,10 @@ TypeTree TypeTree::make(const DIType *Type, const DIVariable *Declaration, const
     Type = A->getBaseType();
   F.Type = Type;
   F.Declaration = Declaration;
-  F.Where = Declaration ? fileLine(Declaration->getFile(), Declaration->getLine())
-            : strip(Type) ? fileLine(strip(Type)->getFile(), strip(Type)->getLine())
-                          : "?";
+  F.Where =
+      Declaration   ? fileLine(Declaration->getFile(), Declaration->getLine())
+      : strip(Type) ? fileLine(strip(Type)->getFile(), strip(Type)->getLine())
+                    : "?";
   F.Name = Declaration ? Declaration->getName().str() : "";
   F.Tail = true;
   T.add(F, 0);
@@ -211,7 +225,8 @@ void TypeTree::add(const Field &F, unsigned Depth) {
     E.Word.aux = *F.When;
   }
   if (F.Bits) {
-    uint64_t First = F.Bits->getOffsetInBits() % 8, Width = F.Bits->getSizeInBits();
+    uint64_t First = F.Bits->getOffsetInBits() % 8,
+             Width = F.Bits->getSizeInBits();
     E.Word.aux = First | Width << 16;
     E.Word.bytes = (First + Width + 7) / 8;
     return Finish(TYPE_BITS, false);
@@ -220,7 +235,9 @@ void TypeTree::add(const Field &F, unsigned Depth) {
   const DIType *Element = F.Type;
   while (const DICompositeType *A = asArray(Element)) {
     int64_t Count = countOf(A);
-    E.Word.count = Count < 0 || E.Word.count == TYPE_MAP_FLEXIBLE ? TYPE_MAP_FLEXIBLE : E.Word.count * Count;
+    E.Word.count = Count < 0 || E.Word.count == TYPE_MAP_FLEXIBLE
+                       ? TYPE_MAP_FLEXIBLE
+                       : E.Word.count * Count;
     Element = A->getBaseType();
   }
   if (E.Word.count == 0 && F.Tail) // as one wrote it before C had a word for it
@@ -230,34 +247,44 @@ void TypeTree::add(const Field &F, unsigned Depth) {
     E.Word.count = 0;
   E.Word.bytes = bytesOf(Element);
 
-  auto Says = [&](StringRef Word) { return isAnnotated(F.Declaration, Word) || isTypeAnnotated(F.Type, Word); };
+  auto Says = [&](StringRef Word) {
+    return isAnnotated(F.Declaration, Word) || isTypeAnnotated(F.Type, Word);
+  };
   if (Says("plain"))
     return Finish(TYPE_PLAIN, false);
   if (Says("scan"))
     return Finish(TYPE_SCAN, true);
   if (Misplaced)
-    R(F.Where, "'" + F.Name + "' is an array without a length in the middle of an object: where it ends, nobody knows");
+    R(F.Where, "'" + F.Name +
+                   "' is an array without a length in the middle of an object: "
+                   "where it ends, nobody knows");
 
   const DIType *T = strip(Element);
   if (Says("pointer")) {
     if (E.Word.bytes != 8)
-      R(F.Where, "'" + F.Name + "' is annotated as a pointer but has not the size of one");
+      R(F.Where, "'" + F.Name +
+                     "' is annotated as a pointer but has not the size of one");
     return Finish(TYPE_POINTER, true);
   }
   if (isNamed(Element, "handle_t"))
     return Finish(TYPE_HANDLE, true);
   if (isNamed(Element, "uintptr_t") || isNamed(Element, "intptr_t")) {
-    R(F.Where, "'" + F.Name + "' (" + nameOf(F.Type) + ") may hold an address: make it a pointer, or annotate it as plain, pointer or scan");
+    R(F.Where, "'" + F.Name + "' (" + nameOf(F.Type) +
+                   ") may hold an address: make it a pointer, or annotate it "
+                   "as plain, pointer or scan");
     return Finish(TYPE_SCAN, true);
   }
-  if (const auto *D = dyn_cast_or_null<DIDerivedType>(T); D && D->getTag() == dwarf::DW_TAG_pointer_type)
+  if (const auto *D = dyn_cast_or_null<DIDerivedType>(T);
+      D && D->getTag() == dwarf::DW_TAG_pointer_type)
     return Finish(isFunction(D) ? TYPE_FUNCTION : TYPE_POINTER, true);
   const auto *C = dyn_cast_or_null<DICompositeType>(T);
-  bool Struct = C && C->getTag() == dwarf::DW_TAG_structure_type, Union = C && C->getTag() == dwarf::DW_TAG_union_type;
+  bool Struct = C && C->getTag() == dwarf::DW_TAG_structure_type,
+       Union = C && C->getTag() == dwarf::DW_TAG_union_type;
   if (!Struct && !Union)
     return Finish(TYPE_PLAIN, false);
   if (C->isForwardDecl()) {
-    R(F.Where, "'" + F.Name + "' has a type that this file does not know: " + nameOf(F.Type));
+    R(F.Where, "'" + F.Name + "' has a type that this file does not know: " +
+                   nameOf(F.Type));
     return Finish(TYPE_SCAN, true);
   }
   if (Depth + 2 >= TYPE_MAP_MAX_DEPTH) {
@@ -276,7 +303,8 @@ void TypeTree::add(const Field &F, unsigned Depth) {
     judgeUnion(Index, F);
 }
 
-void TypeTree::addMembers(const DICompositeType *C, unsigned Index, const Field &F, unsigned Depth) {
+void TypeTree::addMembers(const DICompositeType *C, unsigned Index,
+                          const Field &F, unsigned Depth) {
   std::vector<Tag> Outer;
   std::swap(Outer, Tags);
   bool Union = C->getTag() == dwarf::DW_TAG_union_type;
@@ -293,10 +321,13 @@ void TypeTree::addMembers(const DICompositeType *C, unsigned Index, const Field 
     Part.Where = fileLine(Member->getFile(), Member->getLine());
     Part.Tail = F.Tail && !Union && I + 1 == N;
     Part.Bits = Member->isBitField() ? Member : nullptr;
-    std::vector<std::string> When = Union ? annotations(Member->getAnnotations(), "when") : std::vector<std::string>();
+    std::vector<std::string> When =
+        Union ? annotations(Member->getAnnotations(), "when")
+              : std::vector<std::string>();
     if (When.empty())
       add(Part, Depth + 1);
-    for (const std::string &Value : When) { // valid for several values: several times in the map
+    for (const std::string &Value :
+         When) { // valid for several values: several times in the map
       long long Number;
       auto Named = Names.find(Value);
       if (Named != Names.end())
@@ -304,7 +335,9 @@ void TypeTree::addMembers(const DICompositeType *C, unsigned Index, const Field 
       else if (StringRef(Value).getAsInteger(0, Number))
         Number = INT64_MAX;
       if (Number < INT32_MIN || Number > UINT32_MAX) {
-        R(Part.Where, "'" + Part.Name + "': '" + Value + "' in the annotation is neither a 32-bit number nor an enumerator");
+        R(Part.Where, "'" + Part.Name + "': '" + Value +
+                          "' in the annotation is neither a 32-bit number nor "
+                          "an enumerator");
         continue;
       }
       Part.When = uint32_t(Number);
@@ -312,20 +345,25 @@ void TypeTree::addMembers(const DICompositeType *C, unsigned Index, const Field 
     }
   }
   if (!Union)
-    resolveTags(C, Index);
+    resolveTags(Index);
   else if (!Tags.empty())
-    R(Tags[0].Where, "a union's tag must be a field of the struct that the union is part of");
+    R(Tags[0].Where,
+      "a union's tag must be a field of the struct that the union is part of");
   Tags = std::move(Outer);
 }
 
-// The unions directly in this struct find the fields that tell their alternatives apart.
-void TypeTree::resolveTags(const DICompositeType *, unsigned Index) {
+// The unions directly in this struct find the fields that tell their
+// alternatives apart.
+void TypeTree::resolveTags(unsigned Index) {
   for (const Tag &T : Tags) {
     bool Found = false;
-    for (unsigned I = Index + 1; I < Entries.size(); I += 1 + Entries[I].Word.below) {
+    for (unsigned I = Index + 1; I < Entries.size();
+         I += 1 + Entries[I].Word.below) {
       const type_map_entry &W = Entries[I].Word;
-      bool Number = W.kind == TYPE_BITS ||
-                    (W.kind == TYPE_PLAIN && W.count == 1 && (W.bytes == 1 || W.bytes == 2 || W.bytes == 4 || W.bytes == 8));
+      bool Number =
+          W.kind == TYPE_BITS ||
+          (W.kind == TYPE_PLAIN && W.count == 1 &&
+           (W.bytes == 1 || W.bytes == 2 || W.bytes == 4 || W.bytes == 8));
       if (Entries[I].Name != T.Field || !Number)
         continue;
       Entries[T.Union].Word.flags |= TYPE_TAGGED;
@@ -333,19 +371,24 @@ void TypeTree::resolveTags(const DICompositeType *, unsigned Index) {
       Found = true;
     }
     if (!Found)
-      R(T.Where, "the union's tag '" + T.Field + "' is no number in the same struct");
+      R(T.Where,
+        "the union's tag '" + T.Field + "' is no number in the same struct");
   }
 }
 
 // What a union with pointers inside must say for itself.
 void TypeTree::judgeUnion(unsigned Index, const Field &F) {
-  std::vector<std::string> Tag = annotations(annotationsOf(F.Declaration), "tag");
+  std::vector<std::string> Tag =
+      annotations(annotationsOf(F.Declaration), "tag");
   if (Tag.empty())
     Tag = annotations(annotationsOf(strip(F.Type)), "tag");
   if (!Tag.empty()) {
-    for (unsigned I = Index + 1; I < Entries.size(); I += 1 + Entries[I].Word.below)
+    for (unsigned I = Index + 1; I < Entries.size();
+         I += 1 + Entries[I].Word.below)
       if ((Entries[I].Word.flags & (TYPE_LIVE | TYPE_WHEN)) == TYPE_LIVE)
-        R(F.Where, "alternative '" + Entries[I].Name + "' of a tagged union holds a pointer but does not say when it is valid");
+        R(F.Where, "alternative '" + Entries[I].Name +
+                       "' of a tagged union holds a pointer but does not say "
+                       "when it is valid");
     if (F.When || Entries[Index].Word.count != 1 || Index == 0)
       R(F.Where, "a tagged union must be a single field of a struct");
     else
@@ -354,10 +397,13 @@ void TypeTree::judgeUnion(unsigned Index, const Field &F) {
   }
   for (uint64_t Offset = 0; Offset < Entries[Index].Word.bytes; ++Offset) {
     std::optional<type_map_kind> First = kindIn(Index + 1, Offset);
-    for (unsigned I = Index + 1; I < Entries.size(); I += 1 + Entries[I].Word.below) {
+    for (unsigned I = Index + 1; I < Entries.size();
+         I += 1 + Entries[I].Word.below) {
       if (kindIn(I, Offset) == First)
         continue;
-      R(F.Where, "union '" + F.Name + "' may hold a pointer and nobody can tell when: annotate its tag, or that it is plain or to be scanned");
+      R(F.Where, "union '" + F.Name +
+                     "' may hold a pointer and nobody can tell when: annotate "
+                     "its tag, or that it is plain or to be scanned");
       Entries.resize(Index + 1);
       Entries[Index].Word.kind = TYPE_SCAN;
       Entries[Index].Word.below = 0;
@@ -377,9 +423,11 @@ std::optional<type_map_kind> TypeTree::kindAt(uint64_t Offset) const {
   return kindIn(0, isFlexible(0) ? Offset : Offset % Entries[0].Word.bytes);
 }
 
-std::optional<type_map_kind> TypeTree::kindIn(unsigned Index, uint64_t Offset) const {
+std::optional<type_map_kind> TypeTree::kindIn(unsigned Index,
+                                              uint64_t Offset) const {
   const type_map_entry &W = Entries[Index].Word;
-  if (W.bytes == 0 || (Offset >= uint64_t(W.bytes) * W.count && !isFlexible(Index)))
+  if (W.bytes == 0 ||
+      (Offset >= uint64_t(W.bytes) * W.count && !isFlexible(Index)))
     return std::nullopt;
   if (W.count != 1)
     Offset %= W.bytes;
@@ -392,7 +440,8 @@ std::optional<type_map_kind> TypeTree::kindIn(unsigned Index, uint64_t Offset) c
     return TYPE_SCAN;
   case TYPE_STRUCT:
   case TYPE_UNION:
-    for (unsigned I = Index + 1; I <= Index + W.below; I += 1 + Entries[I].Word.below)
+    for (unsigned I = Index + 1; I <= Index + W.below;
+         I += 1 + Entries[I].Word.below)
       if (Entries[I].Word.offset <= Offset)
         if (auto Kind = kindIn(I, Offset - Entries[I].Word.offset))
           return Kind;
@@ -429,9 +478,17 @@ std::string TypeTree::bytes() const {
   }
   while (Strings.size() % 8)
     Strings += '\0';
-  type_map_header H = {TYPE_MAP_MAGIC, TYPE_MAP_VERSION, 0, uint32_t(Entries.size()), uint32_t(Strings.size()), 0, 0};
+  type_map_header H = {TYPE_MAP_MAGIC,
+                       TYPE_MAP_VERSION,
+                       0,
+                       uint32_t(Entries.size()),
+                       uint32_t(Strings.size()),
+                       0,
+                       0};
   H.bytes = sizeof(H) + Words.size() + Strings.size();
-  StringRef Head(reinterpret_cast<const char *>(&H), offsetof(type_map_header, checksum));
+  StringRef Head(reinterpret_cast<const char *>(&H),
+                 offsetof(type_map_header, checksum));
   H.checksum = fnv(fnv(0xcbf29ce484222325, Head), Words + Strings);
-  return std::string(reinterpret_cast<const char *>(&H), sizeof(H)) + Words + Strings;
+  return std::string(reinterpret_cast<const char *>(&H), sizeof(H)) + Words +
+         Strings;
 }

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""The pass type_map: what it says of types (FileCheck on a listing of the maps), and what it refuses, with file and line."""
+import os
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("SAMSARA_TEST_BUILD", "build")
+PLUGIN = BUILD / "passes" / "type_map.so"
+LLVM = Path("/usr/lib/llvm-19/bin")
+CASES = sorted([*Path(__file__).with_name("type_map").glob("*.ll"), *Path(__file__).with_name("type_map").glob("*.c")])
+KINDS = ["plain", "pointer", "function", "handle", "bits", "scan", "struct", "union"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built():
+    folder = BUILD.relative_to(ROOT)
+    subprocess.run(["make", "-s", f"O={folder}", f"{folder}/passes/type_map.so"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def sections(path):
+    """(name, bytes) of each section of a 64-bit ELF file."""
+    data = path.read_bytes()
+    table, count, names = struct.unpack_from("<Q", data, 40)[0], *struct.unpack_from("<2H", data, 60)
+    headers = [struct.unpack_from("<2I4Q", data, table + 64 * i) for i in range(count)]
+    start = headers[names][4]
+    for name, _, _, _, offset, size in headers:
+        yield data[start + name:data.index(b"\0", start + name)].decode(), data[offset:offset + size]
+
+
+def text(strings, offset):
+    return strings[offset:strings.index(b"\0", offset)].decode()
+
+
+def listing(path):
+    """Every map as a tree: kind, type, name, offset, size x count, what tells the alternatives of a union apart."""
+    lines = []
+    for name, data in sections(path):
+        if name == "samsara_globals":
+            size, flags, name_bytes = struct.unpack_from("<QII", data, 24)
+            lines.append(f"global {data[40:40 + name_bytes - 1].decode()} bytes {size}{' untyped' if flags & 1 else ''}")
+        if not name.startswith("samsara_types."):
+            continue
+        assert struct.unpack_from("<I", data)[0] == 0x50414D54
+        count = struct.unpack_from("<I", data, 12)[0]
+        strings, ends = data[32 + 32 * count:], []
+        for i in range(count):
+            name, kind, at, size, times, below, aux, code, flags, _ = struct.unpack_from("<7I2BH", data, 32 + 32 * i)
+            ends = [end for end in ends if i < end]
+            words = ["  " * len(ends) + KINDS[code], text(strings, kind) or "-", text(strings, name) or "-", f"at {at}",
+                     f"bytes {size}"]
+            words += [f"x {'any' if times == 2**32 - 1 else times}"] if times != 1 else []
+            words += [f"bits {aux & 0xffff}+{aux >> 16}"] if KINDS[code] == "bits" else []
+            words += [f"tag #{aux}"] if flags & 2 else [f"when {aux}"] if flags & 4 else []
+            lines.append(" ".join(words))
+            ends.append(i + 1 + below)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
+def test_says(path, tmp_path):
+    """A file that begins with error_ is refused; the others are compiled and their maps listed."""
+    source, out = path.read_text(), tmp_path / "out.o"
+    options = re.search(r"OPTIONS: *(.*)", source)
+    command = [str(LLVM / "clang"), "-g", "-O2", "-I.", "-c", f"-fplugin={PLUGIN}", f"-fpass-plugin={PLUGIN}",
+               *(options[1].split() if options else []), str(path.relative_to(ROOT)), "-o", str(out)]
+    command += ["-std=c23", "-fdata-sections", "-ffunction-sections"] if path.suffix == ".c" else ["-Wno-override-module"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode != 0) == path.name.startswith("error_"), done.stderr
+    seen = listing(out) if done.returncode == 0 else done.stderr
+    check = subprocess.run([str(LLVM / "FileCheck"), "--match-full-lines" if done.returncode == 0 else "--dump-input=fail", str(path)],
+                           input=seen, capture_output=True, text=True)
+    assert check.returncode == 0, check.stderr + seen
+
+
+def test_equal_types_of_two_files_have_one_map(tmp_path):
+    """Weak, named by content, in a section of its own: the linker keeps one of the equal maps."""
+    objects = []
+    for name in ("one", "two"):
+        source = tmp_path / f"{name}.c"
+        source.write_text(f"struct shared {{ struct shared *next; }} {name}; void *use_{name}(void) {{ return {name}.next; }}\n")
+        objects.append(tmp_path / f"{name}.o")
+        subprocess.run([str(LLVM / "clang"), "-g", "-O2", "-ffunction-sections", "-fdata-sections", f"-fpass-plugin={PLUGIN}", "-c",
+                        str(source), "-o", str(objects[-1])], check=True)
+    out = tmp_path / "out.o"
+    subprocess.run([str(LLVM / "ld.lld"), "-r", "--unique", "--gc-sections", "-u", "use_one", "-u", "use_two", "-o", str(out),
+                    *map(str, objects)], check=True)
+    names = [name for name, _ in sections(out)]
+    assert names.count("samsara_globals") == 2
+    assert len([name for name in names if name.startswith("samsara_types.")]) == 1
+
+
+def test_record_goes_with_its_global(tmp_path):
+    source, out = tmp_path / "a.c", tmp_path / "out.o"
+    source.write_text("int used, unused; int use(void) { return used; }\n")
+    subprocess.run([str(LLVM / "clang"), "-g", "-O2", "-ffunction-sections", "-fdata-sections", f"-fpass-plugin={PLUGIN}", "-c",
+                    str(source), "-o", str(tmp_path / "a.o")], check=True)
+    subprocess.run([str(LLVM / "ld.lld"), "-r", "--unique", "--gc-sections", "-u", "use", "-o", str(out), str(tmp_path / "a.o")],
+                   check=True)
+    assert [line.split()[1] for line in listing(out).splitlines() if line.startswith("global")] == ["used"]
