@@ -80,8 +80,7 @@ static void describe_status(struct rs_service *out, const struct status_page *p,
     uint64_t since = p->request_since;
     out->request_ns = since != 0 && now > since ? now - since : 0;
     if (p->waiting_since != 0) {
-        memcpy(out->waiting_on, p->waiting_on, sizeof(out->waiting_on));
-        out->waiting_on[sizeof(out->waiting_on) - 1] = '\0';
+        COPY_TEXT(out->waiting_on, p->waiting_on);
     }
 }
 

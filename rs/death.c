@@ -10,10 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// Text of another domain: copied up to its zero, but never further than its array, and without what
-// a terminal would obey.
-#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from, sizeof(from))
-static void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes)
+void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes)
 {
     size_t length = strnlen(from, from_bytes);
     length = length < to_bytes ? length : to_bytes - 1;

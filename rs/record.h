@@ -4,6 +4,11 @@
 #include "interfaces/rs.types.h"
 #include <stddef.h>
 
+// Text of another domain: copied up to its zero, but never further than its array, and without what
+// a terminal would obey.
+#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from, sizeof(from))
+void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes);
+
 const char *records_init(void);
 
 // An empty record with the next sequence number; the oldest one goes.
