@@ -57,15 +57,25 @@ static uint64_t load_word(const uint8_t *at)
     return word;
 }
 
-static int is_fresh(uintptr_t start, size_t bytes)
+// Newest first: a buffer is mostly filled soon after it was made.
+static int is_held(uintptr_t start, size_t bytes)
 {
-    for (int i = 0; i < UNDO_FRESH_RANGES; i++) {
-        const struct undo_fresh *f = &undo_log.fresh[i];
-        if (start >= f->start && start < f->end && bytes <= f->end - start) {
+    const struct undo_log *log = &undo_log;
+    uint32_t known = log->held_next < UNDO_HELD_RANGES ? log->held_next : UNDO_HELD_RANGES;
+    for (uint32_t back = 1; back <= known; back++) {
+        const struct undo_held *h = &log->held[(log->held_next - back) % UNDO_HELD_RANGES];
+        if (start - h->start < h->bytes && bytes <= h->bytes - (start - h->start)) {
             return 1;
         }
     }
     return 0;
+}
+
+static void note_held(uintptr_t start, size_t bytes)
+{
+    struct undo_log *log = &undo_log;
+    log->held[log->held_next % UNDO_HELD_RANGES] = (struct undo_held){start, bytes};
+    log->held_next++;
 }
 
 void undo_range(const void *memory, size_t bytes)
@@ -73,7 +83,7 @@ void undo_range(const void *memory, size_t bytes)
     struct undo_log *log = &undo_log;
     uintptr_t start = (uintptr_t)memory;
     if (bytes == 0 || (start >= log->stack_low && start < log->stack_high) ||
-        is_fresh(start, bytes)) {
+        is_held(start, bytes)) {
         return;
     }
     size_t room = (size_t)(log->end - log->cursor);
@@ -89,24 +99,23 @@ void undo_range(const void *memory, size_t bytes)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->cursor = at + padded + 2 * WORD;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (bytes >= UNDO_HELD_FROM) {
+        note_held(start, bytes);
+    }
 }
 
 void undo_note_fresh(const void *memory, size_t bytes)
 {
-    struct undo_log *log = &undo_log;
-    uintptr_t start = (uintptr_t)memory;
-    log->fresh[log->fresh_next % UNDO_FRESH_RANGES] = (struct undo_fresh){start, start + bytes};
-    log->fresh_next++;
+    if (bytes >= UNDO_HELD_FROM) {
+        note_held((uintptr_t)memory, bytes);
+    }
 }
 
-// The log is empty and nothing is fresh: the next transaction begins.
+// The log is empty and holds nothing: the next transaction begins.
 static void reset(void)
 {
     struct undo_log *log = &undo_log;
-    if (log->fresh_next) {
-        memset(log->fresh, 0, sizeof(log->fresh));
-        log->fresh_next = 0;
-    }
+    log->held_next = 0;
     log->overflowed = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->cursor = log->base;

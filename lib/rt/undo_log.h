@@ -49,11 +49,14 @@ extern "C" {
 // Kept by the callee, so that the rare call does not cost the frequent path its registers.
 #define UNDO_COLD         __attribute__((preserve_most, noinline))
 
-struct undo_fresh {
-    uintptr_t start, end;
+// A range that need not be logged again in this transaction.
+struct undo_held {
+    uintptr_t start;
+    size_t bytes;
 };
 
-#define UNDO_FRESH_RANGES 8
+#define UNDO_HELD_RANGES 8
+#define UNDO_HELD_FROM   256 // shorter ones are copied sooner than looked for
 
 // The pass knows the offsets of the first two fields.
 struct undo_log {
@@ -63,9 +66,10 @@ struct undo_log {
     uintptr_t stack_low, stack_high;   // records of it are not played back
     int overflowed;                    // since the last commit; the log is of no use
     void (*on_overflow)(size_t bytes); // may leave by longjmp; may be null
-    // Big allocations of this transaction, newest over oldest: their old content is nobody's.
-    struct undo_fresh fresh[UNDO_FRESH_RANGES];
-    uint32_t fresh_next;
+    // Big ranges in the log already, and big allocations of this transaction, whose old content is
+    // nobody's; newest over oldest.
+    struct undo_held held[UNDO_HELD_RANGES];
+    uint32_t held_next;
     uint64_t commits, rollbacks, overflows; // since undo_init
     uint64_t largest;                       // bytes of the longest log committed or played back
 };
