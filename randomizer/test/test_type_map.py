@@ -102,3 +102,19 @@ def test_record_goes_with_its_global(tmp_path):
     subprocess.run([str(LLVM / "ld.lld"), "-r", "--unique", "--gc-sections", "-u", "use", "-o", str(out), str(tmp_path / "a.o")],
                    check=True)
     assert [line.split()[1] for line in listing(out).splitlines() if line.startswith("global")] == ["used"]
+
+
+def test_a_wrong_annotation_is_found_by_the_scan(tmp_path):
+    """The comparison of map and scan (randomizer/mover/test) sees a pointer that the program calls none."""
+    folder = ROOT / "randomizer" / "mover"
+    source = (folder / "test" / "program.c").read_text()
+    assert "secret MOVE_POINTER" in source
+    (tmp_path / "program.c").write_text(source.replace("secret MOVE_POINTER", "secret MOVE_PLAIN"))
+    flags = ["-std=c23", "-g", "-O2", "-fno-common", f"-I{ROOT}"]
+    subprocess.run([str(LLVM / "clang"), *flags, f"-fpass-plugin={PLUGIN}", "-c", str(tmp_path / "program.c"), "-o",
+                    str(tmp_path / "program.o")], check=True)
+    subprocess.run([str(LLVM / "clang"), *flags, "-o", str(tmp_path / "test"), str(tmp_path / "program.o"),
+                    str(folder / "test" / "program_test.c"), str(folder / "type_map.c"), "-lcmocka"], check=True)
+    done = subprocess.run([str(tmp_path / "test")], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "secret+0 holds a pointer that its map does not know" in done.stderr
