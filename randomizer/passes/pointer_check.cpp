@@ -147,19 +147,28 @@ void Checker::judgeCall(const CallBase &Call) const {
   }
 }
 
+// What is stored, and where.
+static std::pair<const Value *, const Value *> storedBy(const Instruction &I) {
+  if (const auto *S = dyn_cast<StoreInst>(&I))
+    return {S->getValueOperand(), S->getPointerOperand()};
+  if (const auto *S = dyn_cast<AtomicRMWInst>(&I))
+    return {S->getValOperand(), S->getPointerOperand()};
+  if (const auto *S = dyn_cast<AtomicCmpXchgInst>(&I))
+    return {S->getNewValOperand(), S->getPointerOperand()};
+  return {};
+}
+
 void Checker::judge(const Instruction &I) const {
   for (const Use &U : I.operands())
     if (isa<BlockAddress>(U) && !isa<IndirectBrInst>(I))
       return refuse(I, "the address of a label cannot be moved");
   if (const auto *Call = dyn_cast<CallBase>(&I))
     return judgeCall(*Call);
-  if (const auto *Store = dyn_cast<StoreInst>(&I)) {
-    const Value *To = Store->getPointerOperand();
-    if (isAddress(Store->getValueOperand()) &&
-        !isa<AllocaInst>(getUnderlyingObject(To)) && !isAnnotatedPlace(To))
-      refuse(I, "an address is stored as an integer: store a pointer, or "
-                "annotate the field as pointer, plain or scan");
-  }
+  auto [Stored, To] = storedBy(I);
+  if (Stored && isAddress(Stored) &&
+      !isa<AllocaInst>(getUnderlyingObject(To)) && !isAnnotatedPlace(To))
+    refuse(I, "an address is stored as an integer: store a pointer, or "
+              "annotate the field as pointer, plain or scan");
   const auto *Cast = dyn_cast<IntToPtrInst>(&I);
   if (Cast && !isa<Constant>(Cast->getOperand(0)) &&
       !isAddress(Cast->getOperand(0)))
