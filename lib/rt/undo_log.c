@@ -57,25 +57,28 @@ static uint64_t load_word(const uint8_t *at)
     return word;
 }
 
-// Newest first: a buffer is mostly filled soon after it was made.
-static int is_held(uintptr_t start, size_t bytes)
+static int holds(const struct undo_held *h, uintptr_t start, size_t bytes)
+{
+    return start - h->start < h->bytes && bytes <= h->bytes - (start - h->start) &&
+           h->transaction == undo_log.transaction;
+}
+
+// The same buffers are written again and again in one transaction (a block of inodes).
+static struct undo_held *logged_at(uintptr_t start)
+{
+    return &undo_log.logged[start * 0x9e3779b97f4a7c15 >> (64 - UNDO_LOGGED_BITS)];
+}
+
+static int is_fresh(uintptr_t start, size_t bytes)
 {
     const struct undo_log *log = &undo_log;
-    uint32_t known = log->held_next < UNDO_HELD_RANGES ? log->held_next : UNDO_HELD_RANGES;
-    for (uint32_t back = 1; back <= known; back++) {
-        const struct undo_held *h = &log->held[(log->held_next - back) % UNDO_HELD_RANGES];
-        if (start - h->start < h->bytes && bytes <= h->bytes - (start - h->start)) {
+    uint32_t known = log->fresh_next < UNDO_FRESH_RANGES ? log->fresh_next : UNDO_FRESH_RANGES;
+    for (uint32_t back = 1; back <= known; back++) { // mostly filled soon after it was made
+        if (holds(&log->fresh[(log->fresh_next - back) % UNDO_FRESH_RANGES], start, bytes)) {
             return 1;
         }
     }
     return 0;
-}
-
-static void note_held(uintptr_t start, size_t bytes)
-{
-    struct undo_log *log = &undo_log;
-    log->held[log->held_next % UNDO_HELD_RANGES] = (struct undo_held){start, bytes};
-    log->held_next++;
 }
 
 void undo_range(const void *memory, size_t bytes)
@@ -83,7 +86,8 @@ void undo_range(const void *memory, size_t bytes)
     struct undo_log *log = &undo_log;
     uintptr_t start = (uintptr_t)memory;
     if (bytes == 0 || (start >= log->stack_low && start < log->stack_high) ||
-        is_held(start, bytes)) {
+        holds(logged_at(start), start, bytes) ||
+        (bytes >= UNDO_FRESH_FROM && is_fresh(start, bytes))) {
         return;
     }
     size_t room = (size_t)(log->end - log->cursor);
@@ -99,15 +103,15 @@ void undo_range(const void *memory, size_t bytes)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->cursor = at + padded + 2 * WORD;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (bytes >= UNDO_HELD_FROM) {
-        note_held(start, bytes);
-    }
+    *logged_at(start) = (struct undo_held){start, bytes, log->transaction};
 }
 
 void undo_note_fresh(const void *memory, size_t bytes)
 {
-    if (bytes >= UNDO_HELD_FROM) {
-        note_held((uintptr_t)memory, bytes);
+    struct undo_log *log = &undo_log;
+    if (bytes >= UNDO_FRESH_FROM) {
+        log->fresh[log->fresh_next++ % UNDO_FRESH_RANGES] =
+            (struct undo_held){(uintptr_t)memory, bytes, log->transaction};
     }
 }
 
@@ -115,7 +119,8 @@ void undo_note_fresh(const void *memory, size_t bytes)
 static void reset(void)
 {
     struct undo_log *log = &undo_log;
-    log->held_next = 0;
+    log->fresh_next = 0;
+    log->transaction++;
     log->overflowed = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->cursor = log->base;

@@ -49,14 +49,16 @@ extern "C" {
 // Kept by the callee, so that the rare call does not cost the frequent path its registers.
 #define UNDO_COLD         __attribute__((preserve_most, noinline))
 
-// A range that need not be logged again in this transaction.
+// A range that need not be logged again while `transaction` is the current one.
 struct undo_held {
     uintptr_t start;
     size_t bytes;
+    uint64_t transaction;
 };
 
-#define UNDO_HELD_RANGES 8
-#define UNDO_HELD_FROM   256 // shorter ones are copied sooner than looked for
+#define UNDO_FRESH_RANGES 8
+#define UNDO_FRESH_FROM   256 // shorter ones are copied sooner than looked for
+#define UNDO_LOGGED_BITS  8
 
 // The pass knows the offsets of the first two fields.
 struct undo_log {
@@ -66,10 +68,12 @@ struct undo_log {
     uintptr_t stack_low, stack_high;   // records of it are not played back
     int overflowed;                    // since the last commit; the log is of no use
     void (*on_overflow)(size_t bytes); // may leave by longjmp; may be null
-    // Big ranges in the log already, and big allocations of this transaction, whose old content is
-    // nobody's; newest over oldest.
-    struct undo_held held[UNDO_HELD_RANGES];
-    uint32_t held_next;
+    uint64_t transaction;
+    // Big allocations, whose old content is nobody's; newest over oldest.
+    struct undo_held fresh[UNDO_FRESH_RANGES];
+    uint32_t fresh_next;
+    // Ranges that the log holds, each at a place that follows from its start.
+    struct undo_held logged[1 << UNDO_LOGGED_BITS];
     uint64_t commits, rollbacks, overflows; // since undo_init
     uint64_t largest;                       // bytes of the longest log committed or played back
 };
