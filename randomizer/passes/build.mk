@@ -31,3 +31,5 @@ $(TYPE_MAP_PLUGIN): $(TYPE_MAP_PARTS:%=$(O)/obj/passes/%.o)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) -shared -o $@ $^
 ALL_TARGETS += $(TYPE_MAP_PLUGIN)
+
+$(eval $(call host_test,undo_log,lib/rt/test/undo_log_test.c lib/rt/undo_log.c,))

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// The log by hand, as the pass and its hooks use it: ranges, what is left out, and a log that is full.
+#include "lib/rt/undo_log.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <string.h>
+
+static _Alignas(8) uint8_t memory[4096];
+static uint8_t bytes[8192], before[8192];
+static size_t asked;
+
+static void note_overflow(size_t wanted)
+{
+    asked = wanted;
+}
+
+static void begin(void)
+{
+    for (size_t n = 0; n < sizeof(bytes); n++) {
+        before[n] = bytes[n] = (uint8_t)(n * 7);
+    }
+    asked = 0;
+    undo_init(memory, sizeof(memory), 0, 0, note_overflow);
+}
+
+static void overwrite(size_t at, size_t count)
+{
+    undo_range(bytes + at, count);
+    memset(bytes + at, 0xee, count);
+}
+
+static void test_ranges_of_any_length_come_back(void **state)
+{
+    (void)state;
+    begin();
+    for (size_t count = 0; count < 40; count++) {
+        overwrite(count * 50, count);
+        overwrite(count * 50 + 3, count); // overlaps: the oldest bytes win
+    }
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+    assert_ptr_equal(undo_log.cursor, undo_log.base);
+}
+
+static void test_what_is_committed_stays(void **state)
+{
+    (void)state;
+    begin();
+    overwrite(100, 300);
+    undo_commit();
+    memcpy(before, bytes, sizeof(bytes));
+    overwrite(100, 300); // held in the last transaction, not in this one
+    bytes[100] = 1;
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+}
+
+static void test_a_held_range_is_logged_once(void **state)
+{
+    (void)state;
+    begin();
+    overwrite(0, 600);
+    uint8_t *cursor = undo_log.cursor;
+    overwrite(0, 600);
+    overwrite(0, 200);
+    undo_note_fresh(bytes + 1000, 1000);
+    overwrite(1100, 900);
+    assert_ptr_equal(undo_log.cursor, cursor);
+    overwrite(1100, 901); // one byte more than what is fresh
+    assert_ptr_not_equal(undo_log.cursor, cursor);
+}
+
+static void test_a_full_log_is_told_and_touches_nothing(void **state)
+{
+    (void)state;
+    begin();
+    overwrite(0, 5000);
+    assert_int_equal(asked, 5000);
+    assert_true(undo_log.overflowed);
+    overwrite(6000, 10);
+    memcpy(before, bytes, sizeof(bytes));
+    assert_int_equal(undo_rollback(), UNDO_OVERFLOWED);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+    // The next transaction is as good as any.
+    overwrite(0, 100);
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+}
+
+static void test_many_small_ranges_fill_it(void **state)
+{
+    (void)state;
+    begin();
+    for (size_t at = 0; at + 20 < sizeof(bytes); at += 20) {
+        overwrite(at, 20);
+        assert_true(undo_log.cursor <= undo_log.end);
+    }
+    assert_true(undo_log.overflows > 0);
+    assert_ptr_equal(undo_full(), undo_log.base);
+    undo_commit();
+    assert_false(undo_log.overflowed);
+}
+
+static void test_the_stack_is_left_out(void **state)
+{
+    (void)state;
+    begin();
+    overwrite(0, 8);
+    undo_log.stack_low = (uintptr_t)bytes;
+    undo_log.stack_high = (uintptr_t)bytes + 4096;
+    memcpy(before, bytes, sizeof(bytes));
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ranges_of_any_length_come_back),
+        cmocka_unit_test(test_what_is_committed_stays),
+        cmocka_unit_test(test_a_held_range_is_logged_once),
+        cmocka_unit_test(test_a_full_log_is_told_and_touches_nothing),
+        cmocka_unit_test(test_many_small_ranges_fill_it),
+        cmocka_unit_test(test_the_stack_is_left_out),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
