@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # libext2fs with the undo log on the host, for randomizer/test/test_passes.py and randomizer/passes/measure. Here, because it
-# needs E2FS_SOURCES. Built on request only: make build/test/volume-plain and so on. Its C library's stores are in randomizer/test/undo/volume_heap.c, under names of their own.
+# needs E2FS_SOURCES. Built on request only: make build/test/volume-plain and so on. Its C library's stores
+# are in randomizer/test/undo/volume_heap.c, under names of their own.
 VOLUME_RENAMES := $(foreach f,malloc calloc realloc free posix_memalign strcpy strcat strncpy,-D$(f)=volume_$(f))
 VOLUME_LIBRARY = $(E2FS_SOURCES) $(addprefix $(E2FS)/ext2fs/,namei.c lookup.c link.c unlink.c expanddir.c dirhash.c newdir.c sha512.c fallocate.c)
 VOLUME_PARTS = $(VOLUME_LIBRARY) randomizer/test/undo/volume_ops.c
