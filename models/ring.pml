@@ -9,7 +9,9 @@
 #define DEATHS 2
 #endif
 #define ENTRIES 2
+#ifndef ROUNDS
 #define ROUNDS 2       // requests that the client runs through each entry
+#endif
 #define FREE 0         // enum block_state
 #define SUBMITTED 1
 #define DONE 2
