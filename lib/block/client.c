@@ -4,9 +4,8 @@
 #include "lib/block/disk.h"
 #include "lib/rt/rt.h"
 
-// A driver that is being reborn takes milliseconds. When a wait gets as long as this, the doorbell
-// is rung again, which tells whether there is still a port behind it at all.
-static const uint64_t ring_again_ns = 1'000'000'000;
+// A driver that is being reborn takes milliseconds. When a wait gets as long as this, the client asks.
+static const uint64_t ask_after_ns = 1'000'000'000;
 
 static uint64_t whole_pages(uint64_t bytes)
 {
@@ -159,11 +158,20 @@ void disk_detach(struct disk *d)
     drop_ring(d);
 }
 
+// Whether somebody is left who will complete requests. The call waits for a driver that is being reborn;
+// for one that was given up the supervisor answers it with ERR_DEAD.
+static bool driver_lives(struct disk *d)
+{
+    uint64_t sectors;
+    uint32_t features, max_bytes;
+    return ipc_notify(d->doorbell) == OK &&
+           block_info(d->port, &sectors, &features, &max_bytes) != ERR_DEAD;
+}
+
 void disk_wait_any(struct disk *d)
 {
     while (d->under_way > 0 && disk_poll(d) == 0) {
-        if (rt_wait_until(d->bit, "disk", rt_now_ns() + ring_again_ns) == 0 &&
-            ipc_notify(d->doorbell) != OK) {
+        if (rt_wait_until(d->bit, "disk", rt_now_ns() + ask_after_ns) == 0 && !driver_lives(d)) {
             disk_fail_all(d, ERR_DEAD);
         }
     }

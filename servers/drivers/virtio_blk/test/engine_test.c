@@ -459,6 +459,18 @@ static void test_rebirth(void **)
     assert_int_equal(disk.reads, 100 - done);
 }
 
+// The driver dies after a request was ended and before it was marked as ended: the heir marks it.
+static void test_done_and_not_marked(void **)
+{
+    fill(3, BLOCK_READ, 3, 3 * 4096, 512);
+    submit(0, 3);
+    round_trip();
+    ring(0)->completed[0] = 0; // as if the mark had not been made
+    blk_take_all(&blk, 0);
+    assert_int_equal(ring(0)->completed[0], 1ull << 3);
+    assert_true(blk.session[0].tell);
+}
+
 static void test_learn_limits(void **)
 {
     assert_true(BLK_MAX_BYTES / 4096 + 2 * BLOCK_SEGMENTS <= BLK_PARTS);
@@ -490,7 +502,8 @@ int main(void)
         TEST(test_lies),           TEST(test_random_ring),     TEST(test_fickle_client),
         TEST(test_device_errors),  TEST(test_read_only),       TEST(test_deaf_device_recovers),
         TEST(test_deaf_for_ever),  TEST(test_slow_device),     TEST(test_dead_device),
-        TEST(test_broken_queue),   TEST(test_rebirth),         TEST(test_learn_limits),
+        TEST(test_broken_queue),   TEST(test_rebirth),         TEST(test_done_and_not_marked),
+        TEST(test_learn_limits),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
