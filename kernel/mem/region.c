@@ -65,12 +65,18 @@ static enum status new_region(struct task *task, struct region **out)
     return OK;
 }
 
-static void insert_region(struct task *task, struct region *r, uint64_t start)
+// What goes with being in the tree, but for that itself.
+static void count_region(struct task *task, struct region *r, uint64_t start)
 {
     r->node.key = start;
     object_get(&r->memory->obj);
     r->memory->mappings++;
     task->region_count++;
+}
+
+static void insert_region(struct task *task, struct region *r, uint64_t start)
+{
+    count_region(task, r, start);
     tree_insert(&task->regions, &r->node);
 }
 
@@ -138,17 +144,26 @@ static bool merge_with_next(struct task *task, struct region *r)
 
 // ---- Mapping
 
-static bool place_free(struct task *task, uint64_t at, uint64_t bytes)
+// The neighbours of a free place, between which its region goes into the tree.
+struct gap {
+    struct tree_node *before, *after;
+};
+
+static bool place_free(struct task *task, uint64_t at, uint64_t bytes, struct gap *gap)
 {
-    return first_in(task, at, at + bytes) == NULL;
+    struct tree_node *before = tree_find(&task->regions, at);
+    struct tree_node *after = before != NULL ? tree_next(before) : tree_first(&task->regions);
+    *gap = (struct gap){before, after};
+    return (before == NULL || region_of(before)->end <= at) &&
+           (after == NULL || after->key >= at + bytes);
 }
 
-static uint64_t draw_place(struct task *task, uint64_t bytes)
+static uint64_t draw_place(struct task *task, uint64_t bytes, struct gap *gap)
 {
     uint64_t pages = (USER_MAX - USER_MIN - bytes) / PAGE_SIZE + 1;
     for (int i = 0; i < DRAWS; i++) {
         uint64_t at = USER_MIN + random_below(pages) * PAGE_SIZE;
-        if (place_free(task, at, bytes)) {
+        if (place_free(task, at, bytes, gap)) {
             return at;
         }
     }
@@ -172,12 +187,13 @@ enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64
                        uint64_t bytes, uint32_t prot, uint32_t max_prot)
 {
     uint64_t start = *at;
+    struct gap gap;
     if (start == 0) {
-        start = draw_place(task, bytes);
+        start = draw_place(task, bytes, &gap);
         if (start == 0) {
             return ERR_RANGE;
         }
-    } else if (!place_free(task, start, bytes)) {
+    } else if (!place_free(task, start, bytes, &gap)) {
         return ERR_EXISTS;
     }
     struct region *r;
@@ -185,13 +201,14 @@ enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64
     if (status != OK) {
         return status;
     }
-    r->end = start + bytes; // the tree node is filled in by insert_region
+    r->end = start + bytes; // the tree node is filled in last
     r->memory = m;
     r->first_page = first_page;
     r->prot = prot;
     r->max_prot = max_prot;
     r->was_exec = (prot & PROT_EXEC) != 0;
-    insert_region(task, r, start);
+    count_region(task, r, start);
+    tree_insert_between(&task->regions, &r->node, gap.before, gap.after);
     task->mapped_pages += bytes / PAGE_SIZE;
     if (m->populated != 0) {
         map_present(task, r, start, min_u64(r->end, start + MAP_EAGERLY * PAGE_SIZE));

@@ -63,8 +63,7 @@ static struct tree_node *rotate_right(struct tree *t, struct tree_node *n)
 static void rebalance(struct tree *t, struct tree_node *n)
 {
     while (n != NULL) {
-        int32_t before = n->height;
-        int32_t lean = height(n->left) - height(n->right);
+        int32_t before = n->height, l = height(n->left), r = height(n->right), lean = l - r;
         if (lean > 1) {
             if (height(n->left->left) < height(n->left->right)) {
                 rotate_left(t, n->left);
@@ -75,14 +74,27 @@ static void rebalance(struct tree *t, struct tree_node *n)
                 rotate_right(t, n->right);
             }
             n = rotate_left(t, n);
+        } else if (before == (l > r ? l : r) + 1) {
+            return; // nothing changes here or further up
         } else {
-            update(n);
+            n->height = (l > r ? l : r) + 1;
         }
         if (n->height == before) {
-            return; // nothing changes further up
+            return; // a rotation has restored it
         }
         n = n->parent;
     }
+}
+
+// Makes the node the leaf at `at`, a free place below `parent`.
+static void hang(struct tree *t, struct tree_node *node, struct tree_node **at,
+                 struct tree_node *parent)
+{
+    *at = node;
+    node->left = node->right = NULL;
+    node->parent = parent;
+    node->height = 1;
+    rebalance(t, parent);
 }
 
 void tree_insert(struct tree *t, struct tree_node *node)
@@ -92,11 +104,18 @@ void tree_insert(struct tree *t, struct tree_node *node)
         parent = *at;
         at = node->key < parent->key ? &parent->left : &parent->right;
     }
-    *at = node;
-    node->left = node->right = NULL;
-    node->parent = parent;
-    node->height = 1;
-    rebalance(t, parent);
+    hang(t, node, at, parent);
+}
+
+void tree_insert_between(struct tree *t, struct tree_node *node, struct tree_node *before,
+                         struct tree_node *after)
+{
+    // Of two neighbours, the left one has no right child or the right one has no left child.
+    if (before != NULL && before->right == NULL) {
+        hang(t, node, &before->right, before);
+    } else {
+        hang(t, node, after != NULL ? &after->left : &t->root, after);
+    }
 }
 
 void tree_remove(struct tree *t, struct tree_node *node)

@@ -16,6 +16,10 @@ struct tree {
 };
 
 void tree_insert(struct tree *, struct tree_node *); // node->key is set by the caller
+// The same for one who has just looked: `before` is what tree_find says of the key, `after` what follows it
+// (tree_next, or tree_first without a `before`). Spares the second way down.
+void tree_insert_between(struct tree *, struct tree_node *, struct tree_node *before,
+                         struct tree_node *after);
 void tree_remove(struct tree *, struct tree_node *);
 struct tree_node *tree_first(const struct tree *);
 struct tree_node *tree_next(const struct tree_node *);

@@ -95,6 +95,19 @@ static void look_at_thread(struct thread *t)
     assert_true(t->serves == NULL || t->serves->server == t);
 }
 
+// Heights, parents and balance of an AVL tree; returns its height.
+static int32_t check_tree(const struct tree_node *n, const struct tree_node *parent)
+{
+    if (n == NULL) {
+        return 0;
+    }
+    int32_t left = check_tree(n->left, n), right = check_tree(n->right, n);
+    assert_ptr_equal(n->parent, parent);
+    assert_in_range(left - right + 1, 0, 2);
+    assert_int_equal(n->height, (left > right ? left : right) + 1);
+    return n->height;
+}
+
 static void look_at_task(struct task *task)
 {
     uint64_t count = 0, pages = 0;
@@ -110,6 +123,7 @@ static void look_at_task(struct task *task)
     assert_int_equal(count, task->handles.count);
     charge(task->account, task->handles.capacity / HANDLE_CHUNK * PAGE_SIZE, 0);
     charge(task->account, task->space.tables * PAGE_SIZE, 0);
+    check_tree(task->regions.root, NULL);
     uint64_t end = 0;
     for (struct tree_node *n = tree_first(&task->regions); n != NULL; n = tree_next(n)) {
         struct region *r = CONTAINER(n, struct region, node);
