@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import BUILD, ROOT, disk, qemu
+from . import BUILD, ROOT, archive, disk, qemu
 from .options import Parser, machine_options
 
 
@@ -26,13 +26,16 @@ def rewrite(file, content):
 
 
 def main(given):
+    source = archive(given.image)
+    if source is None:
+        return 2
     image = BUILD / "run.img"
     if not image.is_file():
         disk.make(image, seed=1, tree_files=200, big_mib=4)
     with tempfile.TemporaryDirectory(prefix="debug-") as folder:
         stub = Path(folder) / "gdb"
         console = BUILD / "debug-console.log"
-        with qemu.Machine(BUILD / "images" / f"{given.image}.cpio", image, cpus=given.cpus, memory=given.memory,
+        with qemu.Machine(source, image, cpus=given.cpus, memory=given.memory,
                           seed=given.seed, accel="tcg", debug_log=str(BUILD / "debug.log"),
                           extra=["-S", "-chardev", f"socket,id=gdb,path={stub},server=on,wait=off", "-gdb", "chardev:gdb"],
                           ) as machine:

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import BUILD
+from . import BUILD, archive
 from .options import Parser, output
 
 GRUB_CONFIG = """\
@@ -40,12 +40,10 @@ def make(archive, output, append=""):
 
 
 def main(given):
-    archive = BUILD / "images" / f"{given.image}.cpio"
-    if not archive.is_file():
-        known = ", ".join(sorted(path.stem for path in (BUILD / "images").glob("*.cpio")))
-        print(f"image: there is no image '{given.image}'; known: {known}")
+    source = archive(given.image)
+    if source is None:
         return 2
-    make(archive, given.output, given.append)
+    make(source, given.output, given.append)
     print(f"{given.output}: {given.output.stat().st_size >> 10} KiB; try: qemu-system-x86_64 -machine q35 -m 512 "
           f"-cdrom {given.output} -serial stdio")
     return 0
