@@ -19,4 +19,4 @@ def test_hundred_deaths(tmp_path, cpus):
     result = json.loads(report.read_text())
     assert result["ok"] and result["deaths_of_target"] >= 100 and result["client_errors"] == 0
     assert result["files_hashed"] == 2018
-    assert len(result["deaths_by_cause"]) >= 4, result["deaths_by_cause"]
+    assert {"exception", "hang", "assert", "exit"} <= set(result["deaths_by_cause"]), result["deaths_by_cause"]

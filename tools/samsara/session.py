@@ -15,6 +15,7 @@ WAY_TEXT = {"null": "null dereference", "jump": "jump to garbage", "loop": "endl
             "assert": "failed assertion", "exit": "unasked exit", "now": "killed outright"}
 
 
+DEATH_WITHIN = 10.0  # seconds from the order; a hang is found by missed heartbeats, later on a busy machine
 ROUNDS_AT_LEAST = 2  # of copies, renames, deletions and appends, after the first pass over all files
 
 
@@ -43,6 +44,7 @@ class Session:
         self.fatal = None  # a reason to stop at once
         self.started = self.last_sign = time.monotonic()
         self.next_kill = None
+        self.dying_until = 0.0  # a death was ordered and not yet seen; after this time it counts as lost
 
     # -- following the guest
 
@@ -79,6 +81,10 @@ class Session:
 
     def on_death(self, event):
         self.deaths.append(event)
+        if event["service"] == self.target:
+            self.dying_until = 0.0
+            if self.next_kill:  # a hang was found late: its heir gets its share of life, too
+                self.next_kill = max(self.next_kill, time.monotonic() + self.every / 2)
         self.note(event, f"{event['service']} died: {event.get('detail') or event['cause']} at {event.get('place') or '?'}")
 
     def on_recovered(self, event):
@@ -126,6 +132,7 @@ class Session:
         if event.get("status") != "OK":
             self.note(event, f"{event.get('to')}: {event.get('status')} {event.get('text', '')}")
             if event.get("to", "").startswith("kill") and self.next_kill:
+                self.dying_until = 0.0
                 self.next_kill = min(self.next_kill, time.monotonic() + 0.05)
 
     # -- acting
@@ -148,8 +155,10 @@ class Session:
                 self.command("finish")
                 self.finishing = True
             return
-        if now >= self.next_kill:
+        # Not before the death ordered last: a second order would hit the endless loop before its silence is noticed.
+        if now >= max(self.next_kill, self.dying_until):
             self.next_kill = now + self.every
+            self.dying_until = now + DEATH_WITHIN
             self.kill(self.target, next(self.ways))
 
     def stalled(self, seconds=60):
