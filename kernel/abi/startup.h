@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define STARTUP_MAGIC 0x5a4d5352u // "RSMZ"
-enum { STARTUP_HANDLES = 48, STARTUP_ARGS = 1024, STARTUP_VERSION = 1 };
+enum { STARTUP_HANDLES = 48, STARTUP_ARGS = 1024, STARTUP_VERSION = 2 };
 
 // Handles that every task has at a fixed index.
 enum startup_handle {
@@ -20,6 +20,7 @@ enum startup_handle {
     H_RS = 4,          // the supervisor [CALL, NOTIFY], badge = service number
     H_LAYOUT = 5,      // memory of the layout record
     H_MODULE = 6,      // memory of the module, read-only
+    H_PREDECESSOR = 7, // the dead task that holds the state to be taken over [READ, WRITE]; closed when that is done
     H_FIRST_NAMED = 8, // from here on: what the manifest names
 };
 
@@ -45,11 +46,33 @@ struct startup {
     uint64_t boot_archive, boot_archive_bytes; // root task only: the whole cpio archive, read-only
     struct boot_info *boot;                    // root task only
     uint32_t handle_count;
+    uint32_t flags; // enum startup_flags
+    // With STARTUP_HEIR: where the holder of the state had its parts.
+    uint64_t old_layout, old_layout_bytes; // its layout record, mapped here, read-only
+    uint64_t old_module, old_module_bytes; // its module if that is another one (live update); else 0
+    uint64_t checkpoint, checkpoint_bytes; // with STARTUP_RESTORE: take the state from here, mapped read-only
+    uint64_t undo_bytes;                   // of the undo log, from the manifest
+    // A changed environment, for a request that has killed before; see rt_heap_policy.
+    uint32_t heap_pad, heap_zero, heap_delay;
     uint32_t reserved;
     struct named_handle handles[STARTUP_HANDLES];
     char args[STARTUP_ARGS]; // the manifest's args, or the kernel command line for the root task
 };
-enum birth_cause { BIRTH_FIRST = 0, BIRTH_CRASH = 1, BIRTH_HANG = 2, BIRTH_EXIT = 3, BIRTH_ASKED = 4 };
+enum startup_flags {
+    STARTUP_HEIR = 1,        // H_PREDECESSOR holds state to be taken over; the service is not started afresh
+    STARTUP_SPARE = 2,       // link, then stop the own thread; the rest of this block is filled in later
+    STARTUP_AFTER_CRASH = 4, // the predecessor did not stop where it wanted to: devices must be reset
+    STARTUP_RESTORE = 8,     // state comes from a checkpoint, not from a predecessor
+    STARTUP_DROP_LEAKS = 16, // what nothing points to does not move along
+    STARTUP_CHECK = 32,      // compare maps with a conservative scan, poison the predecessor's memory
+};
+// Exit codes of a newborn that cannot take its predecessor's state over: MOVE_EXIT_BASE + enum move_error.
+enum { MOVE_EXIT_BASE = 0x4d00 }; // "M"
+
+enum birth_cause { BIRTH_FIRST = 0, BIRTH_CRASH = 1, BIRTH_HANG = 2, BIRTH_EXIT = 3, BIRTH_ASKED = 4,
+    BIRTH_MOVED = 5,   // planned: only the layout changes
+    BIRTH_UPDATED = 6, // planned: into another module
+};
 
 // Root task only: the machine as the kernel found it.
 struct boot_info {
@@ -101,6 +124,12 @@ struct status_page {
     uint64_t waiting_since; // ns since when it waits for somebody else inside a request, 0 if it does not
     char waiting_on[24];
     uint64_t heap_bytes, heap_objects;
+    // What the newborn did with its predecessor's state.
+    uint64_t moved; // 1: taken over, the predecessor is not needed any more; rs clears it before each birth
+    uint64_t move_ns, move_bytes, move_objects, move_pointers, move_leaks;
+    uint32_t move_error, move_reserved; // enum move_error, with its exit code; the text is in assert_text
+    // Transactions.
+    uint64_t aborts, awaits, overflows;
     // Last words.
     uint32_t assert_line, assert_incarnation;
     char assert_file[64], assert_text[STATUS_TEXT];
@@ -115,4 +144,5 @@ static_assert(sizeof(struct startup) <= PAGE_SIZE, "the start-up block is one pa
 // Notification bits of a service port that are not the service's own.
 #define NOTIFY_PING  (1ull << 63) // rs asks: are you there?
 #define NOTIFY_TIMER (1ull << 62) // the runtime's timer
+#define NOTIFY_CHECKPOINT (1ull << 61) // rs asks: write your state into the memory agreed upon
 #define NOTIFY_OWN   ((1ull << 56) - 1) // bits a service may use
