@@ -128,6 +128,7 @@ struct status_page {
     uint64_t moved; // 1: taken over, the predecessor is not needed any more; rs clears it before each birth
     uint64_t move_ns, move_bytes, move_objects, move_pointers, move_leaks;
     uint32_t move_error, move_reserved; // enum move_error, with its exit code; the text is in assert_text
+    uint64_t movable; // 1: it is in its event loop, a successor can take its state over
     // Transactions.
     uint64_t aborts, awaits, overflows;
     // Last words.

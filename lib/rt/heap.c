@@ -2,50 +2,43 @@
 // The heap's front: sizes to slabs or own mappings, types, policy, accounts.
 #include "lib/rt/heap_internal.h"
 
-enum { MAX_TYPES = 512 }; // distinct new(T) in one service's text
-
-struct large {
-    struct record record;
-    uint64_t bytes; // as asked for
-    uint32_t type;
-};
-
-static struct rt_type *types[MAX_TYPES]; // by id; 0 is untyped
-static uint32_t type_count = 1;
-static uint64_t objects, object_bytes, larges;
-static struct heap_policy policy;
+RT_OWN struct heap heap;
 
 void rt_heap_init(uint64_t limit_bytes)
 {
+    if (heap.type_count == 0) { // host tests begin many incarnations in one process
+        heap.type_count = 1;
+        table_init();
+    }
     pages_init(limit_bytes);
 }
 
 void rt_heap_policy(const struct heap_policy *wanted)
 {
-    policy = *wanted;
+    heap.policy = *wanted;
 }
 
 const struct rt_type *heap_type(uint32_t id)
 {
-    return id < type_count ? types[id] : nullptr;
+    return id < heap.type_count ? heap.types[id] : nullptr;
 }
 
 static uint32_t type_id(struct rt_type *type)
 {
     if (type->id == 0) {
-        rt_assert(type_count < MAX_TYPES);
-        types[type_count] = type;
-        type->id = type_count++;
+        rt_assert(heap.type_count < HEAP_TYPES);
+        heap.types[heap.type_count] = type;
+        type->id = heap.type_count++;
     }
     return type->id;
 }
 
 static inline void count(int64_t more_objects, int64_t more_bytes)
 {
-    objects += (uint64_t)more_objects;
-    object_bytes += (uint64_t)more_bytes;
-    rt_status->heap_objects = objects;
-    rt_status->heap_bytes = object_bytes;
+    heap.objects += (uint64_t)more_objects;
+    heap.object_bytes += (uint64_t)more_bytes;
+    rt_status->heap_objects = heap.objects;
+    rt_status->heap_bytes = heap.object_bytes;
 }
 
 // ---- Large objects ----
@@ -77,7 +70,7 @@ static void *large_alloc(size_t bytes, uint32_t type)
         record_free(large, sizeof(*large));
         return nullptr;
     }
-    larges++;
+    heap.larges++;
     return (void *)large->record.start;
 }
 
@@ -91,7 +84,7 @@ static void check_large_start(const struct record *record, const void *p)
 static void large_free(struct record *record)
 {
     struct large *large = (struct large *)record;
-    larges--;
+    heap.larges--;
     table_remove(record);
     pages_unmap(record->start, record->bytes);
     record_free(large, sizeof(*large));
@@ -101,17 +94,17 @@ static void large_free(struct record *record)
 
 static void *allocate(size_t bytes, uint32_t type, bool zero)
 {
-    if (bytes > SIZE_MAX - policy.pad_bytes) {
+    if (bytes > SIZE_MAX - heap.policy.pad_bytes) {
         return nullptr;
     }
-    bytes += policy.pad_bytes;
+    bytes += heap.policy.pad_bytes;
     bool large = bytes >= HEAP_LARGE;
     void *p = large ? large_alloc(bytes, type) : slab_alloc(bytes, type, slab_class(bytes));
     if (!p) {
         return nullptr;
     }
     count(1, (int64_t)bytes);
-    if ((zero || policy.zero) && !large) { // fresh mappings are zero
+    if ((zero || heap.policy.zero) && !large) { // fresh mappings are zero
         __builtin_memset(p, 0, bytes);
     }
     return p;
@@ -206,7 +199,7 @@ void *rt_realloc(void *old, size_t bytes)
     }
     struct record *record = find_record(old);
     size_t old_bytes = object_size(record, old);
-    if (policy.pad_bytes == 0 && resize(record, old, bytes)) {
+    if (heap.policy.pad_bytes == 0 && resize(record, old, bytes)) {
         count(0, (int64_t)bytes - (int64_t)old_bytes);
         return old;
     }
@@ -237,11 +230,11 @@ bool rt_heap_find(const void *address, struct heap_object *out)
 void rt_heap_stats(struct heap_stats *out)
 {
     *out = (struct heap_stats){
-        .objects = objects,
-        .object_bytes = object_bytes,
+        .objects = heap.objects,
+        .object_bytes = heap.object_bytes,
         .mapped_bytes = pages_mapped(),
         .limit_bytes = pages_limit(),
         .slabs = slab_count(),
-        .large = larges,
+        .large = heap.larges,
     };
 }

@@ -3,6 +3,49 @@
 #pragma once
 #include "lib/rt/internal.h"
 
+// ---- All state of the heap, which the mover reads of a predecessor's (randomizer/mover/heap.c) ----
+
+enum {
+    HEAP_TYPES = 512, // distinct new(T) in one service's text
+    HEAP_CLASSES = 33,
+    HEAP_RECORD_SHIFTS = 40,
+    HEAP_FIRST_SLOTS = 256,
+};
+
+struct heap_entry {
+    uint64_t granule; // 0: empty; the lowest granule is never mapped
+    struct record *record;
+};
+
+struct size_class {
+    struct slab **partial; // slabs with a free slot
+    uint32_t partial_count, partial_room;
+    uint32_t slab_count; // full ones included
+    uint64_t free_slots;
+};
+
+struct heap {
+    // heap.c
+    struct rt_type *types[HEAP_TYPES]; // by id; 0 is untyped
+    uint32_t type_count;
+    uint64_t objects, object_bytes, larges;
+    struct heap_policy policy;
+    // heap_slab.c
+    struct size_class classes[HEAP_CLASSES];
+    uint64_t slabs;
+    // heap_pages.c
+    uint64_t window, window_used;
+    uint64_t mapped, limit;
+    uint64_t random_state;
+    struct free_record *free_records[HEAP_RECORD_SHIFTS]; // by size
+    uint64_t chunk, chunk_end;                            // what is left of the newest chunk
+    // heap_table.c
+    struct heap_entry first_table[HEAP_FIRST_SLOTS];
+    struct heap_entry *table;
+    size_t table_slots, table_used;
+};
+extern struct heap heap;
+
 // ---- heap_pages.c: memory from the kernel at random addresses ----
 
 // A granule is the unit of the address table and the alignment of every span.
@@ -33,6 +76,26 @@ struct record {
     enum record_kind kind;
 };
 
+struct large {
+    struct record record;
+    uint64_t bytes; // as asked for
+    uint32_t type;
+};
+
+// What is kept of an object, in 32 bits: as many as 16-byte slots can bear.
+enum : uint32_t { INFO_LIVING = 1u << 31, INFO_TYPE_SHIFT = 14, INFO_BYTES = (1u << 14) - 1 };
+
+struct slab {
+    struct record record;
+    uint8_t size_class;
+    uint16_t slot_count, free_count;
+    uint32_t partial_index; // in the class's array, if free_count > 0
+    uint16_t *free;         // the free slots
+    uint32_t info[];        // of each slot; free[] follows
+};
+extern const uint16_t slab_slot_bytes[HEAP_CLASSES];
+
+void table_init(void);
 // Enters all granules of the record; false: no memory for the table, nothing entered.
 bool table_add(struct record *record);
 void table_remove(const struct record *record);

@@ -12,23 +12,16 @@ enum : uint64_t {
     WINDOW_FILL = WINDOW / 4,
     RECORD_CHUNK = 64 << 10, // records are carved out of chunks of this size
 };
-enum { TRIES = 64, RECORD_MIN_SHIFT = 5, RECORD_SHIFTS = 40 };
+enum { TRIES = 64, RECORD_MIN_SHIFT = 5 };
 
-static uint64_t window, window_used;
-static uint64_t mapped, limit;
-static uint64_t random_state;
-
-// Freed records by size, and what is left of the newest chunk.
 struct free_record {
     struct free_record *next;
 };
-static struct free_record *free_records[RECORD_SHIFTS];
-static uint64_t chunk, chunk_end;
 
 uint64_t heap_random(void)
 {
     // The splitmix64 generator.
-    uint64_t z = random_state += 0x9e3779b97f4a7c15;
+    uint64_t z = heap.random_state += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
     return z ^ z >> 31;
@@ -36,19 +29,19 @@ uint64_t heap_random(void)
 
 void pages_init(uint64_t limit_bytes)
 {
-    limit = limit_bytes;
-    random_state = rt_random64();
-    window = 0;
+    heap.limit = limit_bytes;
+    heap.random_state = rt_random64();
+    heap.window = 0;
 }
 
 uint64_t pages_mapped(void)
 {
-    return mapped;
+    return heap.mapped;
 }
 
 uint64_t pages_limit(void)
 {
-    return limit;
+    return heap.limit;
 }
 
 static uint64_t draw(uint64_t low, uint64_t high, uint64_t step)
@@ -62,11 +55,11 @@ static uint64_t draw_address(uint64_t bytes)
     if (bytes > WINDOW_FILL) {
         return draw(GRANULE * 4, USER_MAX - bytes, GRANULE);
     }
-    if (window == 0 || window_used + bytes > WINDOW_FILL) {
-        window = draw(WINDOW, USER_MAX - WINDOW, WINDOW);
-        window_used = 0;
+    if (heap.window == 0 || heap.window_used + bytes > WINDOW_FILL) {
+        heap.window = draw(WINDOW, USER_MAX - WINDOW, WINDOW);
+        heap.window_used = 0;
     }
-    return draw(window, window + WINDOW - bytes, GRANULE);
+    return draw(heap.window, heap.window + WINDOW - bytes, GRANULE);
 }
 
 static enum status map_somewhere(handle_t memory, uint64_t bytes, uint64_t *address)
@@ -76,7 +69,7 @@ static enum status map_somewhere(handle_t memory, uint64_t bytes, uint64_t *addr
         *address = draw_address(bytes);
         status = sys_mem_map(0, memory, address, 0, bytes, PROT_READ | PROT_WRITE);
         if (status == ERR_EXISTS && i % 8 == 7) {
-            window = 0; // crowded: another one
+            heap.window = 0; // crowded: another one
         }
     }
     return status;
@@ -86,7 +79,7 @@ uint64_t pages_map(uint64_t bytes)
 {
     handle_t memory;
     uint64_t address;
-    if ((limit != 0 && bytes > limit - mapped) || sys_mem_create(bytes, 0, &memory) != OK) {
+    if ((heap.limit != 0 && bytes > heap.limit - heap.mapped) || sys_mem_create(bytes, 0, &memory) != OK) {
         return 0;
     }
     enum status status = map_somewhere(memory, bytes, &address);
@@ -94,17 +87,17 @@ uint64_t pages_map(uint64_t bytes)
     if (status != OK) {
         return 0;
     }
-    mapped += bytes;
-    window_used += bytes;
+    tx_mapped(address, bytes);
+    heap.mapped += bytes;
+    heap.window_used += bytes;
     return address;
 }
 
 void pages_unmap(uint64_t address, uint64_t bytes)
 {
-    enum status status = sys_mem_unmap(0, address, bytes);
-    rt_assert(status == OK);
-    mapped -= bytes;
-    window_used = window_used > bytes ? window_used - bytes : 0;
+    tx_unmap(address, bytes);
+    heap.mapped -= bytes;
+    heap.window_used = heap.window_used > bytes ? heap.window_used - bytes : 0;
 }
 
 // ---- Records ----
@@ -120,25 +113,25 @@ static void *carve(uint64_t bytes)
     if (bytes >= RECORD_CHUNK) {
         return (void *)pages_map(bytes);
     }
-    if (chunk_end - chunk < bytes) {
+    if (heap.chunk_end - heap.chunk < bytes) {
         uint64_t fresh = pages_map(RECORD_CHUNK);
         if (fresh == 0) {
             return nullptr;
         }
-        chunk = fresh;
-        chunk_end = fresh + RECORD_CHUNK;
+        heap.chunk = fresh;
+        heap.chunk_end = fresh + RECORD_CHUNK;
     }
-    void *record = (void *)chunk;
-    chunk += bytes;
+    void *record = (void *)heap.chunk;
+    heap.chunk += bytes;
     return record;
 }
 
 void *record_alloc(size_t bytes)
 {
     int shift = record_shift(bytes);
-    struct free_record *record = free_records[shift];
+    struct free_record *record = heap.free_records[shift];
     if (record) {
-        free_records[shift] = record->next;
+        heap.free_records[shift] = record->next;
     } else {
         record = carve(1ull << shift);
     }
@@ -153,6 +146,6 @@ void record_free(void *record, size_t bytes)
         return;
     }
     struct free_record *freed = record;
-    freed->next = free_records[shift];
-    free_records[shift] = freed;
+    freed->next = heap.free_records[shift];
+    heap.free_records[shift] = freed;
 }

@@ -7,38 +7,16 @@
 #include "lib/rt/heap_internal.h"
 
 enum {
-    CLASSES = 33,
     SMALL_SLAB = GRANULE,     // for slots up to SMALL_SLOT
     BIG_SLAB = 4 * GRANULE,
     SMALL_SLOT = 512,
     LARGEST_SLOT = 10240,
 };
 
-// What is kept of an object, in 32 bits: as many as 16-byte slots can bear.
-enum : uint32_t { INFO_LIVING = 1u << 31, INFO_TYPE_SHIFT = 14, INFO_BYTES = (1u << 14) - 1 };
 static_assert(HEAP_LARGE <= INFO_BYTES + 1, "the length of a small object fits its record");
 
-struct slab {
-    struct record record;
-    uint8_t size_class;
-    uint16_t slot_count, free_count;
-    uint32_t partial_index; // in the class's array, if free_count > 0
-    uint16_t *free;         // the free slots
-    uint32_t info[];        // of each slot; free[] follows
-};
-
-struct size_class {
-    struct slab **partial; // slabs with a free slot
-    uint32_t partial_count, partial_room;
-    uint32_t slab_count; // full ones included
-    uint64_t free_slots;
-};
-
-static struct size_class classes[CLASSES];
-static uint64_t slabs;
-
 // Slot sizes: 16 32 48 64, then four steps to each doubling, up to LARGEST_SLOT.
-static const uint16_t slot_bytes[CLASSES] = {
+const uint16_t slab_slot_bytes[HEAP_CLASSES] = {
     16,   32,   48,   64,   80,   96,   112,  128,  160,  192,  224,  256,  320,  384,
     448,  512,  640,  768,  896,  1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096,
     5120, 6144, 7168, 8192, LARGEST_SLOT,
@@ -66,12 +44,12 @@ int slab_class_aligned(size_t bytes, size_t alignment)
 
 uint64_t slab_count(void)
 {
-    return slabs;
+    return heap.slabs;
 }
 
 static uint64_t slab_bytes(int size_class)
 {
-    return slot_bytes[size_class] <= SMALL_SLOT ? SMALL_SLAB : BIG_SLAB;
+    return slab_slot_bytes[size_class] <= SMALL_SLOT ? SMALL_SLAB : BIG_SLAB;
 }
 
 // ---- Slabs of a class ----
@@ -117,7 +95,7 @@ static void partial_remove(struct size_class *class, struct slab *slab)
 
 static struct slab *slab_record(int size_class, uint64_t bytes)
 {
-    uint32_t count = (uint32_t)(bytes / slot_bytes[size_class]);
+    uint32_t count = (uint32_t)(bytes / slab_slot_bytes[size_class]);
     struct slab *slab = record_alloc(record_bytes(count));
     if (!slab) {
         return nullptr;
@@ -135,7 +113,7 @@ static struct slab *slab_record(int size_class, uint64_t bytes)
 
 static bool slab_open(int size_class)
 {
-    struct size_class *class = &classes[size_class];
+    struct size_class *class = &heap.classes[size_class];
     uint64_t bytes = slab_bytes(size_class);
     struct slab *slab = reserve_partial(class) ? slab_record(size_class, bytes) : nullptr;
     if (!slab) {
@@ -151,7 +129,7 @@ static bool slab_open(int size_class)
     partial_add(class, slab);
     class->free_slots += slab->slot_count;
     class->slab_count++;
-    slabs++;
+    heap.slabs++;
     return true;
 
 no_table:
@@ -163,11 +141,11 @@ no_pages:
 
 static void slab_close(struct slab *slab)
 {
-    struct size_class *class = &classes[slab->size_class];
+    struct size_class *class = &heap.classes[slab->size_class];
     partial_remove(class, slab);
     class->free_slots -= slab->slot_count;
     class->slab_count--;
-    slabs--;
+    heap.slabs--;
     table_remove(&slab->record);
     pages_unmap(slab->record.start, slab->record.bytes);
     record_free(slab, record_bytes(slab->slot_count));
@@ -177,12 +155,12 @@ static void slab_close(struct slab *slab)
 
 static bool choice_is_narrow(const struct size_class *class, int size_class)
 {
-    return class->free_slots * slot_bytes[size_class] * 4 < slab_bytes(size_class);
+    return class->free_slots * slab_slot_bytes[size_class] * 4 < slab_bytes(size_class);
 }
 
 void *slab_alloc(size_t bytes, uint32_t type, int size_class)
 {
-    struct size_class *class = &classes[size_class];
+    struct size_class *class = &heap.classes[size_class];
     if (choice_is_narrow(class, size_class) && !slab_open(size_class) && class->free_slots == 0) {
         return nullptr;
     }
@@ -196,15 +174,15 @@ void *slab_alloc(size_t bytes, uint32_t type, int size_class)
         partial_remove(class, slab);
     }
     slab->info[slot] = INFO_LIVING | type << INFO_TYPE_SHIFT | (uint32_t)bytes;
-    return (void *)(slab->record.start + (uint64_t)slot * slot_bytes[size_class]);
+    return (void *)(slab->record.start + (uint64_t)slot * slab_slot_bytes[size_class]);
 }
 
 // The slot that p starts, or dies: p is not a living object.
 static uint32_t living_slot(const struct slab *slab, const void *p)
 {
     uint64_t offset = (uint64_t)p - slab->record.start;
-    uint32_t slot = (uint32_t)(offset / slot_bytes[slab->size_class]);
-    if (offset % slot_bytes[slab->size_class] != 0 || slot >= slab->slot_count) {
+    uint32_t slot = (uint32_t)(offset / slab_slot_bytes[slab->size_class]);
+    if (offset % slab_slot_bytes[slab->size_class] != 0 || slot >= slab->slot_count) {
         rt_die("heap: %p is inside an object or a gap, not an object's start", p);
     }
     if ((slab->info[slot] & INFO_LIVING) == 0) {
@@ -223,7 +201,7 @@ bool slab_resize(struct record *record, void *p, size_t bytes)
 {
     struct slab *slab = (struct slab *)record;
     uint32_t slot = living_slot(slab, p);
-    uint32_t room = slot_bytes[slab->size_class];
+    uint32_t room = slab_slot_bytes[slab->size_class];
     if (bytes >= room || bytes < room / 2) {
         return false;
     }
@@ -234,7 +212,7 @@ bool slab_resize(struct record *record, void *p, size_t bytes)
 void slab_free(struct record *record, void *p)
 {
     struct slab *slab = (struct slab *)record;
-    struct size_class *class = &classes[slab->size_class];
+    struct size_class *class = &heap.classes[slab->size_class];
     uint32_t slot = living_slot(slab, p);
     slab->info[slot] = 0;
     if (slab->free_count == 0) {
@@ -251,7 +229,7 @@ void slab_free(struct record *record, void *p)
 bool slab_find(struct record *record, uint64_t address, struct heap_object *out)
 {
     const struct slab *slab = (const struct slab *)record;
-    uint32_t size = slot_bytes[slab->size_class];
+    uint32_t size = slab_slot_bytes[slab->size_class];
     uint32_t slot = (uint32_t)((address - record->start) / size);
     if (slot >= slab->slot_count || (slab->info[slot] & INFO_LIVING) == 0) {
         return false;

@@ -5,56 +5,50 @@
 // followers back. It starts as a static table, because most services stay small.
 #include "lib/rt/heap_internal.h"
 
-struct entry {
-    uint64_t granule; // 0: empty; the lowest granule is never mapped
-    struct record *record;
-};
-
-enum { FIRST_SLOTS = 256 };
-
-static struct entry first_table[FIRST_SLOTS];
-static struct entry *table = first_table;
-static size_t slots = FIRST_SLOTS;
-static size_t used;
+void table_init(void)
+{
+    heap.table = heap.first_table;
+    heap.table_slots = HEAP_FIRST_SLOTS;
+}
 
 static size_t home(uint64_t granule)
 {
-    return (size_t)((granule * 0x9e3779b97f4a7c15) >> 32) & (slots - 1);
+    return (size_t)((granule * 0x9e3779b97f4a7c15) >> 32) & (heap.table_slots - 1);
 }
 
 static void enter(uint64_t granule, struct record *record)
 {
     size_t at = home(granule);
-    while (table[at].granule != 0) {
-        at = (at + 1) & (slots - 1);
+    while (heap.table[at].granule != 0) {
+        at = (at + 1) & (heap.table_slots - 1);
     }
-    table[at].granule = granule;
-    table[at].record = record;
-    used++;
+    heap.table[at].granule = granule;
+    heap.table[at].record = record;
+    heap.table_used++;
 }
 
 static bool grow(size_t wanted)
 {
-    size_t fresh_slots = slots;
+    size_t fresh_slots = heap.table_slots;
     while (fresh_slots < wanted) {
         fresh_slots *= 2;
     }
-    struct entry *fresh = record_alloc(fresh_slots * sizeof(*fresh));
+    struct heap_entry *fresh = record_alloc(fresh_slots * sizeof(*fresh));
     if (!fresh) {
         return false;
     }
     __builtin_memset(fresh, 0, fresh_slots * sizeof(*fresh));
-    struct entry *old = table;
-    size_t old_slots = slots;
-    table = fresh;
-    slots = fresh_slots;
-    used = 0;
+    struct heap_entry *old = heap.table;
+    size_t old_slots = heap.table_slots;
+    heap.table = fresh;
+    heap.table_slots = fresh_slots;
+    heap.table_used = 0;
     for (size_t i = 0; i < old_slots; i++) {
         if (old[i].granule != 0) {
             enter(old[i].granule, old[i].record);
         }
     }
-    if (old != first_table) {
+    if (old != heap.first_table) {
         record_free(old, old_slots * sizeof(*old));
     }
     return true;
@@ -73,7 +67,7 @@ static uint64_t granules(const struct record *record)
 bool table_add(struct record *record)
 {
     uint64_t count = granules(record);
-    if ((used + count) * 2 > slots && !grow((used + count) * 2)) {
+    if ((heap.table_used + count) * 2 > heap.table_slots && !grow((heap.table_used + count) * 2)) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {
@@ -85,8 +79,8 @@ bool table_add(struct record *record)
 static size_t locate(uint64_t granule)
 {
     size_t at = home(granule);
-    while (table[at].granule != 0 && table[at].granule != granule) {
-        at = (at + 1) & (slots - 1);
+    while (heap.table[at].granule != 0 && heap.table[at].granule != granule) {
+        at = (at + 1) & (heap.table_slots - 1);
     }
     return at;
 }
@@ -94,17 +88,17 @@ static size_t locate(uint64_t granule)
 static void remove_one(uint64_t granule)
 {
     size_t hole = locate(granule);
-    rt_assert(table[hole].granule == granule);
-    used--;
+    rt_assert(heap.table[hole].granule == granule);
+    heap.table_used--;
     size_t at = hole;
-    while (table[at = (at + 1) & (slots - 1)].granule != 0) {
-        size_t distance = (at - home(table[at].granule)) & (slots - 1);
-        if (distance >= ((at - hole) & (slots - 1))) { // it may move back into the hole
-            table[hole] = table[at];
+    while (heap.table[at = (at + 1) & (heap.table_slots - 1)].granule != 0) {
+        size_t distance = (at - home(heap.table[at].granule)) & (heap.table_slots - 1);
+        if (distance >= ((at - hole) & (heap.table_slots - 1))) { // it may move back into the hole
+            heap.table[hole] = heap.table[at];
             hole = at;
         }
     }
-    table[hole].granule = 0;
+    heap.table[hole].granule = 0;
 }
 
 void table_remove(const struct record *record)
@@ -121,6 +115,6 @@ struct record *table_find(uint64_t address)
     if (granule == 0) {
         return nullptr;
     }
-    const struct entry *entry = &table[locate(granule)];
+    const struct heap_entry *entry = &heap.table[locate(granule)];
     return entry->granule == granule ? entry->record : nullptr;
 }

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What the files of the runtime share with each other and with nobody else.
 #pragma once
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
+
+// What belongs to one incarnation and does not move to the next. A section of its own for each file
+// that has some.
+#define RT_OWN [[gnu::section(".bss.own")]]
 
 // start.c
 void rt_begin(const struct startup *given); // all but service_main; host tests call it, too
@@ -28,10 +34,12 @@ void keep_init(void);
 // timer.c
 void timers_run(void); // runs what is due, arms the port's timer for the next
 void timers_rearm(void);
+void timers_restore(void); // the port's timer may be set to anything
 
 // notify.c
 void notify_bits(uint64_t bits);  // pings, timers, handlers
 void notify_deferred(void);       // what came while a handler was waiting
+void notify_all(void);            // as if everything had been raised: an heir cannot know what was
 extern uint64_t notify_pending;   // bits that came while a handler was waiting
 
 // park.c
@@ -39,5 +47,67 @@ void reply_init(void); // empties the pool: host tests start many incarnations i
 handle_t reply_take(void);          // a free Reply object; HANDLE_NONE if there can be no more
 void reply_give_back(handle_t reply);
 
-// serve.c: the Reply object that the event loop receives with next.
-extern handle_t serve_reply;
+// serve.c: the event loop. Compiled without the undo log: what it stores is never undone.
+extern handle_t serve_reply; // the Reply object that it receives with next
+int serve_forever(int why);  // of loop_restart; LOOP_FIRST at first
+void serve_committed_on(void); // what is in work has committed something: no rt_await any more
+void serve_parked(handle_t reply); // this transaction has parked the caller
+
+// The answer of the transaction that committed last, and such answers of predecessors that may not
+// have been sent: their calls come again. call: ipc_call_number; 0: none.
+struct answer_note {
+    uint64_t transaction; // its undo_log.transaction
+    uint32_t call, rights;
+    handle_t handle;
+    uint64_t tag;
+    uint64_t w[IPC_WORDS];
+};
+enum { ANSWERS_GIVEN = 8 };
+extern struct answer_note answer_last, answers_given[ANSWERS_GIVEN];
+
+// loop.c: leaving a handler for good, from any depth.
+enum { LOOP_FIRST, LOOP_AWAIT, LOOP_OVERFLOW, LOOP_POISON };
+int loop_run(void); // serve_forever(LOOP_FIRST), and again after each loop_restart
+[[noreturn]] void loop_restart(int why);
+
+// commit.c: also without the undo log.
+void tx_init(void);
+bool tx_running(void);
+void tx_begin(void);
+void tx_commit(void);   // then what was deferred
+void tx_rollback(void); // in the same incarnation: of memory, and of what the kernel did for it
+// The heap's mappings: made in this transaction, and undone with it; to be unmapped when it has
+// committed.
+void tx_mapped(uint64_t address, uint64_t bytes);
+void tx_unmap(uint64_t address, uint64_t bytes);
+
+// defer.c: what is to be done at commit. State: an heir finishes it.
+bool defer_pending(void);
+bool defer_next(void); // does the first one and takes it off the list; false: there was none
+void defer_notify(void); // raises what rt_notify_at_commit asked for
+// Answers a parked caller; fails only for want of memory.
+bool defer_answer(const struct request *rq, const struct ipc_message *m);
+
+// await.c: requests that were given up for now, and will run again.
+struct waiting {
+    struct waiting *next;
+    struct request rq; // as it arrived
+    uint64_t key;
+    bool ready;
+};
+// Parks the request of the loop, or one that ran again, under key; false: no memory.
+bool await_park(const struct request *rq, struct waiting *again, uint64_t key);
+extern uint32_t await_ready_count;
+struct waiting *await_ready(void); // the first one that may run again; nullptr: none
+void await_take(struct waiting *w); // off the list and freed, in the transaction of its rerun
+
+// map.c: free entries have no address.
+struct rt_mapping {
+    void *address;
+    uint64_t bytes;
+    uint32_t prot, kind;
+};
+extern struct rt_mapping rt_mappings[RT_MAPS];
+
+// heir.c: taking over from a predecessor, instead of service_main.
+[[noreturn]] void heir_begin(void);

@@ -39,6 +39,13 @@ void notify_bits(uint64_t bits)
     }
 }
 
+void notify_all(void)
+{
+    for (int i = 0; i < handler_count; i++) {
+        handlers[i].fn(handlers[i].bits, handlers[i].arg);
+    }
+}
+
 void notify_deferred(void)
 {
     while (notify_pending != 0) { // a handler may wait again and leave more

@@ -39,29 +39,36 @@ void reply_give_back(handle_t reply)
 struct parked *rt_park(struct request *rq)
 {
     rt_assert(rq->outcome == RT_OPEN);
-    handle_t spare = reply_take();
-    if (spare == HANDLE_NONE) {
+    // One that runs again after rt_await has a Reply object of its own already.
+    bool from_loop = rq->reply == serve_reply;
+    handle_t spare = from_loop ? reply_take() : HANDLE_NONE;
+    if (from_loop && spare == HANDLE_NONE) {
         return nullptr;
     }
     struct parked *parked = new(struct parked);
     if (!parked || sys_reply_park(rq->reply, true) != OK) {
         delete(parked);
-        reply_give_back(spare);
+        if (from_loop) {
+            reply_give_back(spare);
+        }
         return nullptr;
     }
     rq->outcome = RT_PARKED;
     parked->rq = *rq;
-    serve_reply = spare;
+    if (from_loop) {
+        serve_parked(rq->reply);
+        serve_reply = spare;
+    }
     return parked;
 }
 
-static void send(struct parked *parked, struct ipc_message *m)
+static void send(struct parked *parked, const struct ipc_message *m)
 {
-    (void)ipc_reply(parked->rq.reply, m); // fails only if the caller is gone: nobody to tell
-    if (parked->rq.close_after != HANDLE_NONE) {
-        (void)sys_handle_close(parked->rq.close_after);
+    if (!defer_answer(&parked->rq, m)) {
+        struct ipc_message now = *m; // without memory, early is better than never
+        (void)ipc_reply(parked->rq.reply, &now);
+        reply_give_back(parked->rq.reply);
     }
-    reply_give_back(parked->rq.reply);
     delete(parked);
     rt_progress();
 }

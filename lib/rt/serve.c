@@ -2,9 +2,13 @@
 // The event loop.
 //
 // One turn: a message comes; its first moments go into the status page, so that the supervisor can
-// tell a service that works from one that hangs, and from what; the dispatcher runs; the answer and
-// the wait for the next message are one system call.
+// tell a service that works from one that hangs, and from what; the dispatcher runs as a transaction;
+// it commits; the answer and the wait for the next message are one system call.
+//
+// Compiled without the undo log: what is stored here is never undone. What has to be known after a
+// death (interfaces, the answer given last) is state that moves, the rest is RT_OWN.
 #include "lib/rt/internal.h"
+#include "lib/rt/undo_log.h"
 
 handle_t serve_reply;
 
@@ -37,6 +41,106 @@ static inline void note_begin(const struct ipc_message *m)
     trace->word0 = m->w[0];
 }
 
+static void serve_ready(void);
+static void serve_bits(uint64_t bits);
+
+// ---- What is in work ----
+
+RT_OWN static struct {
+    struct request rq;       // as the handler sees it
+    handle_t came_with;      // the handle it came with, also when the handler has taken it
+    struct waiting *again;   // it ran before, and gave up; nullptr: it came just now
+    bool request;            // a handler is at work that will be answered
+    bool committed_on;
+    handle_t parked;         // by this transaction: unparked if it is undone
+    // rt_await
+    uint64_t key;
+    void (*start)(const void *arg);
+    uint64_t arg[RT_AWAIT_BYTES / sizeof(uint64_t)];
+} work;
+
+void serve_committed_on(void)
+{
+    work.committed_on = true;
+}
+
+void serve_parked(handle_t reply)
+{
+    work.parked = reply;
+}
+
+bool rt_may_await(void)
+{
+    return work.request && !work.committed_on;
+}
+
+static void undo(void)
+{
+    tx_rollback();
+    if (work.parked != HANDLE_NONE) {
+        (void)sys_reply_park(work.parked, false);
+        work.parked = HANDLE_NONE;
+    }
+}
+
+void rt_await(uint64_t key, void (*start)(const void *arg), const void *arg, size_t bytes)
+{
+    rt_assert(rt_may_await() && bytes <= RT_AWAIT_BYTES);
+    work.key = key;
+    work.start = start;
+    if (bytes > 0) {
+        __builtin_memcpy(work.arg, arg, bytes);
+    }
+    loop_restart(LOOP_AWAIT);
+}
+
+// ---- Answers that may have to be given again ----
+
+// What the transaction number `transaction` answered. It counts once that one has committed, see
+// heir.c; the call comes again if death came before the answer was sent.
+struct answer_note answer_last;
+struct answer_note answers_given[ANSWERS_GIVEN];
+
+static struct answer_note *given_before(const struct ipc_message *m)
+{
+    for (int i = 0; i < ANSWERS_GIVEN; i++) {
+        if (answers_given[i].call != 0 && answers_given[i].call == ipc_call_number(m)) {
+            return &answers_given[i];
+        }
+    }
+    return nullptr;
+}
+
+static inline void note_answer(uint32_t call, const struct request *rq)
+{
+    answer_last.transaction = UINT64_MAX; // in no order of stores is it half valid
+    __asm__ volatile("" ::: "memory");
+    answer_last.call = call;
+    answer_last.handle = rq->answer_handle;
+    answer_last.rights = rq->answer_rights;
+    answer_last.tag = rq->m.tag;
+    for (int i = 0; i < IPC_WORDS; i++) {
+        answer_last.w[i] = rq->m.w[i];
+    }
+    __asm__ volatile("" ::: "memory");
+    answer_last.transaction = undo_log.transaction;
+}
+
+static void answer_as_before(struct request *rq, struct answer_note *given)
+{
+    rq->m.tag = given->tag;
+    for (int i = 0; i < IPC_WORDS; i++) {
+        rq->m.w[i] = given->w[i];
+    }
+    rq->answer_handle = given->handle;
+    rq->answer_rights = given->rights;
+    rq->m.handle = given->handle;
+    rq->m.handle_rights = given->rights;
+    given->call = 0;
+}
+
+// ---- Running handlers ----
+
 static uint32_t run_fault(struct request *rq)
 {
     return fault_handler ? fault_handler(rq, fault_arg) : FAULT_STOP;
@@ -59,11 +163,11 @@ static void before_handles(struct request *rq)
     }
 }
 
-static void after_handles(struct request *rq)
+// After the commit: until then the request may have to run again.
+static void after_handles(handle_t left)
 {
-    if (rq->m.handle != HANDLE_NONE) { // nobody took it over
-        (void)sys_handle_close(rq->m.handle);
-        rq->m.handle = HANDLE_NONE;
+    if (left != HANDLE_NONE) { // nobody took it over
+        (void)sys_handle_close(left);
     }
 }
 
@@ -87,10 +191,12 @@ static void answer_without_handle(struct request *rq, enum status why)
     (void)ipc_reply(rq->reply, &m);
 }
 
-// Receives the next message into rq; false when the port is of no use any more.
+// Receives the next message into rq; false when the port is of no use any more. Those who waited
+// and can go on come first.
 static bool receive(struct request *rq)
 {
     enum status status;
+    serve_ready();
     do {
         status = ipc_recv(rt_port, serve_reply, &rq->m, 0);
     } while (status == ERR_CANCELLED); // stopped and started again by a debugger
@@ -111,7 +217,7 @@ static bool answer_then_receive(struct request *rq)
         (void)sys_handle_close(rq->close_after);
     }
     if (notify_pending != 0) {
-        notify_deferred();
+        serve_bits(0);
     }
     return receive(rq);
 }
@@ -119,7 +225,7 @@ static bool answer_then_receive(struct request *rq)
 static inline bool answer_and_receive(struct request *rq)
 {
     if (__builtin_expect((rq->answer_handle | rq->close_after) != HANDLE_NONE ||
-                         notify_pending != 0, 0)) {
+                         (notify_pending | await_ready_count) != 0, 0)) {
         return answer_then_receive(rq);
     }
     enum status status = ipc_reply_recv(rt_port, rq->reply, &rq->m, 0);
@@ -127,28 +233,173 @@ static inline bool answer_and_receive(struct request *rq)
     return __builtin_expect(status == OK, 1) || receive(rq);
 }
 
-// Serves the request in rq and receives the next message.
-static inline bool serve_one(struct request *rq)
+// Begins the transaction of work.rq.
+static inline void begin(struct request *rq)
 {
-    rq->reply = serve_reply;
     rq->answer_handle = HANDLE_NONE;
     rq->answer_rights = 0;
     rq->outcome = RT_OPEN;
     rq->close_after = HANDLE_NONE;
-    before_handles(rq);
+    work.parked = HANDLE_NONE;
+    work.committed_on = false;
+    work.request = true;
     note_begin(&rq->m);
-    uint32_t label = run(rq);
-    after_handles(rq);
+    tx_begin();
+}
+
+static inline void end(void)
+{
+    work.request = false;
     rt_status->request_since = 0;
+}
+
+// Serves the request in work.rq and receives the next message.
+static inline bool serve_one(struct request *rq)
+{
+    rq->reply = serve_reply;
+    before_handles(rq);
+    work.came_with = rq->m.handle;
+    work.again = nullptr;
+    uint32_t call = ipc_call_number(&rq->m);
+    if (__builtin_expect(ipc_delivery(&rq->m) != 0, 0)) {
+        struct answer_note *given = given_before(&rq->m);
+        if (given) {
+            after_handles(rq->m.handle);
+            answer_as_before(rq, given);
+            return answer_then_receive(rq);
+        }
+    }
+    begin(rq);
+    uint32_t label = run(rq);
+    handle_t left = rq->m.handle;
+    end();
     if (rq->outcome == RT_PARKED) {
         rt_assert(label == (uint32_t)STATUS_PENDING);
-        notify_deferred();
+        tx_commit();
+        after_handles(left);
         return receive(rq);
     }
     rt_assert(label != (uint32_t)STATUS_PENDING); // pending, but nobody took the request away
     rt_progress();
     set_answer(rq, label);
+    note_answer(call, rq);
+    tx_commit();
+    after_handles(left);
     return answer_and_receive(rq);
+}
+
+// ---- Requests that gave up for now ----
+
+// What rt_await left: the request is undone already.
+static void give_up_for_now(void)
+{
+    struct request *rq = &work.rq;
+    rt_status->awaits++;
+    rq->m.handle = work.came_with;
+    end();
+    tx_begin();
+    bool parked = await_park(rq, work.again, work.key);
+    if (parked && work.start) {
+        work.start(work.arg);
+    }
+    tx_commit();
+    if (!parked) {
+        struct ipc_message m = {.tag = ERR_MEMORY};
+        (void)ipc_reply(rq->reply, &m);
+    }
+    work.start = nullptr;
+}
+
+// The request is answered with an error, and nothing of it stays.
+static void fail(enum status status)
+{
+    struct ipc_message m = {.tag = status};
+    struct request *rq = &work.rq;
+    end();
+    tx_begin();
+    if (work.again) {
+        await_take(work.again);
+        if (!defer_answer(rq, &m)) {
+            (void)ipc_reply(rq->reply, &m);
+        }
+        tx_commit();
+    } else {
+        tx_commit();
+        (void)ipc_reply(rq->reply, &m);
+    }
+    after_handles(work.came_with);
+}
+
+// Runs one that waited, from its beginning. Its answer goes out as that of a parked one.
+static void serve_again(struct waiting *w)
+{
+    struct request *rq = &work.rq;
+    *rq = w->rq;
+    work.came_with = rq->m.handle;
+    work.again = w;
+    begin(rq);
+    await_take(w);
+    uint32_t label = run(rq);
+    handle_t left = rq->m.handle;
+    if (rq->outcome != RT_PARKED) {
+        rt_assert(label != (uint32_t)STATUS_PENDING);
+        rt_progress();
+        set_answer(rq, label);
+        if (!defer_answer(rq, &rq->m)) {
+            loop_restart(LOOP_OVERFLOW);
+        }
+    }
+    end();
+    tx_commit();
+    after_handles(left);
+}
+
+static void serve_ready(void)
+{
+    struct waiting *w;
+    while ((w = await_ready()) != nullptr) {
+        serve_again(w);
+    }
+}
+
+// ---- The loop ----
+
+static void serve_bits(uint64_t bits)
+{
+    tx_begin();
+    notify_bits(bits);
+    notify_deferred();
+    tx_commit();
+}
+
+static void after_restart(int why)
+{
+    if (why == LOOP_FIRST) {
+        return;
+    }
+    undo();
+    if (why == LOOP_AWAIT) {
+        give_up_for_now();
+    } else {
+        rt_status->overflows++;
+        fail(ERR_QUOTA);
+    }
+}
+
+int serve_forever(int why)
+{
+    after_restart(why);
+    struct request *rq = &work.rq;
+    bool going = receive(rq);
+    while (going) {
+        if (rq->m.tag & TAG_NOTIFY) {
+            serve_bits(rq->m.bits);
+            going = receive(rq);
+        } else {
+            going = serve_one(rq);
+        }
+    }
+    return 1;
 }
 
 int rt_serve(const struct rt_interface *list, size_t count)
@@ -162,18 +413,9 @@ int rt_serve(const struct rt_interface *list, size_t count)
         log_error("no Reply object: quota used up");
         return 1;
     }
+    undo_commit(); // start-up is over: this is what the first transaction goes back to
+    rt_status->movable = 1;
     rt_ready();
-    notify_deferred(); // what came while start-up code was waiting
-    struct request rq = {0};
-    bool going = receive(&rq);
-    while (going) {
-        if (rq.m.tag & TAG_NOTIFY) {
-            notify_bits(rq.m.bits);
-            notify_deferred();
-            going = receive(&rq);
-        } else {
-            going = serve_one(&rq);
-        }
-    }
-    return 1;
+    serve_bits(0); // what came while start-up code was waiting
+    return loop_run();
 }

@@ -23,6 +23,12 @@ void timers_rearm(void)
     }
 }
 
+void timers_restore(void)
+{
+    armed_at = UINT64_MAX;
+    timers_rearm();
+}
+
 static void unlink_timer(struct rt_timer *timer)
 {
     struct rt_timer **link = &first;
@@ -79,6 +85,7 @@ static uint64_t wait_bits(uint64_t bits, const char *waiting_on, uint64_t at_ns)
 {
     uint64_t came = 0;
     rt_assert((bits & ~NOTIFY_OWN) == 0);
+    rt_commit();
     if ((notify_pending & bits) != 0) {
         came = notify_pending & bits;
         notify_pending &= ~came;

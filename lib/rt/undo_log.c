@@ -14,7 +14,7 @@ struct undo_log undo_log = {.cursor = early,
                             .end = early + sizeof(early)};
 
 void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_high,
-               void (*on_overflow)(size_t bytes))
+               bool (*on_overflow)(size_t bytes))
 {
     uint8_t *base = memory;
     undo_log = (struct undo_log){.cursor = base,
@@ -26,22 +26,30 @@ void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_
                                  .on_overflow = on_overflow};
 }
 
-static void overflow(size_t bytes)
+void undo_extend(size_t bytes)
+{
+    undo_log.end += bytes;
+    undo_log.limit += bytes;
+}
+
+// true: there is room now for what did not fit.
+static bool overflow(size_t bytes)
 {
     struct undo_log *log = &undo_log;
+    if (log->on_overflow && log->on_overflow(bytes)) {
+        return true;
+    }
     // What was logged is of no use without what would not fit: begin again at the bottom, so that
     // a transaction that needs no undoing can end well.
     log->cursor = log->base;
     log->overflowed = 1;
     log->overflows++;
-    if (log->on_overflow) {
-        log->on_overflow(bytes);
-    }
+    return false;
 }
 
 uint8_t *undo_full(void)
 {
-    overflow(UNDO_GROUP_MAX);
+    (void)overflow(UNDO_GROUP_MAX);
     return undo_log.cursor;
 }
 
@@ -90,12 +98,12 @@ void undo_range(const void *memory, size_t bytes)
         (bytes >= UNDO_FRESH_FROM && is_fresh(start, bytes))) {
         return;
     }
-    size_t room = (size_t)(log->end - log->cursor);
-    if (bytes > room || ((bytes + WORD - 1) & ~(size_t)(WORD - 1)) + 2 * WORD > room) {
-        overflow(bytes);
-        return;
-    }
     size_t padded = (bytes + WORD - 1) & ~(size_t)(WORD - 1);
+    while (bytes > SIZE_MAX - 4 * WORD || padded + 2 * WORD > (size_t)(log->end - log->cursor)) {
+        if (!overflow(bytes)) {
+            return;
+        }
+    }
     uint8_t *at = log->cursor;
     memcpy(at, memory, bytes);
     store_word(at + padded, bytes);
@@ -115,65 +123,138 @@ void undo_note_fresh(const void *memory, size_t bytes)
     }
 }
 
-// The log is empty and holds nothing: the next transaction begins.
-static void reset(void)
+// Ends the transaction: the first store makes void what the log holds, the rest prepares the next.
+static void reset(struct undo_log *log)
 {
-    struct undo_log *log = &undo_log;
-    log->fresh_next = 0;
     log->transaction++;
-    log->overflowed = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->renewing = 0;
+    log->fresh_next = 0;
+    log->overflowed = 0;
     log->cursor = log->base;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->opened = log->transaction;
 }
 
-static void note_length(void)
+static void note_length(struct undo_log *log)
 {
-    uint64_t bytes = (uint64_t)(undo_log.cursor - undo_log.base);
-    if (bytes > undo_log.largest) {
-        undo_log.largest = bytes;
+    uint64_t bytes = (uint64_t)(log->cursor - log->base);
+    if (bytes > log->largest) {
+        log->largest = bytes;
     }
 }
 
 void undo_commit(void)
 {
-    note_length();
+    note_length(&undo_log);
     undo_log.commits++;
-    reset();
+    reset(&undo_log);
 }
 
-static int on_stack(uintptr_t address)
+// ---- Records ----
+
+struct entry {
+    uintptr_t address;
+    size_t bytes;
+    uint8_t *old; // also where the record begins
+};
+
+// The record that ends at `at`.
+static struct entry read_back(const uint8_t *at)
 {
-    return address >= undo_log.stack_low && address < undo_log.stack_high;
+    uint64_t tag = load_word(at - WORD);
+    struct entry e = {.address = tag & UNDO_ADDRESS, .bytes = WORD, .old = (uint8_t *)at - 2 * WORD};
+    if (tag & UNDO_TAG_RANGE) {
+        e.bytes = load_word(at - 2 * WORD);
+        e.old -= (e.bytes + WORD - 1) & ~(size_t)(WORD - 1);
+    } else if (tag & ~UNDO_ADDRESS) {
+        e.bytes = (tag & UNDO_TAG_1) ? 1 : (tag & UNDO_TAG_2) ? 2 : 4;
+    }
+    return e;
+}
+
+static int skipped(const struct undo_log *log, uintptr_t address)
+{
+    if (address >= log->stack_low && address < log->stack_high) {
+        return 1;
+    }
+    for (uint32_t i = 0; i < log->skips && i < UNDO_SKIPS; i++) {
+        if (address >= log->skip[i].low && address < log->skip[i].high) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void undo_commit_on(void)
+{
+    struct undo_log *log = &undo_log;
+    log->renewing = 1; // the commit
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    for (uint8_t *at = log->cursor; at > log->base;) {
+        struct entry e = read_back(at);
+        if (!skipped(log, e.address)) {
+            memcpy(e.old, (const void *)e.address, e.bytes);
+        }
+        at = e.old;
+    }
+    log->commits++;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->renewing = 0;
+}
+
+enum undo_result undo_rollback_of(struct undo_log *log)
+{
+    // Else it died while committing: all that is there is to stay.
+    bool open = log->opened == log->transaction && !log->renewing;
+    if (open && log->overflowed) {
+        return UNDO_OVERFLOWED;
+    }
+    note_length(log);
+    for (const uint8_t *at = log->cursor; open && at > log->base;) {
+        struct entry e = read_back(at);
+        if (!skipped(log, e.address)) {
+            memcpy((void *)e.address, e.old, e.bytes);
+        }
+        at = e.old;
+    }
+    log->renewing = 0;
+    log->cursor = log->base;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->opened = log->transaction;
+    return UNDO_DONE;
 }
 
 enum undo_result undo_rollback(void)
 {
+    enum undo_result result = undo_rollback_of(&undo_log);
+    undo_log.rollbacks += result == UNDO_DONE;
+    reset(&undo_log);
+    return result;
+}
+
+int undo_skip_add(uintptr_t low, uintptr_t high)
+{
     struct undo_log *log = &undo_log;
-    note_length();
-    if (log->overflowed) {
-        reset();
-        return UNDO_OVERFLOWED;
+    if (log->skips == UNDO_SKIPS) {
+        return 0;
     }
-    uint8_t *at = log->cursor;
-    while (at > log->base) {
-        uint64_t tag = load_word(at - WORD);
-        uintptr_t address = tag & UNDO_ADDRESS;
-        size_t bytes = WORD;
-        const uint8_t *old = at - 2 * WORD;
-        if (tag & UNDO_TAG_RANGE) {
-            bytes = load_word(at - 2 * WORD);
-            old -= (bytes + WORD - 1) & ~(size_t)(WORD - 1);
-        } else if (tag & ~UNDO_ADDRESS) {
-            bytes = (tag & UNDO_TAG_1) ? 1 : (tag & UNDO_TAG_2) ? 2 : 4;
+    log->skip[log->skips] = (struct undo_skip){low, high};
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->skips++;
+    return 1;
+}
+
+void undo_skip_remove(uintptr_t low)
+{
+    struct undo_log *log = &undo_log;
+    for (uint32_t i = 0; i < log->skips; i++) {
+        if (log->skip[i].low == low) {
+            log->skip[i] = log->skip[log->skips - 1];
+            log->skips--;
+            return;
         }
-        if (!on_stack(address)) {
-            memcpy((void *)address, old, bytes);
-        }
-        at = (uint8_t *)old;
     }
-    log->rollbacks++;
-    reset();
-    return UNDO_DONE;
 }
 
 void *undo_memcpy(void *to, const void *from, size_t bytes)

@@ -22,6 +22,7 @@
 //   beyond its own "=m" operands, its author hands to undo_range() first (a copy by the kernel).
 // - Whatever may commit is declared UNDO_COMMITS; the pass checks callers.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,12 @@ struct undo_held {
     uint64_t transaction;
 };
 
+// Memory that belongs to no transaction although code with the pass stores to it.
+struct undo_skip {
+    uintptr_t low, high;
+};
+
+#define UNDO_SKIPS        64
 #define UNDO_FRESH_RANGES 8
 #define UNDO_FRESH_FROM   256 // shorter ones are copied sooner than looked for
 #define UNDO_LOGGED_BITS  8
@@ -67,8 +74,15 @@ struct undo_log {
     uint8_t *base, *end;
     uintptr_t stack_low, stack_high;   // records of it are not played back
     int overflowed;                    // since the last commit; the log is of no use
-    void (*on_overflow)(size_t bytes); // may leave by longjmp; may be null
-    uint64_t transaction;
+    // May leave by longjmp; true: there is room now, see undo_extend. May be null.
+    bool (*on_overflow)(size_t bytes);
+    // The log holds records of transaction number `opened`. Committing is the one store that makes
+    // `transaction` larger: from there on what the log holds is void, whoever finds it.
+    uint64_t transaction, opened;
+    // Set while undo_commit_on() writes what is now over what was: void, too.
+    int renewing;
+    uint32_t skips;
+    struct undo_skip skip[UNDO_SKIPS];
     // Big allocations, whose old content is nobody's; newest over oldest.
     struct undo_held fresh[UNDO_FRESH_RANGES];
     uint32_t fresh_next;
@@ -90,11 +104,22 @@ enum undo_result {
 // The log is memory[0..bytes), of at least 4 * UNDO_GROUP_MAX bytes; the stack [stack_low,
 // stack_high) belongs to no transaction: rollback itself stands there.
 void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_high,
-               void (*on_overflow)(size_t bytes));
+               bool (*on_overflow)(size_t bytes));
+// Memory that lies right behind the log belongs to it from now on.
+void undo_extend(size_t bytes);
 // What was stored since the last commit stays.
 UNDO_COMMITS void undo_commit(void);
+// The same in the middle of a transaction: code with the pass that called this may rely on records
+// made before. So they stay, and get as old content what is there now.
+void undo_commit_on(void);
 // What was stored since the last commit is undone, newest first; the log is empty afterwards.
 enum undo_result undo_rollback(void);
+// The same for the log of a dead one whose memory is mapped here at its own addresses. May be
+// repeated from the start if it was interrupted.
+enum undo_result undo_rollback_of(struct undo_log *log);
+// Stores to [low, high) are no part of a transaction. 0: there is no room for more.
+int undo_skip_add(uintptr_t low, uintptr_t high);
+void undo_skip_remove(uintptr_t low);
 
 // ---- For allocators ----
 

@@ -10,9 +10,10 @@ static _Alignas(8) uint8_t memory[4096];
 static uint8_t bytes[8192], before[8192];
 static size_t asked;
 
-static void note_overflow(size_t wanted)
+static bool note_overflow(size_t wanted)
 {
     asked = wanted;
+    return false;
 }
 
 static void begin(void)

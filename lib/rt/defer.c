@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// What is done at commit: a list that is state like any other. So a rollback takes back what was
+// asked for, and an heir finds what its predecessor had committed to and not yet done.
+#include "lib/rt/internal.h"
+
+enum { NOTIFIES = 16 };
+
+struct deferred {
+    struct deferred *next;
+    void (*fn)(void *arg); // nullptr: an answer
+    void *arg;
+    handle_t reply, close_after;
+    struct ipc_message m;
+};
+
+static struct deferred *first, **last = &first;
+static handle_t notifies[NOTIFIES];
+static uint32_t notify_count;
+
+bool defer_pending(void)
+{
+    return first != nullptr || notify_count > 0;
+}
+
+// ---- Notifications ----
+
+// Raised twice if death comes before the count is cleared.
+void defer_notify(void)
+{
+    for (uint32_t i = 0; i < notify_count; i++) {
+        (void)ipc_notify(notifies[i]);
+    }
+    notify_count = 0;
+}
+
+static void notify(void *port)
+{
+    (void)ipc_notify((handle_t)(uintptr_t)port);
+}
+
+void rt_notify_at_commit(handle_t port)
+{
+    if (!tx_running()) {
+        (void)ipc_notify(port);
+        return;
+    }
+    for (uint32_t i = 0; i < notify_count; i++) {
+        if (notifies[i] == port) {
+            return;
+        }
+    }
+    if (notify_count < NOTIFIES) {
+        notifies[notify_count++] = port;
+    } else if (!rt_at_commit(notify, (void *)(uintptr_t)port)) {
+        (void)ipc_notify(port); // early is better than never
+    }
+}
+
+// ---- Actions and answers ----
+
+static struct deferred *append(void)
+{
+    struct deferred *d = new(struct deferred);
+    if (d) {
+        *last = d;
+        last = &d->next;
+    }
+    return d;
+}
+
+bool rt_at_commit(void (*fn)(void *arg), void *arg)
+{
+    if (!tx_running()) {
+        fn(arg);
+        return true;
+    }
+    for (struct deferred *d = first; d; d = d->next) {
+        if (d->fn == fn && d->arg == arg) {
+            return true;
+        }
+    }
+    struct deferred *d = append();
+    if (d) {
+        d->fn = fn;
+        d->arg = arg;
+    }
+    return d != nullptr;
+}
+
+static void answer(handle_t reply, handle_t close_after, struct ipc_message m)
+{
+    (void)ipc_reply(reply, &m); // fails only if the caller is gone, or was answered before
+    if (close_after != HANDLE_NONE) {
+        (void)sys_handle_close(close_after);
+    }
+    reply_give_back(reply);
+}
+
+bool defer_answer(const struct request *rq, const struct ipc_message *m)
+{
+    if (!tx_running()) {
+        answer(rq->reply, rq->close_after, *m);
+        return true;
+    }
+    struct deferred *d = append();
+    if (d) {
+        d->reply = rq->reply;
+        d->close_after = rq->close_after;
+        d->m = *m;
+    }
+    return d != nullptr;
+}
+
+bool defer_next(void)
+{
+    struct deferred *d = first;
+    if (!d) {
+        return false;
+    }
+    first = d->next;
+    if (!first) {
+        last = &first;
+    }
+    if (d->fn) {
+        d->fn(d->arg);
+    } else {
+        answer(d->reply, d->close_after, d->m);
+    }
+    delete(d);
+    return true;
+}
