@@ -4,7 +4,7 @@
 #include "bench/guest/measure.h"
 #include "lib/rt/rt.h"
 
-enum { ROUNDS = 500, TOUCH_PAGES = 256 };
+enum { ROUNDS = 500, TOUCH_PAGES = 256, CHILD_QUOTA = 1 << 20 };
 
 // One page whose page table exists already, as in the peers' measurements; each call timed by itself.
 static void map_unmap(handle_t memory, uint64_t place)
@@ -31,6 +31,32 @@ static void map_unmap(handle_t memory, uint64_t place)
     samples_report("map_4K", &maps);
     samples_report("protect_4K", &protects);
     samples_report("unmap_4K", &unmaps);
+}
+
+// The same page again, by way of another task that has mapped it.
+static void map_from(handle_t memory, uint64_t place)
+{
+    static const char name[NAME_SIZE] = "predecessor";
+    struct samples maps = {};
+    handle_t task;
+    uint64_t there = 0;
+    if (sys_task_create(CHILD_QUOTA, 0, name, &task) != OK ||
+        sys_mem_map(task, memory, &there, 0, PAGE_SIZE, PROT_READ | PROT_WRITE) != OK) {
+        return report_failure("map_from_4K", "no task to map from", 0);
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t at = place, t0 = ticks();
+        enum status status = sys_mem_map_from(task, there, &at, PROT_READ | PROT_WRITE);
+        uint64_t t1 = ticks();
+        if (status != OK) {
+            return report_failure("map_from_4K", "mem_map_from", status);
+        }
+        sys_mem_unmap(0, at, PAGE_SIZE);
+        samples_add(&maps, t1 - t0);
+    }
+    samples_report("map_from_4K", &maps);
+    (void)sys_task_kill(task);
+    sys_handle_close(task);
 }
 
 static void create_close(long n, void *)
@@ -71,6 +97,7 @@ void bench_memory(void)
     // The page beside the anchor, in the same page table.
     uint64_t place = (anchor & 0x1fffff) ? anchor - PAGE_SIZE : anchor + 2 * PAGE_SIZE;
     map_unmap(memory, place);
+    map_from(memory, place);
     sys_mem_unmap(0, anchor, 2 * PAGE_SIZE);
     sys_handle_close(memory);
     measure("mem_create_populated_4K+close", 500, create_close, nullptr);

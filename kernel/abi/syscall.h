@@ -65,6 +65,15 @@ struct mem_info {
     uint32_t device; // 1 for device memory
 };
 
+struct region_info { // one mapping of a task
+    uint64_t start, bytes;
+    uint64_t offset;    // of its first byte in the memory object
+    uint64_t object_id; // of the memory object
+    uint32_t prot;      // enum prot
+    uint32_t flags;     // enum region_flags
+};
+enum region_flags { REGION_DEVICE = 1 }; // device registers
+
 enum task_state { TASK_NEW = 0, TASK_RUNNING = 1, TASK_SUSPENDED = 2, TASK_FAULTED = 3, TASK_DEAD = 4 };
 
 struct task_info {

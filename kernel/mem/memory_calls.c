@@ -163,6 +163,70 @@ int sys_mem_map(struct thread *t, struct regs *r)
     return status;
 }
 
+// What the task's region may be seen as from elsewhere. Of code nobody gets a writable view.
+static enum status check_view(const struct region *r, uint64_t prot)
+{
+    if (prot & ~(uint64_t)r->max_prot) {
+        return ERR_RIGHTS;
+    }
+    return (prot & PROT_WRITE) && r->was_exec ? ERR_STATE : OK;
+}
+
+// Maps through another task's mapping, as an heir does who has its predecessor's memory but not the
+// handles it was mapped with. The view never gets more rights than were asked for here.
+int sys_mem_map_from(struct thread *t, struct regs *r)
+{
+    struct task *other;
+    uint64_t at = r->rdx, prot = r->r10;
+    uint32_t need = prot & PROT_WRITE ? RIGHT_READ | RIGHT_WRITE : RIGHT_READ;
+    enum status status = call_task(t, r->rdi, need, &other);
+    if (status == OK) {
+        status = prot & PROT_EXEC ? ERR_ARG : check_prot(prot);
+    }
+    if (status != OK) {
+        return status;
+    }
+    struct region *there = region_find(other, r->rsi);
+    if (there == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    uint64_t bytes = there->end - there->node.key;
+    status = check_range(at != 0 ? at : USER_MIN, bytes);
+    if (status == OK) {
+        status = check_view(there, prot);
+    }
+    if (status == OK) {
+        status = region_map(t->task, there->memory, &at, there->first_page, bytes, (uint32_t)prot,
+                            (uint32_t)prot);
+    }
+    if (status == OK) {
+        r->rdx = at;
+    }
+    return status;
+}
+
+int sys_task_region(struct thread *t, struct regs *r)
+{
+    struct task *task;
+    enum status status = call_task(t, r->rdi, RIGHT_READ, &task);
+    if (status != OK) {
+        return status;
+    }
+    const struct region *found = region_find_from(task, r->rsi);
+    if (found == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    struct region_info info = {
+        .start = found->node.key,
+        .bytes = found->end - found->node.key,
+        .offset = found->first_page * PAGE_SIZE,
+        .object_id = found->memory->obj.id,
+        .prot = found->prot,
+        .flags = found->memory->device ? REGION_DEVICE : 0,
+    };
+    return user_copy_out(t->task, r->rdx, &info, sizeof(info));
+}
+
 int sys_mem_unmap(struct thread *t, struct regs *r)
 {
     struct task *task;

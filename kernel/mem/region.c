@@ -35,14 +35,20 @@ struct region *region_find(struct task *task, uint64_t at)
     return r != NULL && at < r->end ? r : NULL;
 }
 
-// The first region that overlaps [at, end).
-static struct region *first_in(struct task *task, uint64_t at, uint64_t end)
+struct region *region_find_from(struct task *task, uint64_t at)
 {
     struct tree_node *before = tree_find(&task->regions, at);
     struct region *r = region_of(before);
     if (r == NULL || r->end <= at) {
         r = region_of(before != NULL ? tree_next(before) : tree_first(&task->regions));
     }
+    return r;
+}
+
+// The first region that overlaps [at, end).
+static struct region *first_in(struct task *task, uint64_t at, uint64_t end)
+{
+    struct region *r = region_find_from(task, at);
     return r != NULL && start_of(r) < end ? r : NULL;
 }
 

@@ -17,6 +17,8 @@ struct region {
 
 // The region that contains the address, NULL if there is none.
 struct region *region_find(struct task *, uint64_t at);
+// The same, or else the next above; NULL if there is none.
+struct region *region_find_from(struct task *, uint64_t at);
 // Maps pages; at == 0 draws a random free place. All arguments were checked except for overlap.
 // ERR_EXISTS, ERR_RANGE (no free place found), ERR_QUOTA, ERR_MEMORY.
 MUST_USE enum status region_map(struct task *, struct memory *, uint64_t *at, uint64_t first_page,

@@ -4,9 +4,11 @@ int basic_tests(void);
 int ipc_tests(void);
 int attack_tests(void);
 int parts_tests(void);
+int rebirth_tests(void);
 int random_tests(void);
 
 int main(void)
 {
-    return basic_tests() + ipc_tests() + attack_tests() + parts_tests() + random_tests();
+    return basic_tests() + ipc_tests() + attack_tests() + parts_tests() + rebirth_tests() +
+           random_tests();
 }

@@ -194,6 +194,13 @@ MUST_USE SYS_INLINE enum status sys_mem_info(handle_t memory, struct mem_info *o
     return trap2(SYS_mem_info, memory, SYS_ARG(out));
 }
 
+// Maps the region of `task` that contains `there`, the whole of it. *address: as for sys_mem_map.
+MUST_USE SYS_INLINE enum status sys_mem_map_from(handle_t task, uint64_t there, uint64_t *address,
+                                                 uint32_t prot)
+{
+    return sys_get_word(SYS_mem_map_from, task, there, *address, prot, 0, 0, address);
+}
+
 // ---- Tasks ----
 
 // name: NAME_SIZE bytes, zero-terminated. quota 0: the account of `account_of` pays (0: the
@@ -269,6 +276,13 @@ MUST_USE SYS_INLINE enum status sys_task_resume(handle_t task)
 MUST_USE SYS_INLINE enum status sys_task_thread(handle_t task, uint32_t n, handle_t *out)
 {
     return sys_get_handle(SYS_task_thread, task, n, 0, 0, 0, out);
+}
+
+// The region that contains `address`, or the next above it. ERR_NOT_FOUND: that was the last.
+MUST_USE SYS_INLINE enum status sys_task_region(handle_t task, uint64_t address,
+                                                struct region_info *out)
+{
+    return trap3(SYS_task_region, task, address, SYS_ARG(out));
 }
 
 // ---- Threads ----

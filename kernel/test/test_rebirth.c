@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// What a rebirth asks of the kernel: the predecessor's memory, its handles, its callers.
+#include "kernel/test/world.h"
+#include <string.h>
+
+enum : uint64_t { AT = 0x40000000, BYTES = 20 * PAGE_SIZE, TEXT = 0x50000000, ROM = 0x60000000 };
+
+static const uint32_t RW = PROT_READ | PROT_WRITE;
+
+// A task with four mappings at known places, whose handles are closed: part of an object, text that
+// was written before, memory it may only read, and device registers.
+struct old {
+    struct place p;
+    uint64_t rw, ro; // root's handles to the task: READ and WRITE, READ
+    uint64_t registers;
+};
+
+static struct old old_start(void)
+{
+    struct old o = {.p = world_task("old", 1 << 20, 5)};
+    struct thread *t = o.p.thread;
+    uint64_t m = made(CALL(t, mem_create, 2 * BYTES));
+    made(CALL(t, mem_map, 0, m, AT, BYTES, BYTES, RW));
+    made(CALL(t, handle_close, m));
+    m = made(CALL(t, mem_create, PAGE_SIZE));
+    made(CALL(t, mem_map, 0, m, TEXT, 0, PAGE_SIZE, RW));
+    poke(o.p.task, TEXT, "program", 8);
+    made(CALL(t, mem_protect, 0, TEXT, PAGE_SIZE, PROT_READ | PROT_EXEC));
+    uint64_t weak = made(CALL(t, handle_copy, m, RIGHT_READ));
+    made(CALL(t, mem_map, 0, weak, ROM, 0, PAGE_SIZE, PROT_READ));
+    made(CALL(t, handle_close, m));
+    made(CALL(t, handle_close, weak));
+    m = made(CALL(root_thread, mem_create_device, MMIO, 0xfe000000, PAGE_SIZE));
+    o.registers = made(CALL(root_thread, mem_map, o.p.task_handle, m, 0, 0, PAGE_SIZE, RW));
+    made(CALL(root_thread, handle_close, m));
+    poke(o.p.task, AT + 5 * PAGE_SIZE, "state", 6);
+    uint32_t see = RIGHT_TRANSFER | RIGHT_READ;
+    o.rw = made(CALL(root_thread, handle_copy, o.p.task_handle, see | RIGHT_WRITE));
+    o.ro = made(CALL(root_thread, handle_copy, o.p.task_handle, see));
+    settle();
+    return o;
+}
+
+static void old_end(struct old *o)
+{
+    made(CALL(root_thread, handle_close, o->rw));
+    made(CALL(root_thread, handle_close, o->ro));
+    world_end(&o->p);
+    check_world();
+}
+
+static struct region_info region_info(struct thread *t, uint64_t task, uint64_t at)
+{
+    struct region_info info;
+    made(CALL(t, task_region, task, at, DATA));
+    peek(t->task, DATA, &info, sizeof(info));
+    return info;
+}
+
+static void test_regions_are_listed(void **)
+{
+    struct old o = old_start();
+    struct thread *r = root_thread;
+    for (int round = 0; round < 2; round++) { // living, then dead
+        uint64_t expected[] = {DATA, AT, TEXT, ROM, o.registers}, at = 0;
+        for (int i = 0; i < 5; i++) {
+            struct region_info info = region_info(r, o.ro, at);
+            assert_int_equal(info.start, expected[i]);
+            assert_int_equal(info.flags, i == 4 ? REGION_DEVICE : 0);
+            at = info.start + info.bytes;
+            assert_int_equal(region_info(r, o.ro, at - 1).start, info.start); // from inside, too
+        }
+        assert_int_equal(CALL(r, task_region, o.ro, at, DATA).status, ERR_NOT_FOUND);
+        made(CALL(r, task_kill, o.p.task_handle));
+    }
+    struct region_info info = region_info(r, o.ro, AT + 123);
+    assert_int_equal(info.bytes, BYTES);
+    assert_int_equal(info.offset, BYTES);
+    assert_int_equal(info.prot, RW);
+    assert_int_equal(region_info(r, o.ro, TEXT).prot, PROT_READ | PROT_EXEC);
+    assert_int_equal(region_info(r, o.ro, TEXT).object_id, region_info(r, o.ro, ROM).object_id);
+    assert_int_not_equal(info.object_id, region_info(r, o.ro, ROM).object_id);
+    assert_int_equal(CALL(r, task_region, o.ro, ~0ull, DATA).status, ERR_NOT_FOUND);
+    assert_int_equal(CALL(r, task_region, o.ro, 0, 0x1000).status, ERR_FAULT);
+    assert_int_equal(CALL(r, task_region, o.ro, 0, USER_MAX - 4).status, ERR_FAULT);
+    assert_int_equal(CALL(r, task_region, o.ro | 1ull << 32, 0, DATA).status, ERR_HANDLE);
+    assert_int_equal(CALL(r, task_region, o.p.thread_handle, 0, DATA).status, ERR_TYPE);
+    uint64_t blind = made(CALL(r, handle_copy, o.p.task_handle, RIGHT_WRITE | RIGHT_MANAGE));
+    assert_int_equal(CALL(r, task_region, blind, 0, DATA).status, ERR_RIGHTS);
+    made(CALL(r, handle_close, blind));
+    old_end(&o);
+}
+
+// The heir of a dead task sees and changes its memory at the old place, or at one that is drawn.
+static void test_map_from_the_dead(void **)
+{
+    struct old o = old_start();
+    struct place heir = world_task("heir", 1 << 20, 5);
+    struct thread *t = heir.thread;
+    char text[8];
+    made(CALL(root_thread, task_kill, o.p.task_handle));
+    uint64_t rw = give(&heir, o.rw, RIGHTS_ALL, 0), ro = give(&heir, o.ro, RIGHTS_ALL, 0);
+    made(CALL(t, task_seal)); // that forbids code only
+    made(CALL(t, port_create));
+    settle();
+    struct account *payer = heir.task->account, *old_payer = o.p.task->account;
+    uint64_t used = payer->used, tables = heir.task->space.tables, old_used = old_payer->used;
+    assert_int_equal(made(CALL(t, mem_map_from, rw, AT + 7 * PAGE_SIZE + 5, AT, RW)), AT);
+    assert_int_equal(payer->used - used, SLAB_ROUND(sizeof(struct region)) +
+                                             (heir.task->space.tables - tables) * PAGE_SIZE);
+    assert_int_equal(old_payer->used, old_used);
+    peek(heir.task, AT + 5 * PAGE_SIZE, text, 6);
+    assert_string_equal(text, "state");
+    poke(heir.task, AT, "changed", 8); // a page that was promised only
+    peek(o.p.task, AT, text, 8);
+    assert_string_equal(text, "changed");
+    assert_int_equal(region_info(t, 0, AT).offset, BYTES);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, AT, RW).status, ERR_EXISTS);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, AT + BYTES - PAGE_SIZE, RW).status, ERR_EXISTS);
+    uint64_t drawn = made(CALL(t, mem_map_from, ro, AT, 0, PROT_READ));
+    assert_int_not_equal(drawn, AT);
+    peek(heir.task, drawn, text, 8);
+    assert_string_equal(text, "changed");
+    assert_int_equal(user_copy_out(heir.task, drawn, "x", 1), ERR_FAULT);
+    assert_int_equal(CALL(t, mem_protect, 0, drawn, BYTES, RW).status, ERR_RIGHTS); // for ever
+    made(CALL(t, mem_protect, 0, AT, BYTES, PROT_READ));
+    made(CALL(t, mem_protect, 0, AT, BYTES, RW));
+    made(CALL(t, mem_map_from, rw, o.registers, o.registers, RW));
+    assert_int_equal(region_info(t, 0, o.registers).flags, REGION_DEVICE);
+    assert_int_equal(user_copy_out(heir.task, o.registers, "x", 1), ERR_FAULT);
+    check_world();
+    made(CALL(t, handle_close, rw));
+    made(CALL(t, handle_close, ro));
+    old_end(&o); // what is mapped stays
+    peek(heir.task, AT, text, 8);
+    assert_string_equal(text, "changed");
+    made(CALL(t, mem_unmap, 0, AT, BYTES));
+    made(CALL(t, mem_unmap, 0, drawn, BYTES));
+    settle();
+    check_world();
+    world_end(&heir);
+    check_world();
+}
+
+static void test_map_from_keeps_the_rules(void **)
+{
+    struct old o = old_start();
+    struct place heir = world_task("heir", 1 << 20, 5);
+    struct thread *t = heir.thread;
+    uint64_t rw = give(&heir, o.rw, RIGHTS_ALL, 0), ro = give(&heir, o.ro, RIGHTS_ALL, 0);
+    assert_int_equal(CALL(t, mem_map_from, ro, AT, 0, RW).status, ERR_RIGHTS); // the task's right
+    assert_int_equal(CALL(t, mem_map_from, rw, ROM, 0, RW).status, ERR_RIGHTS); // the mapping's
+    assert_int_equal(CALL(t, mem_map_from, rw, TEXT, 0, RW).status, ERR_STATE); // code, live or not
+    for (uint32_t prot = 0; prot < 16; prot++) {
+        bool sound = prot == PROT_READ || prot == RW;
+        assert_int_equal(sound, CALL(t, mem_map_from, rw, AT, 0, prot).status != ERR_ARG);
+    }
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, 0, 1ull << 32 | PROT_READ).status, ERR_ARG);
+    made(CALL(root_thread, mem_protect, o.p.task_handle, AT, BYTES, PROT_READ));
+    uint64_t view = made(CALL(t, mem_map_from, rw, AT, 0, RW)); // what counts is its handle
+    poke(heir.task, view, "x", 1);
+    // Code can be read, and neither run nor changed. Nor can it after it stopped being code.
+    view = made(CALL(t, mem_map_from, rw, TEXT, 0, PROT_READ));
+    char text[8];
+    peek(heir.task, view, text, 8);
+    assert_string_equal(text, "program");
+    assert_int_equal(CALL(t, mem_protect, 0, view, PAGE_SIZE, 5).status, ERR_RIGHTS);
+    assert_int_equal(CALL(t, mem_protect, 0, view, PAGE_SIZE, RW).status, ERR_RIGHTS);
+    made(CALL(root_thread, mem_protect, o.p.task_handle, TEXT, PAGE_SIZE, PROT_READ));
+    assert_int_equal(CALL(t, mem_map_from, rw, TEXT, 0, RW).status, ERR_STATE);
+    // Places.
+    assert_int_equal(CALL(t, mem_map_from, rw, AT - 1, 0, RW).status, ERR_NOT_FOUND);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT + BYTES, 0, RW).status, ERR_NOT_FOUND);
+    assert_int_equal(CALL(t, mem_map_from, rw, 0, 0, RW).status, ERR_NOT_FOUND);
+    assert_int_equal(CALL(t, mem_map_from, rw, ~0ull, 0, RW).status, ERR_NOT_FOUND);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, AT + 1, RW).status, ERR_ALIGN);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, PAGE_SIZE, RW).status, ERR_RANGE);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, USER_MAX - PAGE_SIZE, RW).status, ERR_RANGE);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, ~0xfffull, RW).status, ERR_RANGE);
+    assert_int_equal(CALL(t, mem_map_from, rw, AT, DATA + PAGE_SIZE, RW).status, ERR_EXISTS);
+    assert_int_equal(CALL(t, mem_map_from, rw + 0x10000, AT, 0, RW).status, ERR_HANDLE);
+    uint64_t port = made(CALL(t, port_create));
+    assert_int_equal(CALL(t, mem_map_from, port, AT, 0, RW).status, ERR_TYPE);
+    // Of one's own memory, through no handle.
+    view = made(CALL(t, mem_map_from, 0, DATA, 0, RW));
+    poke(heir.task, DATA + 10, "own", 4);
+    peek(heir.task, view + 10, text, 4);
+    assert_string_equal(text, "own");
+    check_world();
+    world_end(&heir);
+    old_end(&o);
+}
+
+static void test_map_from_is_paid(void **)
+{
+    struct old o = old_start();
+    struct place poor = world_task("poor", 256 << 10, 5);
+    uint64_t ro = give(&poor, o.ro, RIGHTS_ALL, 0), n = 0, status;
+    while (CALL(poor.thread, mem_create, PAGE_SIZE).status == OK) {
+    }
+    while ((status = CALL(poor.thread, mem_map_from, ro, AT, 0, PROT_READ).status) == OK) {
+        n++;
+    }
+    assert_int_equal(status, ERR_QUOTA);
+    assert_true(n < PAGE_SIZE / SLAB_ROUND(sizeof(struct region)));
+    check_world();
+    world_end(&poor);
+    old_end(&o);
+}
+
+int rebirth_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_regions_are_listed),
+        cmocka_unit_test(test_map_from_the_dead),
+        cmocka_unit_test(test_map_from_keeps_the_rules),
+        cmocka_unit_test(test_map_from_is_paid),
+    };
+    return cmocka_run_group_tests_name("kernel: rebirth", tests, world_start, NULL);
+}
