@@ -28,6 +28,7 @@ enum { IPC_WORDS = 6 };
 #define TAG_NOTIFY         (1ull << 24)    // not a call: notification bits, nothing to reply to
 #define TAG_FAULT          (1ull << 25)    // a call made by the kernel for a faulting thread: struct fault_words
 #define TAG_HANDLE         (1ull << 26)    // a handle travels with the message
+#define TAG_CALL_SHIFT     32              // of a received call: its number, the same at each delivery; never 0
 
 // Grant length word (r15).
 #define GRANT_LEN_MASK ((1ull << 32) - 1)

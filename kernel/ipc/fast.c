@@ -57,6 +57,7 @@ void fast_call(struct cpu *cpu, struct thread *t)
     t->wait = WAIT_REPLY;
     t->badge = e->badge;
     t->delivery = 0;
+    t->call_number = next_call_number();
     p->delivered++;
     to->reply = NULL;
     to->port = NULL;
@@ -66,7 +67,8 @@ void fast_call(struct cpu *cpu, struct thread *t)
         to->effective = t->effective;
     }
     uint64_t grant = t->regs.r15;
-    copy_out(&to->regs, &t->regs, t->regs.rsi & TAG_LABEL_MASK);
+    uint64_t number = (uint64_t)t->call_number << TAG_CALL_SHIFT;
+    copy_out(&to->regs, &t->regs, (t->regs.rsi & TAG_LABEL_MASK) | number);
     to->regs.rdi = e->badge;
     to->regs.r15 = grant >> 62 != 0 ? grant & (GRANT_LEN_MASK | GRANT_READ | GRANT_WRITE) : 0;
     hand_cpu(cpu, t, to);

@@ -52,7 +52,8 @@ static void copy_fault(struct regs *to, const uint64_t words[IPC_WORDS])
 
 void message_deliver(struct port *p, struct thread *from, struct thread *to, struct reply *reply)
 {
-    uint64_t tag = (uint64_t)from->delivery << TAG_DELIVERY_SHIFT;
+    uint64_t tag = (uint64_t)from->call_number << TAG_CALL_SHIFT |
+                   (uint64_t)from->delivery << TAG_DELIVERY_SHIFT;
     if (from->fault != 0) {
         tag |= TAG_FAULT | from->fault;
         copy_fault(&to->regs, from->fault_words);

@@ -9,6 +9,7 @@ enum {
 };
 
 static struct slab port_slab = SLAB(struct port);
+uint32_t last_call_number;
 
 enum status port_create(struct account *account, struct port **out)
 {
@@ -134,6 +135,7 @@ enum status port_call(struct port *p, struct thread *t, uint64_t badge)
     }
     t->badge = badge;
     t->delivery = 0;
+    t->call_number = next_call_number();
     if (p->receivers != NULL) {
         hand_over(p, t, p->receivers);
         return OK;

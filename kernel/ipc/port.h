@@ -32,6 +32,16 @@ void port_drop_receiver(struct port *); // a handle with RIGHT_RECV is gone
 bool port_step(struct object *);
 void port_notify(struct port *, uint64_t bits);
 
+// By which a receiver knows a call again. All numbers but 0 are used before one comes a second time.
+extern uint32_t last_call_number;
+static inline uint32_t next_call_number(void)
+{
+    if (UNLIKELY(++last_call_number == 0)) {
+        last_call_number = 1;
+    }
+    return last_call_number;
+}
+
 // Starts a call (or, if thread->fault is set, a fault message): delivers it to a waiting receiver or
 // queues it. The thread waits afterwards. ERR_DEAD: nothing happened.
 MUST_USE enum status port_call(struct port *, struct thread *, uint64_t badge);

@@ -47,6 +47,7 @@ struct thread {
     struct reply *reply; // bound to (WAIT_REPLY, WAIT_FAULT), or to be bound (WAIT_RECV)
     uint64_t badge;      // of the handle that was called
     uint32_t delivery;   // earlier deliveries
+    uint32_t call_number; // given when the call was made
     uint32_t fault;      // enum fault_kind: the message is a fault message
     uint64_t fault_words[IPC_WORDS];
     struct port *serves; // port whose queued callers lend their priority to this thread

@@ -11,7 +11,7 @@ struct seen {
     void *what;
     uint64_t refs, bytes;
 };
-static struct seen objects[MAX], accounts[MAX];
+static struct seen objects[MAX], accounts[MAX], calls[MAX];
 static struct object *queue[MAX];
 static size_t queued;
 
@@ -53,8 +53,21 @@ static void found(struct object *o, uint64_t refs)
     s->refs += refs;
 }
 
+// A call that was made and not answered has a number that no other one has.
+static void look_at_call(struct thread *t)
+{
+    bool calls_now = t->wait == WAIT_CALL || t->wait == WAIT_REPLY || t->wait == WAIT_FAULT;
+    if (calls_now && (t->port != NULL || t->reply != NULL)) {
+        assert_int_not_equal(t->call_number, 0);
+        struct seen *s = slot(calls, (void *)((uintptr_t)t->call_number << 4));
+        assert_null(s->what);
+        s->what = (void *)((uintptr_t)t->call_number << 4);
+    }
+}
+
 static void look_at_thread(struct thread *t)
 {
+    look_at_call(t);
     if (t->half_made != NULL) {
         found(t->half_made, 1);
     }
@@ -129,6 +142,8 @@ static void look_at_task(struct task *task)
         struct region *r = CONTAINER(n, struct region, node);
         assert_true(r->node.key >= end && r->end > r->node.key && r->end <= USER_MAX);
         assert_false((r->prot & PROT_WRITE) && (r->prot & PROT_EXEC));
+        assert_false((r->prot & PROT_WRITE) && r->was_exec);
+        assert_int_equal(r->prot & ~r->max_prot, 0);
         assert_true(r->first_page * PAGE_SIZE + (r->end - r->node.key) <= r->memory->bytes);
         end = r->end;
         pages += (r->end - r->node.key) / PAGE_SIZE;
@@ -239,7 +254,7 @@ static void check_run_queue(void)
 void check_world(void)
 {
     for (size_t i = 0; i < MAX; i++) {
-        objects[i] = accounts[i] = (struct seen){NULL, 0, 0};
+        objects[i] = accounts[i] = calls[i] = (struct seen){NULL, 0, 0};
     }
     queued = 0;
     found(&root_task->obj, 1);

@@ -42,16 +42,31 @@ static uint64_t receive(struct pair *x, uint64_t flags)
 static uint64_t reply_recv(struct pair *x, uint64_t label)
 {
     return call_message(x->server.thread, SYS_reply_recv,
-                        (struct message){.tag = label, .w = {6, 5, 4, 3, 2, 1},
+                        (struct message){.tag = label | 0xabcdull << TAG_CALL_SHIFT,
+                                         .w = {6, 5, 4, 3, 2, 1},
                                          .rdi = x->port | x->reply << 32});
 }
 
 static uint64_t send(struct thread *t, uint64_t to, uint64_t label)
 {
-    return call_message(t, SYS_call, (struct message){.tag = label | TAG_FAULT | TAG_NOTIFY,
+    uint64_t forged = TAG_FAULT | TAG_NOTIFY | 0xabcdull << TAG_CALL_SHIFT;
+    return call_message(t, SYS_call, (struct message){.tag = label | forged,
                                                       .w = {1, 2, 3, 4, 5, 6},
                                                       .rdi = to, .r14 = DATA,
                                                       .r15 = GRANT_WRITE | GRANT_READ | 100});
+}
+
+// The tag of what the thread received, without the call's number, which every call has.
+static uint64_t tag_of_call(const struct thread *t)
+{
+    uint64_t tag = message_of(t).tag;
+    assert_int_not_equal(tag >> TAG_CALL_SHIFT, 0);
+    return tag & ((1ull << TAG_CALL_SHIFT) - 1);
+}
+
+static uint64_t number_of_call(const struct thread *t)
+{
+    return message_of(t).tag >> TAG_CALL_SHIFT;
 }
 
 static void assert_request(const struct pair *x, uint64_t tag)
@@ -59,7 +74,7 @@ static void assert_request(const struct pair *x, uint64_t tag)
     struct message m = message_of(x->server.thread);
     uint64_t w[] = {1, 2, 3, 4, 5, 6};
     assert_int_equal(x->server.thread->regs.rax, OK);
-    assert_int_equal(m.tag, tag);
+    assert_int_equal(tag_of_call(x->server.thread), tag);
     assert_int_equal(m.rdi, 42);
     assert_int_equal(m.r15, GRANT_WRITE | GRANT_READ | 100);
     assert_memory_equal(m.w, w, sizeof(w));
@@ -94,11 +109,44 @@ static void test_call_and_reply(void **)
         check_world();
     }
     assert_int_equal(call_message(x.server.thread, SYS_reply,
-                                  (struct message){.tag = 3, .w = {6, 5, 4, 3, 2, 1},
+                                  (struct message){.tag = 3 | 0xabcdull << TAG_CALL_SHIFT,
+                                                   .w = {6, 5, 4, 3, 2, 1},
                                                    .rdi = x.reply << 32}), OK);
     assert_answer(x.client.thread, 3);
     assert_int_equal(call_message(x.server.thread, SYS_reply,
                                   (struct message){.rdi = x.reply << 32}), ERR_STATE);
+    pair_end(&x);
+}
+
+// Each call has a number of its own on either path; when they run out, 0 is left out.
+static void test_call_numbers(void **)
+{
+    struct pair x = pair_start(5, 8);
+    thread_hold(root_thread, HOLD_STOPPED);
+    kernel_resched(&cpus[0]);
+    last_call_number = UINT32_MAX - 3;
+    uint32_t expected[] = {UINT32_MAX - 2, UINT32_MAX - 1, UINT32_MAX, 1, 2};
+    assert_int_equal(receive(&x, 0), BLOCKED);
+    for (int i = 0; i < 5; i++) {
+        if (i % 2) { // an ordinary one
+            thread_release(root_thread, HOLD_STOPPED);
+            made(CALL(root_thread, thread_stop, x.server.thread_handle));
+            made(CALL(root_thread, thread_start, x.server.thread_handle));
+            thread_hold(root_thread, HOLD_STOPPED);
+            kernel_resched(&cpus[0]);
+            assert_int_equal(send(x.client.thread, x.to, 8), BLOCKED);
+            assert_int_equal(receive(&x, 0), OK);
+        } else {
+            assert_int_equal(send(x.client.thread, x.to, 8), BLOCKED);
+        }
+        assert_request(&x, 8);
+        assert_int_equal(number_of_call(x.server.thread), expected[i]);
+        assert_int_equal(reply_recv(&x, 0x99), BLOCKED);
+        assert_answer(x.client.thread, 0x99);
+    }
+    made(CALL(x.client.thread, notify, x.to));
+    assert_int_equal(message_of(x.server.thread).tag, TAG_NOTIFY);
+    thread_release(root_thread, HOLD_STOPPED);
     pair_end(&x);
 }
 
@@ -181,7 +229,7 @@ static void test_handles_travel(void **)
                                   (struct message){.tag = 5 | TAG_HANDLE, .rdi = x.to,
                                                    .rbx = m | (uint64_t)RIGHT_READ << 32}), BLOCKED);
     struct message got = message_of(x.server.thread);
-    assert_int_equal(got.tag, 5 | TAG_HANDLE);
+    assert_int_equal(tag_of_call(x.server.thread), 5 | TAG_HANDLE);
     struct handle_entry *e = handle_any(&x.server.task->handles, (uint32_t)got.rbx);
     assert_int_equal(e->rights, RIGHT_READ);
     assert_ptr_equal(e->object, object_behind(x.client.task, m));
@@ -285,6 +333,7 @@ static void test_redelivery(void **)
     assert_int_equal(receive(&x, 0), BLOCKED);
     assert_int_equal(send(x.client.thread, x.to, 7), BLOCKED);
     assert_int_equal(send(second.thread, to2, 9), BLOCKED); // queued behind
+    uint64_t number = number_of_call(x.server.thread);
     for (uint64_t round = 1; round <= 3; round++) {
         struct place heir = world_task("heir", 1 << 20, 5);
         give(&heir, x.root_port, RIGHTS_ALL, 0);
@@ -306,10 +355,12 @@ static void test_redelivery(void **)
         x.server = heir; // handles have their old values
         assert_int_equal(receive(&x, 0), OK);
         assert_request(&x, 7 | round << TAG_DELIVERY_SHIFT);
+        assert_int_equal(number_of_call(x.server.thread), number);
     }
     assert_int_equal(reply_recv(&x, 0), OK); // the other one is next
     assert_answer(x.client.thread, 0);
-    assert_int_equal(message_of(x.server.thread).tag, 9);
+    assert_int_equal(tag_of_call(x.server.thread), 9);
+    assert_int_not_equal(number_of_call(x.server.thread), number);
     assert_int_equal(message_of(x.server.thread).rdi, 43);
     world_end(&second);
     pair_end(&x);
@@ -413,7 +464,7 @@ static void test_faults(void **)
         assert_int_equal(x.client.thread->wait, WAIT_FAULT);
         assert_true(thread_runnable(x.server.thread));
         struct message m = message_of(x.server.thread);
-        assert_int_equal(m.tag, TAG_FAULT | FAULT_EXCEPTION);
+        assert_int_equal(tag_of_call(x.server.thread), TAG_FAULT | FAULT_EXCEPTION);
         assert_int_equal(m.rdi, 900);
         assert_int_equal(m.w[0], 14);
         assert_int_equal(m.w[2], 0x7777);
@@ -427,7 +478,7 @@ static void test_faults(void **)
     struct place other = world_task("other", 1 << 20, 5);
     made(CALL(root_thread, task_set_fault_port, other.task_handle, fault_port));
     assert_int_equal(CALL(other.thread, task_exit, 55).status, BLOCKED);
-    assert_int_equal(message_of(x.server.thread).tag, TAG_FAULT | FAULT_EXIT);
+    assert_int_equal(tag_of_call(x.server.thread), TAG_FAULT | FAULT_EXIT);
     assert_int_equal(message_of(x.server.thread).w[3], 55);
     made(CALL(root_thread, task_kill, x.server.task_handle));
     assert_int_equal(other.thread->wait, WAIT_FAULT);
@@ -553,6 +604,7 @@ int ipc_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_and_reply),
         cmocka_unit_test(test_fast_path),
+        cmocka_unit_test(test_call_numbers),
         cmocka_unit_test(test_wrong_calls),
         cmocka_unit_test(test_handles_travel),
         cmocka_unit_test(test_grants),

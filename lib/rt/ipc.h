@@ -17,6 +17,13 @@ static inline uint32_t ipc_delivery(const struct ipc_message *m)
     return (uint32_t)((m->tag & TAG_DELIVERY_MASK) >> TAG_DELIVERY_SHIFT);
 }
 
+// The number of a received call: the same when it is delivered again, another for each other call
+// (until 2^32 calls later); never 0.
+static inline uint32_t ipc_call_number(const struct ipc_message *m)
+{
+    return (uint32_t)(m->tag >> TAG_CALL_SHIFT);
+}
+
 // Sends *m to `port` and waits for the answer, which replaces it. m->tag is the label, with
 // TAG_HANDLE if m->handle travels along. `grant` and `grant_bytes` (length | GRANT_READ and/or
 // GRANT_WRITE; 0: no grant) open that range of own memory to the receiver until it answers.

@@ -142,7 +142,7 @@ enum status fake_ipc(uint64_t number, uint64_t where, struct ipc_message *m, uin
     }
     m->grant = r15;
     m->handle = m->tag & TAG_HANDLE ? m->handle : HANDLE_NONE;
-    m->tag |= (uint64_t)t.delivery << TAG_DELIVERY_SHIFT;
+    m->tag |= (uint64_t)t.delivery << TAG_DELIVERY_SHIFT | 0xfedcba98ull << TAG_CALL_SHIFT;
     deliver(m, &ops);
     return OK;
 }
