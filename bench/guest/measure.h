@@ -5,12 +5,13 @@
 // and every run gives the same figures; without it, ticks follow the host's clock. Lines have the form
 // of bench/peers/lxbench.c, so that one reader serves both systems.
 #pragma once
+#include "lib/rt/undo_log.h"
 #include <stdint.h>
 
 static inline uint64_t ticks(void)
 {
     uint32_t low, high;
-    __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high)::"memory");
+    __asm__ volatile(UNDO_ASM "lfence; rdtsc" : "=a"(low), "=d"(high)::"memory");
     return (uint64_t)high << 32 | low;
 }
 

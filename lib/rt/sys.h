@@ -10,6 +10,8 @@
 
 #define SYS_INLINE TRAP_INLINE
 #define SYS_ARG(pointer) ((uint64_t)(uintptr_t)(pointer))
+// Where the kernel writes. It is none of the stores that the compiler sees, so the log is told.
+#define SYS_OUT(pointer, bytes) (UNDO_WRITTEN(pointer, bytes), SYS_ARG(pointer))
 
 // Calls whose second result is a handle: six arguments at most, the rest 0.
 SYS_INLINE enum status sys_get_handle(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
@@ -51,6 +53,9 @@ MUST_USE SYS_INLINE enum status sys_grant_copy(handle_t reply, uint64_t directio
                                                const void *own, size_t bytes)
 {
     uint64_t second;
+    if (direction == GRANT_READ) {
+        UNDO_WRITTEN(own, bytes);
+    }
     return trap(SYS_grant_copy, reply, direction, offset, SYS_ARG(own), bytes, 0, &second);
 }
 
@@ -78,7 +83,7 @@ SYS_INLINE uint64_t sys_clock(void)
 
 MUST_USE SYS_INLINE enum status sys_random(void *to, size_t bytes)
 {
-    return trap2(SYS_random, SYS_ARG(to), bytes);
+    return trap2(SYS_random, SYS_OUT(to, bytes), bytes);
 }
 
 SYS_INLINE enum status sys_random_add(const void *from, size_t bytes)
@@ -108,7 +113,7 @@ MUST_USE SYS_INLINE enum status sys_handle_install(handle_t task, uint32_t index
 
 MUST_USE SYS_INLINE enum status sys_handle_info(handle_t handle, struct handle_info *out)
 {
-    return trap2(SYS_handle_info, handle, SYS_ARG(out));
+    return trap2(SYS_handle_info, handle, SYS_OUT(out, sizeof(*out)));
 }
 
 // The dynamic handle with the next larger index; start with 0. ERR_NOT_FOUND: that was the last.
@@ -131,12 +136,12 @@ MUST_USE SYS_INLINE enum status sys_reply_create(handle_t *out)
 
 MUST_USE SYS_INLINE enum status sys_port_info(handle_t port, struct port_info *out)
 {
-    return trap2(SYS_port_info, port, SYS_ARG(out));
+    return trap2(SYS_port_info, port, SYS_OUT(out, sizeof(*out)));
 }
 
 MUST_USE SYS_INLINE enum status sys_reply_info(handle_t reply, struct reply_info *out)
 {
-    return trap2(SYS_reply_info, reply, SYS_ARG(out));
+    return trap2(SYS_reply_info, reply, SYS_OUT(out, sizeof(*out)));
 }
 
 // ---- Memory ----
@@ -176,7 +181,7 @@ MUST_USE SYS_INLINE enum status sys_mem_pin(handle_t dma, handle_t memory, uint6
                                             uint64_t pages, uint64_t *physical)
 {
     uint64_t second;
-    return trap(SYS_mem_pin, dma, memory, first_page, pages, SYS_ARG(physical), 0, &second);
+    return trap(SYS_mem_pin, dma, memory, first_page, pages, SYS_OUT(physical, pages * sizeof(*physical)), 0, &second);
 }
 
 SYS_INLINE enum status sys_mem_unpin(handle_t memory)
@@ -191,7 +196,7 @@ MUST_USE SYS_INLINE enum status sys_mem_move(handle_t memory, handle_t task, han
 
 MUST_USE SYS_INLINE enum status sys_mem_info(handle_t memory, struct mem_info *out)
 {
-    return trap2(SYS_mem_info, memory, SYS_ARG(out));
+    return trap2(SYS_mem_info, memory, SYS_OUT(out, sizeof(*out)));
 }
 
 // Maps the region of `task` that contains `there`, the whole of it. *address: as for sys_mem_map.
@@ -237,7 +242,7 @@ MUST_USE SYS_INLINE enum status sys_task_read(handle_t task, uint64_t there, voi
                                               size_t bytes)
 {
     uint64_t second;
-    return trap(SYS_task_read, task, there, SYS_ARG(own), bytes, 0, 0, &second);
+    return trap(SYS_task_read, task, there, SYS_OUT(own, bytes), bytes, 0, 0, &second);
 }
 
 MUST_USE SYS_INLINE enum status sys_task_write(handle_t task, uint64_t there, const void *own,
@@ -249,7 +254,7 @@ MUST_USE SYS_INLINE enum status sys_task_write(handle_t task, uint64_t there, co
 
 MUST_USE SYS_INLINE enum status sys_task_info(handle_t task, struct task_info *out)
 {
-    return trap2(SYS_task_info, task, SYS_ARG(out));
+    return trap2(SYS_task_info, task, SYS_OUT(out, sizeof(*out)));
 }
 
 MUST_USE SYS_INLINE enum status sys_task_seal(handle_t task)
@@ -312,7 +317,7 @@ MUST_USE SYS_INLINE enum status sys_thread_stop(handle_t thread)
 
 MUST_USE SYS_INLINE enum status sys_thread_get_regs(handle_t thread, struct thread_regs *out)
 {
-    return trap2(SYS_thread_get_regs, thread, SYS_ARG(out));
+    return trap2(SYS_thread_get_regs, thread, SYS_OUT(out, sizeof(*out)));
 }
 
 MUST_USE SYS_INLINE enum status sys_thread_set_regs(handle_t thread, const struct thread_regs *regs)
@@ -358,7 +363,7 @@ SYS_INLINE enum status sys_irq_ack(handle_t irq)
 
 MUST_USE SYS_INLINE enum status sys_irq_msi(handle_t irq, struct irq_msi_info *out)
 {
-    return trap2(SYS_irq_msi, irq, SYS_ARG(out));
+    return trap2(SYS_irq_msi, irq, SYS_OUT(out, sizeof(*out)));
 }
 
 // width: 1, 2 or 4 bytes.
@@ -390,12 +395,12 @@ SYS_INLINE enum status sys_log_write(const char *text, size_t bytes)
 MUST_USE SYS_INLINE enum status sys_log_read(handle_t iorange, uint64_t *next, void *to,
                                              size_t bytes)
 {
-    return sys_get_word(SYS_log_read, iorange, *next, SYS_ARG(to), bytes, 0, 0, next);
+    return sys_get_word(SYS_log_read, iorange, *next, SYS_OUT(to, bytes), bytes, 0, 0, next);
 }
 
 MUST_USE SYS_INLINE enum status sys_system_info(struct system_info *out)
 {
-    return trap1(SYS_system_info, SYS_ARG(out));
+    return trap1(SYS_system_info, SYS_OUT(out, sizeof(*out)));
 }
 
 MUST_USE SYS_INLINE enum status sys_system_control(handle_t iorange, enum system_action action)

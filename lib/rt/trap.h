@@ -4,6 +4,7 @@
 // that host tests can put a fake kernel in their place.
 #pragma once
 #include "kernel/abi/syscall.h"
+#include "lib/rt/undo_log.h"
 
 // A message in memory, as the stubs of interfaces/gen and the event loop handle it.
 // As a local variable it costs nothing: the stubs are inlined and its fields stay in registers.
@@ -32,7 +33,7 @@ TRAP_INLINE enum status trap(uint64_t number, uint64_t a0, uint64_t a1, uint64_t
     register uint64_t r10 __asm__("r10") = a3;
     register uint64_t r8 __asm__("r8") = a4;
     register uint64_t r9 __asm__("r9") = a5;
-    __asm__ volatile("syscall"
+    __asm__ volatile(UNDO_ASM "syscall"
                      : "=a"(result), "+d"(a2)
                      : "0"(number), "D"(a0), "S"(a1), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");
@@ -43,7 +44,7 @@ TRAP_INLINE enum status trap(uint64_t number, uint64_t a0, uint64_t a1, uint64_t
 TRAP_INLINE enum status trap0(uint64_t number)
 {
     uint64_t result, second;
-    __asm__ volatile("syscall"
+    __asm__ volatile(UNDO_ASM "syscall"
                      : "=a"(result), "=d"(second)
                      : "0"(number)
                      : "rcx", "r11", "memory");
@@ -53,7 +54,7 @@ TRAP_INLINE enum status trap0(uint64_t number)
 TRAP_INLINE enum status trap1(uint64_t number, uint64_t a0)
 {
     uint64_t result, second;
-    __asm__ volatile("syscall"
+    __asm__ volatile(UNDO_ASM "syscall"
                      : "=a"(result), "=d"(second)
                      : "0"(number), "D"(a0)
                      : "rcx", "r11", "memory");
@@ -63,7 +64,7 @@ TRAP_INLINE enum status trap1(uint64_t number, uint64_t a0)
 TRAP_INLINE enum status trap2(uint64_t number, uint64_t a0, uint64_t a1)
 {
     uint64_t result, second;
-    __asm__ volatile("syscall"
+    __asm__ volatile(UNDO_ASM "syscall"
                      : "=a"(result), "=d"(second)
                      : "0"(number), "D"(a0), "S"(a1)
                      : "rcx", "r11", "memory");
@@ -73,7 +74,7 @@ TRAP_INLINE enum status trap2(uint64_t number, uint64_t a0, uint64_t a1)
 TRAP_INLINE enum status trap3(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 {
     uint64_t result;
-    __asm__ volatile("syscall"
+    __asm__ volatile(UNDO_ASM "syscall"
                      : "=a"(result), "+d"(a2)
                      : "0"(number), "D"(a0), "S"(a1)
                      : "rcx", "r11", "memory");
@@ -94,7 +95,7 @@ TRAP_INLINE enum status trap_ipc(uint64_t number, uint64_t where, struct ipc_mes
     register uint64_t r13 __asm__("r13") = m->w[5];
     register uint64_t r14 __asm__("r14") = r14_in;
     register uint64_t r15 __asm__("r15") = r15_in;
-    __asm__ volatile("syscall"
+    __asm__ volatile(UNDO_ASM "syscall"
                      : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+b"(rbx), "+r"(r10), "+r"(r8),
                        "+r"(r9), "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15)
                      :

@@ -44,6 +44,13 @@ extern "C" {
 #define UNDO_DEVICE_SPACE 1
 #define UNDO_DEVICE       __attribute__((address_space(UNDO_DEVICE_SPACE)))
 #define UNDO_ASM          "# undo-log: accounted for\n\t"
+// Hands to the log what is written without the compiler's seeing it (by the kernel). UNDO_LOGGED is
+// defined where the pass runs; without it, nothing is logged.
+#ifdef UNDO_LOGGED
+#define UNDO_WRITTEN(memory, bytes) undo_range(memory, bytes)
+#else
+#define UNDO_WRITTEN(memory, bytes) ((void)0)
+#endif
 // The one attribute that C front ends carry to declarations and that means "may not be moved or
 // doubled at will" to every other pass, which is true of a commit, too.
 #define UNDO_COMMITS      __attribute__((convergent))

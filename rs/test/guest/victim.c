@@ -51,7 +51,7 @@ static void die_privileged(void)
 // The frame pointer leads nowhere: the backtrace must end there, and nothing else.
 static void die_lost_frame(void)
 {
-    __asm__ volatile("mov $0x1234567, %%rbp\n\tmovq $0, 0" : : : "memory");
+    __asm__ volatile(UNDO_ASM "mov $0x1234567, %%rbp\n\tmovq $0, 0" : : : "memory");
 }
 
 static void die_assert(void)
