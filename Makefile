@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Builds everything under $(O). Each folder says what it makes in its own build.mk; the rules are in mk/.
-#   make all | check | modules/NAME.mod | images/NAME.cpio      O=DIR  CODE_MODEL=small|large  V=1
+#   make all | check | modules/NAME.mod | images/NAME.cpio      O=DIR  CODE_MODEL=small|large  TX=0|1  V=1
 O ?= build
 CODE_MODEL ?= small
+TX ?= 0
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -29,8 +29,21 @@ $(call objects,$(1),$(2)): $(2) Makefile mk/toolchain.mk mk/rules.mk | $(4)
 	$(Q)$(3) -MMD -MP -c $$< -o $$@
 endef
 
+# Services as transactions (TX=1): undo log and type maps. Third-party memory is scanned, not typed; without either is
+# what stands below the transactions.
+TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/mem.c randomizer/mover/% lib/libc/test/% %.s %.S
+tx_flags_of = $(UNDO_LOG_FLAGS) $(TYPE_MAP_FLAGS) $(if $(filter third_party/% lib/libc/thread.c,$(1)),$(TYPE_MAP_UNTYPED))
+tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_PLAIN),$(1)),,$(call tx_flags_of,$(1))))
+TX_PLUGINS := $(if $(filter 1,$(TX)),$(O)/passes/undo_log.so $(O)/passes/type_map.so)
+
+# user_objects,NAME,SOURCES,EXTRA_CFLAGS
+define user_objects
+$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(3) $$(call tx_flags,$(s)),user-prerequisites)))
+$(call objects,$(1),$(2)): $(TX_PLUGINS)
+endef
+
 define user_lib
-$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(3),user-prerequisites)))
+$(call user_objects,$(1),$(2),$(3))
 $(O)/lib/$(1).a: $(call objects,$(1),$(2))
 	@mkdir -p $$(@D)
 	$$(call say,AR,$$@)
@@ -40,7 +53,7 @@ endef
 
 # One relocatable file a service: nothing is placed at build time, every section stays its own (--unique).
 define module
-$(foreach s,$(2),$(eval $(call compile,$(1),$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $(4),user-prerequisites)))
+$(call user_objects,$(1),$(2),$(4))
 $(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a) | $(O)/tools/samsara-layout
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)

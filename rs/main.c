@@ -7,6 +7,7 @@
 // notification (somebody became ready), its timers (time to look after somebody), and requests. It
 // never waits for any of those that it supervises: not in a call, not in a reply.
 #include "interfaces/rs.server.h"
+#include "lib/rt/movable.h"
 #include "rs/archive.h"
 #include "rs/events.h"
 #include "rs/record.h"
@@ -28,7 +29,7 @@ static uint32_t module_count;
 }
 
 // A file of the boot archive as a memory object, which can be mapped into newborns.
-static handle_t memory_of(const struct archive_file *file, uint32_t prot, const void **mapped)
+MOVE_ADDRESSES static handle_t memory_of(const struct archive_file *file, uint32_t prot, const void **mapped)
 {
     uint64_t bytes = (file->bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), at = 0;
     handle_t memory;
@@ -50,7 +51,7 @@ static handle_t memory_of(const struct archive_file *file, uint32_t prot, const 
     return memory;
 }
 
-static bool in_archive(const char *name, struct archive_file *file)
+MOVE_ADDRESSES static bool in_archive(const char *name, struct archive_file *file)
 {
     const void *archive = (const void *)rt_startup->boot_archive;
     return archive_find(archive, rt_startup->boot_archive_bytes, name, file);

@@ -3,6 +3,7 @@
 // handles. All of it is made once at start-up, so that a rebirth allocates nothing here and a
 // thousand of them leave the supervisor as they found it.
 #include "randomizer/linker/bootstrap.h"
+#include "lib/rt/movable.h"
 #include "rs/args.h"
 #include "rs/service.h"
 #include <stdio.h>
@@ -16,7 +17,7 @@ static uint64_t page_round(uint64_t bytes)
 }
 
 // A new memory object, mapped here for reading and writing.
-static enum status shared_memory(uint64_t bytes, handle_t *memory, void **mapped)
+MOVE_ADDRESSES static enum status shared_memory(uint64_t bytes, handle_t *memory, void **mapped)
 {
     uint64_t address = 0;
     enum status status = sys_mem_create(page_round(bytes), MEM_POPULATE, memory);

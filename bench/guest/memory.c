@@ -2,12 +2,13 @@
 // Memory: mapping one page, taking it away, changing its protection, the first touch of a page.
 #include "bench/guest/bench.h"
 #include "bench/guest/measure.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 
 enum { ROUNDS = 500, TOUCH_PAGES = 256, CHILD_QUOTA = 1 << 20 };
 
 // One page whose page table exists already, as in the peers' measurements; each call timed by itself.
-static void map_unmap(handle_t memory, uint64_t place)
+MOVE_ADDRESSES static void map_unmap(handle_t memory, uint64_t place)
 {
     struct samples maps = {}, unmaps = {}, protects = {};
     for (int i = 0; i < ROUNDS; i++) {
@@ -70,7 +71,7 @@ static void create_close(long n, void *)
 }
 
 // Pages are supplied at the first touch: a fault, a cleared page, a mapping.
-static void first_touch(void)
+MOVE_ADDRESSES static void first_touch(void)
 {
     handle_t memory;
     uint64_t at = 0, bytes = (uint64_t)TOUCH_PAGES * PAGE_SIZE;

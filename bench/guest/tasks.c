@@ -4,6 +4,7 @@
 #include "bench/guest/measure.h"
 #include "bench/guest/thread.h"
 #include "lib/rt/ipc.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 
 enum { ROUNDS = 200, CHILD_QUOTA = 1 << 20 };
@@ -96,7 +97,7 @@ static void task_create(void)
 static const uint8_t trap_loop[] = {0xcc, 0xeb, 0xfd};
 static const uint8_t ud2_loop[] = {0x0f, 0x0b, 0xeb, 0xfc};
 
-static enum status start_trapper(const uint8_t *code, size_t bytes, handle_t fault_port, handle_t *task, handle_t *thread)
+MOVE_ADDRESSES static enum status start_trapper(const uint8_t *code, size_t bytes, handle_t fault_port, handle_t *task, handle_t *thread)
 {
     handle_t memory;
     uint64_t here = 0, there = 0x10000000;

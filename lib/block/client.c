@@ -2,6 +2,7 @@
 // Sessions with a block driver, and waiting for it.
 #include "interfaces/block.client.h"
 #include "lib/block/disk.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 
 // A driver that is being reborn takes milliseconds. When a wait gets as long as this, the client asks.
@@ -12,7 +13,7 @@ static uint64_t whole_pages(uint64_t bytes)
     return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-enum status disk_memory_create(struct disk_memory *m)
+MOVE_ADDRESSES enum status disk_memory_create(struct disk_memory *m)
 {
     uint64_t address = 0;
     handle_t memory;

@@ -5,6 +5,7 @@
 // heap; everything else that musl would ask Linux for fails with ENOSYS, which makes fopen and its
 // kin return their ordinary errors.
 #include "lib/libc/libc.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include <errno.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static long get_time(clockid_t clock, struct timespec *out)
     return 0;
 }
 
-long libc_syscall(long number, long a, long b, long c)
+MOVE_ADDRESSES long libc_syscall(long number, long a, long b, long c)
 {
     switch (number) {
     case LINUX_WRITE: {

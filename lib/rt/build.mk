@@ -4,7 +4,7 @@ RT_SOURCES := $(addprefix lib/rt/,start.c serve.c park.c notify.c timer.c keep.c
     heap.c heap_pages.c heap_slab.c heap_table.c)
 
 $(eval $(call user_lib,rt_core,lib/rt/entry.c $(RT_SOURCES),))
-$(eval $(call user_lib,rt_mem,lib/rt/mem.c,-fno-builtin))
+$(eval $(call user_lib,rt_mem,lib/rt/mem.c lib/rt/undo_log.c,-fno-builtin))
 
 # With the C library inside: the runtime needs it, so every service has it.
 $(O)/lib/rt.a: $(O)/lib/rt_core.a $(O)/lib/rt_mem.a $(O)/lib/musl.a $(O)/lib/libc_glue.a

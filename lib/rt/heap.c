@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The heap's front: sizes to slabs or own mappings, types, policy, accounts.
 #include "lib/rt/heap_internal.h"
+#include "lib/rt/movable.h"
 
 RT_OWN struct heap heap;
 
@@ -48,7 +49,7 @@ static uint64_t large_mapping(size_t bytes)
     return (bytes + 1 + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-static void *large_alloc(size_t bytes, uint32_t type)
+MOVE_ADDRESSES static void *large_alloc(size_t bytes, uint32_t type)
 {
     if (bytes >= USER_MAX) {
         return nullptr;
@@ -213,7 +214,7 @@ void *rt_realloc(void *old, size_t bytes)
 
 // ---- Looking ----
 
-bool rt_heap_find(const void *address, struct heap_object *out)
+MOVE_ADDRESSES bool rt_heap_find(const void *address, struct heap_object *out)
 {
     struct record *record = table_find((uint64_t)address);
     if (!record) {

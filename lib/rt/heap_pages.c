@@ -6,6 +6,7 @@
 // tables, one for each span dearer (12 KiB of tables for a slab of 16 KiB); at a quarter full the
 // next one is opened.
 #include "lib/rt/heap_internal.h"
+#include "lib/rt/movable.h"
 
 enum : uint64_t {
     WINDOW = 1ull << 30,
@@ -108,7 +109,7 @@ static int record_shift(size_t bytes)
     return shift < RECORD_MIN_SHIFT ? RECORD_MIN_SHIFT : shift;
 }
 
-static void *carve(uint64_t bytes)
+MOVE_ADDRESSES static void *carve(uint64_t bytes)
 {
     if (bytes >= RECORD_CHUNK) {
         return (void *)pages_map(bytes);

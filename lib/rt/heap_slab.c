@@ -5,6 +5,7 @@
 // it, in a random slab of its class. A further slab is opened as soon as less than a quarter of a
 // slab is free in the class, so the choice never gets narrower than that while there is memory.
 #include "lib/rt/heap_internal.h"
+#include "lib/rt/movable.h"
 
 enum {
     SMALL_SLAB = GRANULE,     // for slots up to SMALL_SLOT
@@ -158,7 +159,7 @@ static bool choice_is_narrow(const struct size_class *class, int size_class)
     return class->free_slots * slab_slot_bytes[size_class] * 4 < slab_bytes(size_class);
 }
 
-void *slab_alloc(size_t bytes, uint32_t type, int size_class)
+MOVE_ADDRESSES void *slab_alloc(size_t bytes, uint32_t type, int size_class)
 {
     struct size_class *class = &heap.classes[size_class];
     if (choice_is_narrow(class, size_class) && !slab_open(size_class) && class->free_slots == 0) {
@@ -226,7 +227,7 @@ void slab_free(struct record *record, void *p)
     }
 }
 
-bool slab_find(struct record *record, uint64_t address, struct heap_object *out)
+MOVE_ADDRESSES bool slab_find(struct record *record, uint64_t address, struct heap_object *out)
 {
     const struct slab *slab = (const struct slab *)record;
     uint32_t size = slab_slot_bytes[slab->size_class];

@@ -2,6 +2,7 @@
 // Start-up: what comes between the bootstrap and service_main. Also holds the functions that die on
 // purpose, because this file is part of every module.
 #include "lib/rt/internal.h"
+#include "lib/rt/movable.h"
 
 static struct startup own_startup;
 static struct status_page own_status; // for the root task, which nobody supervises
@@ -11,7 +12,7 @@ struct status_page *rt_status = &own_status;
 handle_t rt_port;
 
 // Goes on counting where the predecessor stopped; what it was doing is over.
-static void begin_status_page(void)
+MOVE_ADDRESSES static void begin_status_page(void)
 {
     if (own_startup.status != 0) {
         rt_status = (struct status_page *)own_startup.status;

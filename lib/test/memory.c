@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Memory objects, the heap on real memory.
 #include "lib/test/rttest.h"
+#include "lib/rt/movable.h"
 #include <string.h>
 
 enum { PAGES = 8, BYTES = PAGES * PAGE_SIZE };
 
-static void test_mappings(handle_t memory)
+MOVE_ADDRESSES static void test_mappings(handle_t memory)
 {
     uint64_t a = 0, b = 0, small = 0;
     struct mem_info info;

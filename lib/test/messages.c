@@ -2,6 +2,7 @@
 // Calls, replies, grants, handles in messages, notifications, timers: a thread of our own is the
 // server.
 #include "lib/test/rttest.h"
+#include "lib/rt/movable.h"
 #include <string.h>
 
 enum label { ECHO = 0x7f01, TAKE, GIVE, REVERSE, LATER };
@@ -214,7 +215,7 @@ void test_messages(void)
 
 static int fired;
 
-static void count(void *arg)
+MOVE_ADDRESSES static void count(void *arg)
 {
     fired += (int)(uintptr_t)arg;
 }

@@ -4,6 +4,7 @@
 //
 // The children run two small position-independent programs, copied into memory of their own.
 #include "lib/test/rttest.h"
+#include "lib/rt/movable.h"
 #include <string.h>
 
 // Receives from handle 3 with the Reply object 4, then dies of an invalid instruction.
@@ -52,7 +53,7 @@ static void call_child(void *arg)
 }
 
 // Maps the programs executable into the child; returns their address there, 0 if something failed.
-static uint64_t load(handle_t task)
+MOVE_ADDRESSES static uint64_t load(handle_t task)
 {
     handle_t memory;
     uint64_t here = 0, there = 0;

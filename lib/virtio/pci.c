@@ -2,6 +2,7 @@
 // Opening a virtio device through the PCI service, and finding it again after a rebirth.
 #include "lib/virtio/pci.h"
 #include "interfaces/pci.client.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include "lib/virtio/find.h"
 
@@ -18,7 +19,7 @@ static uint32_t read_config(void *context, uint32_t offset, uint32_t width)
     return pci_config_read(c->pci, c->address, offset, width, &value) == OK ? value : 0xffffffff;
 }
 
-static enum status map_registers(struct virtio_pci *v, uint32_t skip)
+MOVE_ADDRESSES static enum status map_registers(struct virtio_pci *v, uint32_t skip)
 {
     struct mem_info info;
     uint64_t at = 0;
@@ -196,7 +197,7 @@ static enum status find_or_make(struct virtio_dma *d, uint32_t key)
     return status;
 }
 
-enum status virtio_dma_open(struct virtio_dma *d, handle_t domain, uint32_t key)
+MOVE_ADDRESSES enum status virtio_dma_open(struct virtio_dma *d, handle_t domain, uint32_t key)
 {
     uint64_t at = 0;
     enum status status = find_or_make(d, key);

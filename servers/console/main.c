@@ -4,6 +4,7 @@
 // A request that has to wait is held, not parked: when this process dies, the kernel delivers it
 // again to the next one, which finds in the lines' saved memory how far it had come.
 #include "interfaces/console.server.h"
+#include "lib/rt/movable.h"
 #include "servers/console/uart.h"
 
 enum { LINES = 2, KEY_SAVED = 1, KEY_IRQ = 8, KEY_WATCH = 16 };
@@ -190,7 +191,7 @@ static void on_interrupt(uint64_t bits, void *)
 
 // ---- Operations ----
 
-static enum status do_write(struct request *rq, uint32_t number, size_t text_len)
+MOVE_ADDRESSES static enum status do_write(struct request *rq, uint32_t number, size_t text_len)
 {
     struct line *l = line_of(rq);
 
@@ -354,7 +355,7 @@ static enum status do_show_log(struct request *rq, bool on)
 // ---- Birth ----
 
 // The lines' memory of earlier incarnations, or a new one.
-static enum status open_saved(struct line_saved **saved, bool *found)
+MOVE_ADDRESSES static enum status open_saved(struct line_saved **saved, bool *found)
 {
     uint64_t bytes = (LINES * sizeof **saved + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), at = 0;
     handle_t memory;

@@ -4,6 +4,7 @@
 // What was found out is kept over rebirths in memory that is mapped read-only but while it changes.
 // Drivers do not notice a rebirth: their handles are the kernel's, and devices are left alone.
 #include "interfaces/pci.server.h"
+#include "lib/rt/movable.h"
 #include "servers/args.h"
 #include "servers/pci/bus.h"
 
@@ -30,7 +31,7 @@ static void protect(uint32_t prot)
 
 // ---- Configuration space ----
 
-static volatile uint8_t *map_bus(uint32_t bus)
+MOVE_ADDRESSES static volatile uint8_t *map_bus(uint32_t bus)
 {
     handle_t memory;
     uint64_t at = 0;
@@ -203,7 +204,7 @@ static enum status do_bar(struct request *rq, uint32_t address, uint32_t index, 
 }
 
 // Writes the MSI-X table entry through a mapping that lasts only as long as this.
-static enum status program_entry(const struct pci_function *f, uint32_t bar, uint32_t offset,
+MOVE_ADDRESSES static enum status program_entry(const struct pci_function *f, uint32_t bar, uint32_t offset,
                                  const struct irq_msi_info *msi)
 {
     uint64_t at = 0, place = f->bar[bar].base + offset;
@@ -333,7 +334,7 @@ static enum status do_release(struct request *rq, uint32_t address)
 
 // ---- Birth ----
 
-static enum status open_saved(void)
+MOVE_ADDRESSES static enum status open_saved(void)
 {
     handle_t memory;
     uint64_t at = 0;

@@ -5,6 +5,7 @@
 // It shows what most servers need: arguments that arrive checked, bytes through a grant, an answer
 // that comes later, a timer, and state and requests that outlive the server.
 #include "interfaces/template.server.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include <string.h>
 
@@ -37,7 +38,7 @@ static void answer_reached(void)
     }
 }
 
-static enum status do_await(struct request *rq, uint64_t goal, uint64_t *now)
+MOVE_ADDRESSES static enum status do_await(struct request *rq, uint64_t goal, uint64_t *now)
 {
     if (total >= goal) {
         *now = total;

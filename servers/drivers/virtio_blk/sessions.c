@@ -4,6 +4,7 @@
 // A handle is kept before the saved table says that the session has it, and forgotten after: a
 // birth in between finds a handle too many, never one too few, and drops it.
 #include "servers/drivers/virtio_blk/sessions.h"
+#include "lib/rt/movable.h"
 
 // Keys of kept handles: one for the table, then a stretch for each session.
 enum {
@@ -54,7 +55,7 @@ static void drop_kept(uint32_t k)
     }
 }
 
-enum status blk_sessions_init(struct blk *b, handle_t dma)
+MOVE_ADDRESSES enum status blk_sessions_init(struct blk *b, handle_t dma)
 {
     handle_t memory;
     uint64_t at = 0;
@@ -89,7 +90,7 @@ static uint64_t ring_pages_bytes(uint32_t entries)
 }
 
 // Maps the ring; its pages must be there already, so that looking at it can never fail.
-static enum status map_ring(struct blk_session *s, handle_t memory, uint32_t entries)
+MOVE_ADDRESSES static enum status map_ring(struct blk_session *s, handle_t memory, uint32_t entries)
 {
     struct mem_info info;
     uint64_t at = 0, bytes = ring_pages_bytes(entries);

@@ -3,6 +3,7 @@
 // instructions, interrupt gates, flags and selectors that survive into the kernel, addresses at the
 // edges. Each case is a small program in a task of its own, and says which exception it has to end
 // with.
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include <string.h>
 
@@ -117,7 +118,7 @@ static void check(bool ok, const char *name, const char *what, uint64_t got)
 }
 
 // A page with `code` at its end or start, mapped executable into the task at `at` (0: anywhere).
-static bool load(handle_t task, const char *code, size_t bytes, size_t offset, uint64_t *at)
+MOVE_ADDRESSES static bool load(handle_t task, const char *code, size_t bytes, size_t offset, uint64_t *at)
 {
     handle_t memory;
     uint64_t here = 0;

@@ -3,6 +3,7 @@
 // grant, call, kill, inherit, suspend, with children that run, wait and fault meanwhile. Nobody takes
 // turns, so every handle may be gone or another one when it is used. Each incarnation first tells what
 // the system holds: nothing of the one before may be left.
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 
 enum {
@@ -65,7 +66,7 @@ static void start_in(uint64_t *seed, handle_t task)
     }
 }
 
-static void make_child(uint64_t *seed)
+MOVE_ADDRESSES static void make_child(uint64_t *seed)
 {
     static const char name[NAME_SIZE] = "child";
     handle_t task, code, there;
@@ -161,7 +162,7 @@ static void on_task(uint64_t *seed)
     }
 }
 
-static void on_port(uint64_t *seed, handle_t reply)
+MOVE_ADDRESSES static void on_port(uint64_t *seed, handle_t reply)
 {
     struct ipc_message m = {.tag = draw(seed, 2) ? TAG_HANDLE | 7 : 7, .handle = any(seed), .handle_rights = RIGHTS_ALL};
     uint64_t grant = draw(seed, 3 * PAGE_SIZE) | GRANT_READ | GRANT_WRITE;
