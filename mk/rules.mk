@@ -31,8 +31,10 @@ endef
 
 # Services as transactions (TX=1): undo log and type maps. Third-party memory is scanned, not typed; without either is
 # what stands below the transactions.
-TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/mem.c randomizer/mover/% lib/libc/test/% %.s %.S
-tx_flags_of = $(UNDO_LOG_FLAGS) $(TYPE_MAP_FLAGS) $(if $(filter third_party/% lib/libc/thread.c,$(1)),$(TYPE_MAP_UNTYPED))
+TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/loop.c lib/rt/mem.c randomizer/mover/% lib/libc/test/% %.s %.S
+# Not undone, but moved: what the event loop remembers of one transaction in the next.
+TX_MAPPED := lib/rt/serve.c lib/rt/heir.c
+tx_flags_of = $(if $(filter $(TX_MAPPED),$(1)),,$(UNDO_LOG_FLAGS)) $(TYPE_MAP_FLAGS) $(if $(filter third_party/% lib/libc/thread.c,$(1)),$(TYPE_MAP_UNTYPED))
 tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_PLAIN),$(1)),,$(call tx_flags_of,$(1))))
 TX_PLUGINS := $(if $(filter 1,$(TX)),$(O)/passes/undo_log.so $(O)/passes/type_map.so)
 

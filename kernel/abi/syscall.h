@@ -27,6 +27,8 @@ enum {
 
 enum prot { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 }; // WRITE and EXEC together are refused
 
+enum park { PARK_OFF = 0, PARK_ON = 1, PARK_RETURN = 2 }; // of reply_park
+
 enum mem_flags {
     MEM_POPULATE = 1,  // allocate and clear all pages now; else each page at its first use (its quota is taken at once)
     MEM_UNCACHED = 2,  // device memory: strong uncacheable (the default is write-back for RAM)

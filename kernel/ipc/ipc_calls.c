@@ -172,13 +172,17 @@ int sys_reply_park(struct thread *t, struct regs *r)
     if (status != OK) {
         return status;
     }
-    if (r->rsi > 1) {
+    if (r->rsi > PARK_RETURN) {
         return ERR_ARG;
     }
     if (reply->state != REPLY_BOUND) {
         return reply->state == REPLY_GONE ? ERR_CANCELLED : ERR_STATE;
     }
-    reply->parked = r->rsi == 1;
+    if (r->rsi == PARK_RETURN) {
+        reply_return(reply);
+    } else {
+        reply->parked = r->rsi == PARK_ON;
+    }
     return OK;
 }
 

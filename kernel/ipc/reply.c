@@ -72,6 +72,14 @@ struct thread *reply_unbind(struct reply *r)
     return caller;
 }
 
+void reply_return(struct reply *r)
+{
+    struct port *p = r->port;
+    object_get(&p->obj);
+    port_return_call(p, reply_unbind(r));
+    object_put(&p->obj);
+}
+
 void reply_caller_gone(struct reply *r)
 {
     ASSERT(r->state == REPLY_BOUND);

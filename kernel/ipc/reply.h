@@ -36,6 +36,9 @@ bool reply_step(struct object *);
 MUST_USE enum status reply_set_owner(struct reply *, struct task *);
 void reply_bind(struct reply *, struct thread *caller, struct port *);
 // Frees it from its caller, whose call is not ended by this.
+// Sends the caller back to the head of the queue of the port it called, its delivery count one
+// higher. The Reply is free.
+void reply_return(struct reply *);
 struct thread *reply_unbind(struct reply *);
 void reply_caller_gone(struct reply *);
 // Ends the caller's call with a status, without a message.

@@ -88,10 +88,7 @@ static bool return_callers(struct task *task, uint32_t budget)
             if (budget-- == 0) {
                 return false;
             }
-            struct port *p = r->port;
-            object_get(&p->obj);
-            port_return_call(p, reply_unbind(r));
-            object_put(&p->obj);
+            reply_return(r);
         }
     }
     return true;

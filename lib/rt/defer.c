@@ -3,7 +3,7 @@
 // asked for, and an heir finds what its predecessor had committed to and not yet done.
 #include "lib/rt/internal.h"
 
-enum { NOTIFIES = 16 };
+enum { NOTIFIES = 64 };
 
 struct deferred {
     struct deferred *next;
@@ -33,11 +33,6 @@ void defer_notify(void)
     notify_count = 0;
 }
 
-static void notify(void *port)
-{
-    (void)ipc_notify((handle_t)(uintptr_t)port);
-}
-
 void rt_notify_at_commit(handle_t port)
 {
     if (!tx_running()) {
@@ -51,7 +46,7 @@ void rt_notify_at_commit(handle_t port)
     }
     if (notify_count < NOTIFIES) {
         notifies[notify_count++] = port;
-    } else if (!rt_at_commit(notify, (void *)(uintptr_t)port)) {
+    } else {
         (void)ipc_notify(port); // early is better than never
     }
 }

@@ -8,5 +8,8 @@
 start_service(const struct startup *given)
 {
     rt_begin(given);
+    if (rt_startup->flags & STARTUP_HEIR) {
+        heir_begin();
+    }
     sys_task_exit((uint64_t)(unsigned)service_main());
 }

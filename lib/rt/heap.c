@@ -212,6 +212,27 @@ void *rt_realloc(void *old, size_t bytes)
     return fresh;
 }
 
+// ---- For the mover ----
+
+void *heap_place(size_t bytes, uint32_t type, int size_class)
+{
+    heap.objects++;
+    heap.object_bytes += bytes;
+    return slab_alloc(bytes, type, size_class);
+}
+
+void *heap_place_large(size_t bytes, uint32_t type)
+{
+    heap.objects++;
+    heap.object_bytes += bytes;
+    return large_alloc(bytes, type);
+}
+
+void heap_placed(void)
+{
+    count(0, 0);
+}
+
 // ---- Looking ----
 
 MOVE_ADDRESSES bool rt_heap_find(const void *address, struct heap_object *out)

@@ -11,6 +11,7 @@
 
 // start.c
 void rt_begin(const struct startup *given); // all but service_main; host tests call it, too
+void drop_bootstrap(void); // and all that shows where everything is
 
 // time.c: fixed point. 56 bits leave no drift to speak of against the kernel's clock (1 us in 300
 // years), and the factor still fits 64 bits down to a counter of 4 MHz.
@@ -100,6 +101,11 @@ bool await_park(const struct request *rq, struct waiting *again, uint64_t key);
 extern uint32_t await_ready_count;
 struct waiting *await_ready(void); // the first one that may run again; nullptr: none
 void await_take(struct waiting *w); // off the list and freed, in the transaction of its rerun
+
+// heap.c, for the mover: an object at a place of its own class, not filled; nullptr: no memory.
+void *heap_place(size_t bytes, uint32_t type, int size_class);
+void *heap_place_large(size_t bytes, uint32_t type);
+void heap_placed(void); // all are there: accounts
 
 // map.c: free entries have no address.
 struct rt_mapping {

@@ -43,5 +43,5 @@ void rt_unmap(void *address)
     struct rt_mapping *m = address ? find(address) : nullptr;
     rt_assert(m != nullptr);
     tx_unmap((uint64_t)address, m->bytes);
-    *m = (struct rt_mapping){nullptr};
+    *m = (struct rt_mapping){.address = nullptr};
 }

@@ -7,9 +7,9 @@
 
 enum { BLOCK_WORDS = 16, ROUNDS = 20 };
 
-static uint32_t state[BLOCK_WORDS];
-static uint8_t buffer[BLOCK_WORDS * 4];
-static size_t buffer_used = sizeof(buffer);
+RT_OWN static uint32_t state[BLOCK_WORDS];
+RT_OWN static uint8_t buffer[BLOCK_WORDS * 4];
+RT_OWN static size_t buffer_used;
 
 static uint32_t rotate(uint32_t x, int bits)
 {

@@ -4,22 +4,22 @@
 #include "lib/rt/internal.h"
 #include "lib/rt/movable.h"
 
-static struct startup own_startup;
-static struct status_page own_status; // for the root task, which nobody supervises
+RT_OWN static struct startup own_startup;
+RT_OWN static const struct startup *given_startup;
+RT_OWN static struct status_page own_status; // for the root task, which nobody supervises
 
-const struct startup *rt_startup = &own_startup;
-struct status_page *rt_status = &own_status;
+RT_OWN const struct startup *rt_startup;
+RT_OWN struct status_page *rt_status;
 handle_t rt_port;
 
 // Goes on counting where the predecessor stopped; what it was doing is over.
 MOVE_ADDRESSES static void begin_status_page(void)
 {
-    if (own_startup.status != 0) {
-        rt_status = (struct status_page *)own_startup.status;
-    }
+    rt_status = own_startup.status ? (struct status_page *)own_startup.status : &own_status;
     rt_status->magic = STATUS_MAGIC;
     rt_status->incarnation = own_startup.incarnation;
     rt_status->ready = 0;
+    rt_status->movable = 0;
     rt_status->request_since = 0;
     rt_status->waiting_since = 0;
     rt_status->heap_bytes = 0;
@@ -50,29 +50,47 @@ static void unmap(const char *what, uint64_t address, uint64_t bytes)
 }
 
 // The linker and what it worked from show where everything is: of no use from here on.
-static void drop_bootstrap(const struct startup *given)
+void drop_bootstrap(void)
 {
     unmap("bootstrap", own_startup.bootstrap, own_startup.bootstrap_bytes);
     unmap("layout record", own_startup.layout, own_startup.layout_bytes);
     unmap("module", own_startup.module, own_startup.module_bytes);
     if (!own_startup.boot) { // the root task's start-up block may share pages with its boot_info
-        unmap("start-up block", (uint64_t)given, sizeof(*given));
+        unmap("start-up block", (uint64_t)given_startup, sizeof(*given_startup));
     }
-    own_startup.bootstrap = own_startup.layout = own_startup.module = 0;
+    unmap("predecessor's layout record", own_startup.old_layout, own_startup.old_layout_bytes);
+    unmap("predecessor's module", own_startup.old_module, own_startup.old_module_bytes);
+    own_startup.bootstrap = own_startup.layout = own_startup.module = own_startup.old_layout = 0;
+}
+
+// A spare has nothing of its service but its code: it waits until the supervisor has written the rest
+// of the start-up block. A debugger may start it too early.
+static void wait_as_spare(const struct startup *given)
+{
+    while (*(volatile const uint32_t *)&given->flags & STARTUP_SPARE) {
+        (void)sys_thread_stop(H_SELF_THREAD);
+    }
 }
 
 void rt_begin(const struct startup *given)
 {
+    wait_as_spare(given);
+    given_startup = given;
+    rt_startup = &own_startup;
     own_startup = *given;
     time_init(own_startup.tsc_hz, own_startup.tsc_base);
     begin_status_page();
     random_init(own_startup.seed);
     __builtin_memset(own_startup.seed, 0, sizeof(own_startup.seed));
+    tx_init();
     rt_heap_init(own_startup.heap_limit_bytes);
+    if (own_startup.flags & STARTUP_HEIR) {
+        return; // everything else comes with the state
+    }
     find_port();
     reply_init();
     keep_init();
-    drop_bootstrap(given);
+    drop_bootstrap();
 }
 
 handle_t rt_handle(const char *name)

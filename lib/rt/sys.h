@@ -64,6 +64,12 @@ MUST_USE SYS_INLINE enum status sys_reply_park(handle_t reply, bool park)
     return trap2(SYS_reply_park, reply, park);
 }
 
+// The caller goes back to the port it called, as if its receiver had died; the Reply is free.
+SYS_INLINE enum status sys_reply_return(handle_t reply)
+{
+    return trap2(SYS_reply_park, reply, PARK_RETURN);
+}
+
 SYS_INLINE enum status sys_timer_set(handle_t port, uint64_t at_ns, uint64_t bits)
 {
     return trap3(SYS_timer_set, port, at_ns, bits);

@@ -7,8 +7,10 @@ enum { WORD = 8 };
 
 // Before undo_init there is no transaction, but start-up code stores already: the log is a small one
 // that overflows again and again, which costs little and says that nothing can be undone.
-static uint8_t early[8 * UNDO_GROUP_MAX] __attribute__((aligned(WORD)));
-struct undo_log undo_log = {.cursor = early,
+// Both belong to one incarnation: an heir has a log of its own (RT_OWN in lib/rt/internal.h).
+__attribute__((section(".bss.own"))) static uint8_t early[8 * UNDO_GROUP_MAX]
+    __attribute__((aligned(WORD)));
+__attribute__((section(".data.own"))) struct undo_log undo_log = {.cursor = early,
                             .limit = early + sizeof(early) - UNDO_GROUP_MAX,
                             .base = early,
                             .end = early + sizeof(early)};

@@ -104,13 +104,14 @@ static enum status mem_map(const uint64_t *a, uint64_t *second)
     if (!fake_handle_open((handle_t)a[1]) || objects[a[1]].bytes < a[4]) {
         return ERR_HANDLE;
     }
+    int fixed = a[2] != 0 ? MAP_FIXED_NOREPLACE : 0;
     void *at = mmap((void *)a[2], a[4], PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
     if (at == MAP_FAILED) {
         return ERR_EXISTS;
     }
     fake_mapped += a[4];
-    *second = a[2];
+    *second = (uint64_t)at;
     return OK;
 }
 
@@ -324,7 +325,9 @@ static void begin(void)
 {
     startup.incarnation++;
     startup.seed[0] = (uint8_t)startup.incarnation;
+    uint64_t mapped = fake_mapped;
     rt_begin(&startup);
+    fake_mapped = mapped; // without the undo log
 }
 
 void fake_start(const char *args)

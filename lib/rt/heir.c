@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// An heir's start: it takes over what its predecessor left, tells those who must know, and goes on
+// in the event loop. Nothing of service_main runs.
+#include "lib/rt/internal.h"
+#include "lib/rt/undo_log.h"
+#include "randomizer/mover/move.h"
+#include <stdio.h>
+
+enum { HOOKS = 8 };
+
+static void (*hooks[HOOKS])(const struct rt_rebirth *rebirth);
+static uint32_t hook_count;
+
+void rt_on_reborn(void (*fn)(const struct rt_rebirth *rebirth))
+{
+    rt_assert(hook_count < HOOKS);
+    hooks[hook_count++] = fn;
+}
+
+[[noreturn]] static void refuse(enum move_error error, const struct move_report *report)
+{
+    rt_status->move_error = error;
+    snprintf(rt_status->assert_text, sizeof(rt_status->assert_text), "%s: %s",
+             move_error_text(error), report->where);
+    log_error("the predecessor's state is not taken over: %s", rt_status->assert_text);
+    sys_task_exit(MOVE_EXIT_BASE + error);
+}
+
+static void publish(const struct move_report *report, uint64_t began_ns)
+{
+    rt_status->move_ns = rt_now_ns() - began_ns;
+    rt_status->move_objects = report->objects;
+    rt_status->move_bytes = report->bytes;
+    rt_status->move_pointers = report->pointers;
+    rt_status->move_leaks = report->leaks;
+    rt_status->moved = 1;
+}
+
+static void run_hooks(void)
+{
+    const struct rt_rebirth rebirth = {
+        .after_crash = rt_startup->flags & STARTUP_AFTER_CRASH,
+        .updated = rt_startup->old_module != 0,
+        .restored = rt_startup->flags & STARTUP_RESTORE,
+    };
+    for (uint32_t i = 0; i < hook_count; i++) {
+        tx_begin();
+        hooks[i](&rebirth);
+        tx_commit();
+    }
+}
+
+// Bits that the predecessor had taken from its port and not dealt with are lost: everything is
+// looked at once.
+static void catch_up(void)
+{
+    tx_begin();
+    tx_commit(); // what it had deferred and not done
+    run_hooks();
+    tx_begin();
+    timers_restore();
+    notify_all();
+    notify_deferred();
+    tx_commit();
+}
+
+void heir_begin(void)
+{
+    struct move_report report;
+    uint64_t began_ns = rt_now_ns();
+    enum move_error error = move_state(rt_startup, H_PREDECESSOR, &report);
+    if (error != MOVE_OK) {
+        refuse(error, &report);
+    }
+    publish(&report, began_ns);
+    (void)sys_handle_close(H_PREDECESSOR);
+    drop_bootstrap();
+    undo_commit();
+    catch_up();
+    rt_status->movable = 1;
+    rt_ready();
+    (void)loop_run();
+    sys_task_exit(1);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// From an address of the predecessor to the same place of the same thing here.
+//
+// Sections are found through a hash over 256-byte granules of their old addresses: they lie
+// anywhere, and most are shorter than that. A pointer one past the end belongs to the section
+// before it: the linker leaves at least a byte between two. Mappings are few, and walked.
+#include "randomizer/mover/internal.h"
+
+static bool starts_with(const char *text, const char *start)
+{
+    while (*start != '\0' && *text == *start) {
+        text++;
+        start++;
+    }
+    return *start == '\0';
+}
+
+const char *address_section_name(const struct mover *m, uint32_t section)
+{
+    return m->elf_names + m->elf_sections[section].name;
+}
+
+bool address_is_own(const struct mover *m, uint32_t section)
+{
+    const char *name = address_section_name(m, section);
+    return starts_with(name, ".bss.own") || starts_with(name, ".data.own");
+}
+
+static uint32_t hash(const struct mover *m, uint64_t granule)
+{
+    return (uint32_t)(granule * 0x9e3779b97f4a7c15 >> 40) & m->head_mask;
+}
+
+static void enter(struct mover *m, uint32_t section)
+{
+    const struct section *s = &m->sections[section];
+    uint64_t last = (s->from + s->bytes) >> SECTION_GRANULE_SHIFT;
+    for (uint64_t g = s->from >> SECTION_GRANULE_SHIFT; g <= last; g++) {
+        uint32_t *head = &m->heads[hash(m, g)];
+        m->buckets[m->bucket_count] = (struct bucket){section, *head};
+        *head = m->bucket_count++;
+    }
+}
+
+static void open_module(struct mover *m)
+{
+    const uint8_t *file = (const uint8_t *)m->startup->module;
+    m->elf = (const struct elf_header *)file;
+    m->elf_sections = (const struct elf_section *)(file + m->elf->section_headers);
+    m->section_count = m->elf->section_count;
+    m->elf_names = (const char *)file + m->elf_sections[m->elf->section_names].offset;
+    m->layout = (const struct layout_record *)m->startup->layout;
+    m->old_layout = (const struct layout_record *)m->startup->old_layout;
+    if (!m->old_layout || m->old_layout->magic != LAYOUT_MAGIC ||
+        m->old_layout->sections != m->section_count) {
+        move_fail(m, MOVE_NO_LAYOUT, "%s", m->old_layout ? "of another module" : "none");
+    }
+}
+
+static uint32_t granules_of(const struct section *s)
+{
+    return (uint32_t)((s->bytes >> SECTION_GRANULE_SHIFT) + 2);
+}
+
+void address_open(struct mover *m)
+{
+    open_module(m);
+    if (m->error != MOVE_OK) {
+        return;
+    }
+    m->sections = move_alloc(m, m->section_count * sizeof(struct section));
+    uint32_t granules = 1;
+    for (uint32_t i = 0; m->sections && i < m->section_count; i++) {
+        if (m->old_layout->address[i] != 0) {
+            m->sections[i] = (struct section){m->old_layout->address[i], m->layout->address[i],
+                                              m->elf_sections[i].size};
+            granules += granules_of(&m->sections[i]);
+        }
+    }
+    m->head_mask = 63;
+    while (m->head_mask < granules) {
+        m->head_mask = m->head_mask * 2 + 1;
+    }
+    m->heads = move_alloc(m, (m->head_mask + 1) * sizeof(uint32_t));
+    m->buckets = move_alloc(m, granules * sizeof(struct bucket));
+    m->bucket_count = 1; // 0 ends a chain
+    for (uint32_t i = 0; m->buckets && i < m->section_count; i++) {
+        if (m->sections[i].from != 0) {
+            enter(m, i);
+        }
+    }
+}
+
+static const struct section *find_section(const struct mover *m, uint64_t old)
+{
+    for (uint32_t b = m->heads[hash(m, old >> SECTION_GRANULE_SHIFT)]; b != 0;
+         b = m->buckets[b].next) {
+        const struct section *s = &m->sections[m->buckets[b].section];
+        if (old - s->from <= s->bytes) {
+            return s;
+        }
+    }
+    return nullptr;
+}
+
+// Few and rare: a walk over all sections will do.
+void *address_old(const struct mover *m, const void *own)
+{
+    uint64_t address = (uint64_t)own;
+    for (uint32_t i = 0; i < m->section_count; i++) {
+        const struct section *s = &m->sections[i];
+        if (s->from != 0 && address - s->to < s->bytes) {
+            return (void *)(s->from + (address - s->to));
+        }
+    }
+    return nullptr;
+}
+
+uint64_t address_new(struct mover *m, uint64_t old, bool *found)
+{
+    *found = false;
+    if (old < USER_MIN || old >= USER_MAX) {
+        return old;
+    }
+    uint64_t to = objects_new(m, old, found);
+    if (*found) {
+        return to;
+    }
+    const struct section *s = find_section(m, old);
+    if (s) {
+        *found = true;
+        return s->to + (old - s->from);
+    }
+    for (uint32_t i = 0; i < m->mapping_count; i++) {
+        const struct region *r = &m->mappings[i];
+        if (old - r->from <= r->bytes) {
+            *found = true;
+            return r->to + (old - r->from);
+        }
+    }
+    return old;
+}

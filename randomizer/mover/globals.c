@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Data sections: by the records that the compiler pass left of each global; what has no record is
+// scanned.
+#include "randomizer/mover/internal.h"
+
+static bool same(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static bool is_data(const struct mover *m, uint32_t i)
+{
+    const struct elf_section *s = &m->elf_sections[i];
+    if ((s->flags & (SHF_WRITE | SHF_ALLOC)) != (SHF_WRITE | SHF_ALLOC) || m->sections[i].from == 0) {
+        return false;
+    }
+    const char *name = address_section_name(m, i);
+    static const char relro[] = ".data.rel.ro"; // written by the linker alone
+    for (int c = 0; relro[c] != '\0'; c++) {
+        if (name[c] != relro[c]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void move_global(struct mover *m, const struct type_global *g, uint32_t section)
+{
+    const struct section *s = &m->sections[section];
+    struct type_plan plan = {.kind = PLAN_SCAN};
+    uint64_t offset = g->address - s->to;
+    if (g->address < s->to || offset > s->bytes || g->bytes > s->bytes - offset) {
+        move_fail(m, MOVE_RECORDS, "%s lies outside of its section", type_global_name(g));
+        return;
+    }
+    if (!(g->flags & TYPE_GLOBAL_UNTYPED) && !plan_of_map(m, &plan, (const void *)g->map)) {
+        return;
+    }
+    plan_copy(m, &plan, (const uint64_t *)(s->from + offset), (uint64_t *)g->address, g->bytes);
+}
+
+// The section of a global, by its address here; records carry it as their linked section.
+static void move_records(struct mover *m, uint32_t records, uint8_t *has_record)
+{
+    const struct elf_section *e = &m->elf_sections[records];
+    const void *data = (const void *)m->layout->address[records];
+    enum type_map_error error = TYPE_MAP_OK;
+    size_t at = 0;
+    const struct type_global *g;
+    while (m->error == MOVE_OK && (g = type_global_next(data, e->size, &at, &error)) != nullptr) {
+        if (e->link == 0 || e->link >= m->section_count) {
+            move_fail(m, MOVE_RECORDS, "%s has no section", type_global_name(g));
+        } else if (is_data(m, e->link) && !address_is_own(m, e->link)) {
+            has_record[e->link] = 1;
+            move_global(m, g, e->link);
+        } else {
+            has_record[e->link] = 1;
+        }
+    }
+    if (error != TYPE_MAP_OK) {
+        move_fail(m, MOVE_RECORDS, "%s", type_map_error_text(error));
+    }
+}
+
+void globals_move(struct mover *m)
+{
+    uint8_t *has_record = move_alloc(m, m->section_count);
+    for (uint32_t i = 1; m->error == MOVE_OK && i < m->section_count; i++) {
+        if (m->layout->address[i] != 0 && same(address_section_name(m, i), "samsara_globals")) {
+            move_records(m, i, has_record);
+        }
+    }
+    struct type_plan unknown = {.kind = PLAN_SCAN};
+    for (uint32_t i = 1; m->error == MOVE_OK && i < m->section_count; i++) {
+        if (!has_record[i] && is_data(m, i) && !address_is_own(m, i)) {
+            const struct section *s = &m->sections[i];
+            plan_copy(m, &unknown, (const uint64_t *)s->from, (uint64_t *)s->to, s->bytes);
+        }
+    }
+}

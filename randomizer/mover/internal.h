@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// What the mover's files share. Compiled without the compiler passes: none of this is state.
+#pragma once
+#include "lib/rt/heap_internal.h"
+#include "lib/rt/undo_log.h"
+#include "randomizer/linker/elf.h"
+#include "randomizer/mover/move.h"
+#include "randomizer/mover/type_map.h"
+
+enum { MOVE_REGIONS = 512, SECTION_GRANULE_SHIFT = 8 };
+
+// A slab or large object of the predecessor.
+struct source {
+    const struct record *record;
+    uint64_t start;
+    uint32_t slot_bytes, slots; // large: one slot
+    uint64_t inverse;           // 2^32 / slot_bytes, rounded up
+    uint64_t *to;               // new address of each slot's object; 0: not visited
+};
+
+struct section {
+    uint64_t from, to, bytes; // from 0: not placed
+};
+
+struct bucket {
+    uint32_t section, next; // in the chain; 0: end
+};
+
+struct region {
+    uint64_t from, to, bytes;
+};
+
+// How the pointers of one type are found.
+enum plan_kind {
+    PLAN_UNKNOWN, // not made yet
+    PLAN_PLAIN,   // there are none
+    PLAN_SLOTS,   // at fixed offsets of each element
+    PLAN_WALK,    // the map must be walked: tagged unions, flexible arrays
+    PLAN_SCAN,    // nobody knows: each word is tried
+};
+struct plan_slot {
+    uint32_t offset, kind; // enum type_map_kind
+};
+struct type_plan {
+    enum plan_kind kind;
+    uint32_t element, count; // bytes of one, slots of one
+    struct plan_slot *slots;
+    struct type_map map;
+};
+
+struct visit { // an object whose contents are still to be moved
+    const uint64_t *from;
+    uint64_t *to;
+    uint32_t bytes, type;
+};
+
+struct mover {
+    const struct startup *startup;
+    handle_t predecessor;
+    struct move_report *report;
+    enum move_error error;
+    bool check;
+
+    // A bump allocator; everything of it is given back at the end.
+    uint8_t *arena, *arena_end;
+    uint32_t arenas;
+    struct region arena_region[64];
+
+    // view.c
+    struct region view[MOVE_REGIONS];
+    uint32_t views;
+
+    // address.c
+    const struct elf_header *elf;
+    const struct elf_section *elf_sections;
+    const char *elf_names;
+    const struct layout_record *layout, *old_layout;
+    struct section *sections; // by index in the module
+    uint32_t section_count;
+    uint32_t *heads; // hash over granules of old section addresses
+    uint32_t head_mask;
+    struct bucket *buckets;
+    uint32_t bucket_count;
+    struct region mappings[RT_MAPS];
+    uint32_t mapping_count;
+
+    // objects.c
+    const struct heap *heap; // the predecessor's
+    struct source **sources; // by place in its heap's table
+    struct source *source_list;
+    uint32_t source_count;
+    struct type_plan *plans; // by type id
+    struct visit *stack;     // work list
+    uint32_t depth, depth_max;
+
+    // handles.c
+    uint64_t named[8192 / 64]; // handles that the state names, by index
+};
+
+// move.c
+void *move_alloc(struct mover *m, size_t bytes); // zeroed; nullptr sets m->error
+void move_fail(struct mover *m, enum move_error error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// view.c
+void view_open(struct mover *m);
+void view_close(struct mover *m);
+
+// address.c
+void address_open(struct mover *m);
+// Where the predecessor has the object that is here at `own` (of the same module).
+void *address_old(const struct mover *m, const void *own);
+const char *address_section_name(const struct mover *m, uint32_t section);
+// Belongs to one incarnation: RT_OWN in lib/rt/internal.h.
+bool address_is_own(const struct mover *m, uint32_t section);
+// What an old address has become; the value itself if it leads to nothing that moves.
+uint64_t address_new(struct mover *m, uint64_t old, bool *found);
+
+// objects.c
+void objects_open(struct mover *m);
+uint64_t objects_new(struct mover *m, uint64_t old, bool *found);
+void objects_drain(struct mover *m); // moves all that was visited, and what that leads to
+void objects_rest(struct mover *m);  // visits what nothing points to
+
+// plan.c
+const struct type_plan *plan_of_type(struct mover *m, uint32_t type);
+bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map);
+// Copies an object and rewrites its pointers. Both are 8-aligned and have room up to a multiple of
+// 8.
+void plan_copy(struct mover *m, const struct type_plan *plan, const uint64_t *from, uint64_t *to,
+               uint64_t bytes);
+
+// globals.c
+void globals_move(struct mover *m);
+
+// handles.c
+static inline void handle_named(struct mover *m, uint32_t handle)
+{
+    uint32_t index = handle & 8191;
+    m->named[index / 64] |= 1ull << (index % 64);
+}
+void handles_sweep(struct mover *m);

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// The course of a move.
+#include "randomizer/mover/internal.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+enum : uint64_t { ARENA = 256 << 10 };
+
+const char *move_error_text(enum move_error error)
+{
+    static const char *const text[] = {
+#define X(name, text) text,
+        MOVE_ERROR(X)
+#undef X
+    };
+    return error < MOVE_ERRORS ? text[error] : "unknown";
+}
+
+// The first failure counts.
+void move_fail(struct mover *m, enum move_error error, const char *format, ...)
+{
+    if (m->error == MOVE_OK) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(m->report->where, sizeof(m->report->where), format, args);
+        va_end(args);
+        m->error = error;
+    }
+}
+
+static bool more_arena(struct mover *m, uint64_t bytes)
+{
+    handle_t memory;
+    uint64_t at = 0;
+    bytes = bytes < ARENA ? ARENA : (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    bool room = m->arenas < sizeof(m->arena_region) / sizeof(m->arena_region[0]);
+    enum status status = room ? sys_mem_create(bytes, 0, &memory) : ERR_RANGE;
+    if (status == OK) {
+        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, bytes, PROT_READ | PROT_WRITE);
+        (void)sys_handle_close(memory);
+    }
+    if (status != OK) {
+        move_fail(m, MOVE_NO_MEMORY, "%s", rt_status_text(status));
+        return false;
+    }
+    m->arena_region[m->arenas++] = (struct region){at, at, bytes};
+    m->arena = (uint8_t *)at;
+    m->arena_end = m->arena + bytes;
+    return true;
+}
+
+void *move_alloc(struct mover *m, size_t bytes)
+{
+    bytes = (bytes + 15) & ~(size_t)15;
+    if ((size_t)(m->arena_end - m->arena) < bytes && !more_arena(m, bytes)) {
+        return nullptr;
+    }
+    void *p = m->arena;
+    m->arena += bytes;
+    return p;
+}
+
+static void drop_arenas(struct mover *m)
+{
+    for (uint32_t i = 0; i < m->arenas; i++) {
+        (void)sys_mem_unmap(HANDLE_NONE, m->arena_region[i].from, m->arena_region[i].bytes);
+    }
+}
+
+static void undo_unfinished(struct mover *m)
+{
+    struct undo_log *log = address_old(m, &undo_log);
+    if (!log || log->cursor < log->base || log->cursor > log->end ||
+        undo_rollback_of(log) != UNDO_DONE) {
+        move_fail(m, MOVE_LOG, "%s", log && log->overflowed ? "overflowed" : "damaged");
+    }
+}
+
+// Registered mappings: here they are made anew, wherever the kernel likes.
+static void map_again(struct mover *m)
+{
+    const struct rt_mapping *old = address_old(m, rt_mappings);
+    for (int i = 0; old && m->error == MOVE_OK && i < RT_MAPS; i++) {
+        if (!old[i].address) {
+            continue;
+        }
+        uint64_t to = 0;
+        enum status status =
+            sys_mem_map_from(m->predecessor, (uint64_t)old[i].address, &to, old[i].prot);
+        if (status != OK || (old[i].kind == RT_SHARED && !undo_skip_add(to, to + old[i].bytes))) {
+            move_fail(m, MOVE_MAPPING, "%p: %s", old[i].address, rt_status_text(status));
+        } else {
+            m->mappings[m->mapping_count++] =
+                (struct region){(uint64_t)old[i].address, to, old[i].bytes};
+        }
+    }
+}
+
+// What the predecessor had answered and may not have sent, see struct answer_note.
+static void keep_answer(struct mover *m)
+{
+    const struct undo_log *log = address_old(m, &undo_log);
+    bool committed = answer_last.call != 0 && answer_last.transaction < log->transaction;
+    for (int i = 0; committed && i < ANSWERS_GIVEN; i++) {
+        if (answers_given[i].call == 0 || i == ANSWERS_GIVEN - 1) {
+            answers_given[i] = answer_last;
+            break;
+        }
+    }
+    answer_last = (struct answer_note){0};
+}
+
+static void take_over(struct mover *m)
+{
+    undo_unfinished(m);
+    if (m->error == MOVE_OK) {
+        map_again(m);
+    }
+    if (m->error == MOVE_OK) {
+        objects_open(m);
+    }
+    if (m->error == MOVE_OK) {
+        globals_move(m);
+    }
+    objects_drain(m);
+    objects_rest(m);
+    if (m->error == MOVE_OK) {
+        keep_answer(m);
+        heap_placed();
+        handles_sweep(m);
+    }
+}
+
+enum move_error move_state(const struct startup *startup, handle_t predecessor,
+                           struct move_report *report)
+{
+    RT_OWN static struct mover m;
+    m = (struct mover){.startup = startup, .predecessor = predecessor, .report = report,
+                       .check = (startup->flags & STARTUP_CHECK) != 0};
+    *report = (struct move_report){0};
+    address_open(&m);
+    if (m.error == MOVE_OK) {
+        view_open(&m);
+    }
+    if (m.error == MOVE_OK) {
+        take_over(&m);
+    }
+    if (m.error == MOVE_OK) { // else the task ends, and all of it with it
+        view_close(&m);
+        drop_arenas(&m);
+    }
+    return m.error;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Moving state: a newborn takes over globals, heap and mappings of a dead incarnation, each object
+// at a new random place, each pointer rewritten.
+//
+// The predecessor's writable memory is mapped here at its own addresses while that lasts, so its
+// pointers can be followed as they are. Nothing of it is changed but by the rollback of its
+// unfinished transaction, which may be repeated: a newborn that fails, or dies, leaves a
+// predecessor from which the next one can start again.
+//
+//   move.c      the course of it            view.c     the predecessor's memory in this task
+//   address.c   old address -> new address  objects.c  the heap: to-space, work list
+//   plan.c      where a type's pointers are globals.c  data sections
+//   handles.c   closing what nothing names
+#pragma once
+#include "kernel/abi/startup.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define MOVE_ERROR(X)                                                                              \
+    X(OK, "moved")                                                                                 \
+    X(NO_MEMORY, "no memory for the move")                                                         \
+    X(NO_LAYOUT, "the predecessor's layout is not known")                                          \
+    X(CONFLICT, "a place of the predecessor is taken in this layout; another layout will do")       \
+    X(VIEW, "the predecessor's memory cannot be mapped")                                           \
+    X(LOG, "the predecessor's undo log overflowed or is damaged: its state is not consistent")      \
+    X(RECORDS, "records of globals are damaged")                                                   \
+    X(MAP, "a type map is damaged")                                                                \
+    X(HEAP, "the predecessor's heap is damaged")                                                   \
+    X(TYPE, "an object names a type that does not exist")                                          \
+    X(TAG, "a union's tag has no known value")                                                     \
+    X(STALE, "a word looks like a pointer, but no map knows it")                                   \
+    X(MAPPING, "a mapping of the predecessor cannot be taken over")                                \
+    X(VERSION, "a type has changed in a way that has no conversion")
+
+enum move_error {
+#define X(name, text) MOVE_##name,
+    MOVE_ERROR(X)
+#undef X
+    MOVE_ERRORS
+};
+const char *move_error_text(enum move_error error);
+
+struct move_report {
+    uint64_t objects, bytes; // of the heap
+    uint64_t pointers;       // rewritten, globals included
+    uint64_t leaks;          // heap objects that nothing points to
+    uint64_t wild;           // typed pointers that lead to nothing
+    char where[128];         // what was wrong, if something was
+};
+
+// Runs once in an heir, when its own runtime has started and nothing is on its heap yet.
+// `predecessor` is a task handle with READ and WRITE.
+[[nodiscard]] enum move_error move_state(const struct startup *startup, handle_t predecessor,
+                                         struct move_report *report);
