@@ -18,6 +18,7 @@ enum {
     PAGE_SIZE = 4096,
     GRANT_COPY_MAX = 256 << 10, // bytes a single grant_copy moves: bounds the time interrupts are off
     TASK_COPY_MAX = 64 << 10,
+    IO_SEND_MAX = 64, // bytes a single io_send writes: each costs about a microsecond
     NAME_SIZE = 32, // task names, zero-terminated
 };
 

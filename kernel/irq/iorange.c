@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/irq/iorange.h"
+#include "kernel/mem/user.h"
 #include "kernel/system/calls.h"
 #include "kernel/task/thread.h"
 
@@ -50,20 +51,28 @@ int sys_iorange_split(struct thread *t, struct regs *r)
     return status;
 }
 
-static enum status find_ports(struct thread *t, struct regs *r)
+static enum status find_port_range(struct thread *t, uint64_t handle, struct iorange **out)
 {
     struct handle_entry *e;
-    enum status status = handle_get(&t->task->handles, r->rdi, OBJ_IORANGE, RIGHT_CONTROL, &e);
+    enum status status = handle_get(&t->task->handles, handle, OBJ_IORANGE, RIGHT_CONTROL, &e);
     if (status != OK) {
         return status;
     }
-    if (iorange_of(e->object)->kind != IORANGE_PORT) {
-        return ERR_TYPE;
+    *out = iorange_of(e->object);
+    return (*out)->kind == IORANGE_PORT ? OK : ERR_TYPE;
+}
+
+static enum status find_ports(struct thread *t, struct regs *r)
+{
+    struct iorange *range;
+    enum status status = find_port_range(t, r->rdi, &range);
+    if (status != OK) {
+        return status;
     }
     if (r->rdx != 1 && r->rdx != 2 && r->rdx != 4) {
         return ERR_ARG;
     }
-    return iorange_covers(iorange_of(e->object), r->rsi, r->rdx) ? OK : ERR_RANGE;
+    return iorange_covers(range, r->rsi, r->rdx) ? OK : ERR_RANGE;
 }
 
 int sys_io_read(struct thread *t, struct regs *r)
@@ -82,4 +91,39 @@ int sys_io_write(struct thread *t, struct regs *r)
         arch_io_write((uint16_t)r->rsi, (uint32_t)r->rdx, (uint32_t)r->r10);
     }
     return status;
+}
+
+// Both addresses are looked up before the first byte goes out. So whenever the thread dies, the word
+// says how much of its data the device has been given.
+int sys_io_send(struct thread *t, struct regs *r)
+{
+    struct iorange *range;
+    struct span word;
+    uint8_t bytes[IO_SEND_MAX];
+    uint64_t port = r->rsi, from = r->rdx, count = r->r10, sent;
+    enum status status = find_port_range(t, r->rdi, &range);
+    if (status != OK) {
+        return status;
+    }
+    if (count > IO_SEND_MAX || !iorange_covers(range, port, 1)) {
+        return ERR_RANGE;
+    }
+    status = user_copy_in(t->task, bytes, from, count);
+    if (status == OK) {
+        status = span_resolve(&word, t->task, r->r8, sizeof(sent), PROT_WRITE);
+    }
+    if (status == OK) {
+        status = user_copy_in(t->task, &sent, r->r8, sizeof(sent));
+    }
+    if (status != OK) {
+        return status;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        arch_io_write((uint16_t)port, 1, bytes[i]);
+    }
+    sent += count;
+    // The page is there since the look above, so this finds it.
+    status = user_copy_out(t->task, r->r8, &sent, sizeof(sent));
+    ASSERT(status == OK);
+    return OK;
 }

@@ -297,6 +297,51 @@ static void test_ports_and_log(void **)
     assert_int_equal(CALL(t, random, USER_MAX - 8, 16).status, ERR_FAULT);
 }
 
+static void test_io_send(void **)
+{
+    struct place p = world_task("serial", 1 << 20, 5);
+    struct thread *t = p.thread;
+    uint64_t line = made(CALL(root_thread, iorange_split, PORTS, 0x3f8, 8));
+    uint64_t own = give(&p, line, RIGHTS_ALL, 0), weak = give(&p, line, RIGHT_COPY, 0);
+    uint64_t mmio = give(&p, MMIO, RIGHTS_ALL, 0), before = host_writes, sent = 1000;
+    enum : uint64_t { WORD = DATA + 100, SPLIT = DATA + 3 * PAGE_SIZE - 3 };
+    poke(p.task, SPLIT, "characters", 10);
+    poke(p.task, WORD, &sent, 8);
+    made(CALL(t, io_send, own, 0x3f8, SPLIT, 10, WORD));
+    made(CALL(t, io_send, own, 0x3ff, SPLIT, 0, WORD));
+    peek(p.task, WORD, &sent, 8);
+    assert_int_equal(sent, 1010);
+    assert_int_equal(host_writes, before + 10);
+    for (uint64_t i = 0; i < 10; i++) {
+        assert_int_equal(host_written[(before + i) % HOST_WRITTEN].port, 0x3f8);
+        assert_int_equal(host_written[(before + i) % HOST_WRITTEN].value, "characters"[i]);
+    }
+    made(CALL(t, io_send, own, 0x3f8, SPLIT, IO_SEND_MAX, SPLIT)); // over the border of two pages
+    before = host_writes;
+    // Nothing goes out unless all of it can, and the word be changed.
+    uint64_t m = made(CALL(t, mem_create, PAGE_SIZE));
+    uint64_t fixed = made(CALL(t, mem_map, 0, m, 0, 0, PAGE_SIZE, PROT_READ));
+    uint64_t end = DATA + DATA_BYTES;
+    assert_int_equal(CALL(t, io_send, own, 0x3f8, SPLIT, IO_SEND_MAX + 1, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_send, own, 0x3f8, SPLIT, ~0ull, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_send, own, 0x400, SPLIT, 1, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_send, own, 0x103f8, SPLIT, 1, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_send, own, ~0ull, SPLIT, 1, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_send, mmio, 0x3f8, SPLIT, 1, WORD).status, ERR_TYPE);
+    assert_int_equal(CALL(t, io_send, m, 0x3f8, SPLIT, 1, WORD).status, ERR_TYPE);
+    assert_int_equal(CALL(t, io_send, weak, 0x3f8, SPLIT, 1, WORD).status, ERR_RIGHTS);
+    assert_int_equal(CALL(t, io_send, 0, 0x3f8, SPLIT, 1, WORD).status, ERR_HANDLE);
+    assert_int_equal(CALL(t, io_send, own, 0x3f8, end - 1, 2, WORD).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_send, own, 0x3f8, ~0ull, 2, WORD).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_send, own, 0x3f8, SPLIT, 1, end - 7).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_send, own, 0x3f8, SPLIT, 1, fixed).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_send, own, 0x3f8, SPLIT, 1, ~0ull - 3).status, ERR_FAULT);
+    assert_int_equal(host_writes, before);
+    made(CALL(root_thread, handle_close, line));
+    world_end(&p);
+    check_world();
+}
+
 static void test_registers_and_debug(void **)
 {
     struct place p = world_task("debugged", 1 << 20, 5);
@@ -351,6 +396,7 @@ int basic_tests(void)
         cmocka_unit_test(test_device_memory),
         cmocka_unit_test(test_irq),
         cmocka_unit_test(test_ports_and_log),
+        cmocka_unit_test(test_io_send),
         cmocka_unit_test(test_registers_and_debug),
     };
     return cmocka_run_group_tests_name("kernel: objects and memory", tests, world_start, NULL);

@@ -102,7 +102,8 @@ static void plausible(struct thread *t, enum syscall number)
         {SYS_iorange_split, OBJ_IORANGE, 0}, {SYS_irq_create, OBJ_IORANGE, 0},
         {SYS_irq_bind, OBJ_IRQ, OBJ_PORT}, {SYS_irq_ack, OBJ_IRQ, 0}, {SYS_irq_msi, OBJ_IRQ, 0},
         {SYS_io_read, OBJ_IORANGE, 0}, {SYS_io_write, OBJ_IORANGE, 0},
-        {SYS_log_read, OBJ_IORANGE, 0},
+        {SYS_log_read, OBJ_IORANGE, 0}, {SYS_mem_map_from, OBJ_TASK, 0},
+        {SYS_task_region, OBJ_TASK, 0}, {SYS_io_send, OBJ_IORANGE, 0},
     };
     struct regs *r = &t->regs;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -131,6 +132,19 @@ static void plausible(struct thread *t, enum syscall number)
         r->rsi = n != NULL ? n->key + draw(4) * PAGE_SIZE : r->rsi;
         r->rdx = (1 + draw(8)) * PAGE_SIZE;
         r->r10 = 1 + draw(5);
+    }
+    if (number == SYS_mem_map_from) {
+        struct handle_entry *e = handle_any(&t->task->handles, r->rdi);
+        struct task *other = e != NULL && e->object->type == OBJ_TASK ? task_of(e->object) : t->task;
+        struct tree_node *n = tree_find(&other->regions, draw(2) ? USER_MAX : draw(USER_MAX));
+        r->rsi = n != NULL ? n->key + draw(2) * PAGE_SIZE : r->rsi;
+        r->rdx = draw(3) ? 0 : r->rdx;
+        r->r10 = 1 + 2 * draw(2);
+    }
+    if (number == SYS_task_region || number == SYS_io_send) {
+        r->rdx = DATA + draw(5000);
+        r->r10 = draw(70);
+        r->r8 = DATA + draw(5000);
     }
     if (number == SYS_grant_copy) {
         r->rsi = draw(2) ? GRANT_READ : GRANT_WRITE;
@@ -178,7 +192,7 @@ static enum syscall some_call(void)
 {
     static const enum syscall often[] = {SYS_call, SYS_call, SYS_recv, SYS_reply_recv, SYS_reply_recv,
                                          SYS_notify, SYS_mem_create, SYS_mem_map, SYS_mem_unmap,
-                                         SYS_mem_protect, SYS_handle_copy, SYS_handle_install,
+                                         SYS_mem_protect, SYS_mem_map_from, SYS_handle_copy, SYS_handle_install,
                                          SYS_reply_create, SYS_port_create, SYS_thread_create,
                                          SYS_thread_start, SYS_task_create, SYS_grant_copy};
     if (draw(2)) {

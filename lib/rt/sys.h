@@ -390,6 +390,14 @@ SYS_INLINE enum status sys_io_write(handle_t iorange, uint16_t port, uint32_t wi
     return trap(SYS_io_write, iorange, port, width, value, 0, 0, &second);
 }
 
+// Writes count bytes to the port and adds count to *sent, all of it or nothing. count <= IO_SEND_MAX.
+MUST_USE SYS_INLINE enum status sys_io_send(handle_t iorange, uint16_t port, const void *bytes,
+                                            uint64_t count, uint64_t *sent)
+{
+    uint64_t second;
+    return trap(SYS_io_send, iorange, port, SYS_ARG(bytes), count, SYS_ARG(sent), 0, &second);
+}
+
 // ---- The system ----
 
 SYS_INLINE enum status sys_log_write(const char *text, size_t bytes)

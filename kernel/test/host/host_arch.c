@@ -11,7 +11,8 @@ enum { ENTRIES = 512 };
 uint8_t *host_ram;
 uint64_t host_ticks = 1000;
 struct cpu *host_cpu = &cpus[0];
-uint64_t host_flushes;
+uint64_t host_flushes, host_writes;
+struct host_write host_written[HOST_WRITTEN];
 bool host_halted;
 bool host_irq_masked[IRQ_VECTORS], host_irq_used[IRQ_VECTORS];
 
@@ -356,7 +357,11 @@ uint32_t arch_io_read(uint16_t port, uint32_t width)
     return port * 10u + width;
 }
 
-void arch_io_write(uint16_t, uint32_t, uint32_t) {}
+void arch_io_write(uint16_t port, uint32_t, uint32_t value)
+{
+    host_written[host_writes++ % HOST_WRITTEN] = (struct host_write){port, value};
+}
+
 void arch_debug_write(const char *, size_t) {}
 
 void arch_system(enum system_action)

@@ -6,6 +6,14 @@
 enum { HOST_LEVEL_GSI = 10 }; // level-triggered, whatever a driver believes
 enum : uint64_t { HOST_RAM_BYTES = 256 << 20, HOST_RAM_FIRST = 2 << 20 };
 
+enum { HOST_WRITTEN = 128 };
+
+struct host_write {
+    uint16_t port;
+    uint32_t value;
+};
+extern struct host_write host_written[HOST_WRITTEN]; // a ring: what went to ports last
+extern uint64_t host_writes;                         // how much it was in all
 extern uint64_t host_flushes;
 extern bool host_halted;
 extern bool host_irq_masked[IRQ_VECTORS], host_irq_used[IRQ_VECTORS];
