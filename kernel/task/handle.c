@@ -171,6 +171,12 @@ static void adopt_entry(struct task *heir, struct task *dead, struct handle_entr
     }
 }
 
+// Bytes of the table beyond the first chunk, which every task has and keeps.
+static uint64_t grown_bytes(const struct handle_table *t)
+{
+    return (t->capacity / HANDLE_CHUNK - 1) * PAGE_SIZE;
+}
+
 // Bytes that the heir's account would have to take over. An object with two handles counts twice,
 // which can only refuse early, never overdraw.
 static uint64_t inherit_cost(struct task *heir, struct task *dead)
@@ -179,7 +185,7 @@ static uint64_t inherit_cost(struct task *heir, struct task *dead)
     if (heir->account == dead->account) {
         return 0;
     }
-    uint64_t cost = t->capacity / HANDLE_CHUNK * PAGE_SIZE;
+    uint64_t cost = grown_bytes(t);
     for (uint32_t i = HANDLE_DYNAMIC; i < t->fresh; i++) {
         struct handle_entry *e = entry_at(t, i);
         if ((e->tag & 0xffff) != OBJ_NONE && e->object->account == dead->account) {
@@ -197,16 +203,43 @@ static void move_first_chunk(struct handle_table *to, struct handle_table *from)
     }
 }
 
+// Gives back what the heir's table grew by, now that nothing is in it.
+static void drop_grown_chunks(struct task *heir)
+{
+    struct handle_table *t = &heir->handles;
+    for (uint32_t c = 1; c < t->capacity / HANDLE_CHUNK; c++) {
+        table_page_free(heir->account, virt_to_page(t->chunk[c]));
+        t->chunk[c] = NULL;
+    }
+    t->capacity = HANDLE_CHUNK;
+}
+
+static void move_other_chunks(struct task *heir, struct task *dead)
+{
+    struct handle_table *to = &heir->handles, *from = &dead->handles;
+    for (uint32_t c = 1; c < from->capacity / HANDLE_CHUNK; c++) {
+        to->chunk[c] = from->chunk[c];
+        from->chunk[c] = NULL;
+        if (heir->account != dead->account) {
+            account_uncharge(dead->account, PAGE_SIZE);
+            if (account_charge(heir->account, PAGE_SIZE) != OK) {
+                ASSERT(!"the cost was checked before");
+            }
+        }
+    }
+}
+
 enum status handle_table_inherit(struct task *heir, struct task *dead)
 {
     struct handle_table *to = &heir->handles, *from = &dead->handles;
-    if (to->fresh != HANDLE_DYNAMIC || to->capacity != HANDLE_CHUNK) {
+    if (handle_after(to, HANDLE_NONE) != HANDLE_NONE) {
         return ERR_STATE;
     }
-    uint64_t cost = inherit_cost(heir, dead);
-    if (cost > heir->account->limit - heir->account->used) {
+    uint64_t left = heir->account->limit - heir->account->used;
+    if (inherit_cost(heir, dead) > left + grown_bytes(to)) {
         return ERR_QUOTA;
     }
+    drop_grown_chunks(heir);
     uint32_t moved = 0;
     for (uint32_t i = HANDLE_DYNAMIC; i < from->fresh; i++) {
         struct handle_entry *e = entry_at(from, i);
@@ -220,16 +253,7 @@ enum status handle_table_inherit(struct task *heir, struct task *dead)
         }
     }
     move_first_chunk(to, from);
-    for (uint32_t c = 1; c < from->capacity / HANDLE_CHUNK; c++) {
-        to->chunk[c] = from->chunk[c];
-        from->chunk[c] = NULL;
-        if (heir->account != dead->account) {
-            account_uncharge(dead->account, PAGE_SIZE);
-            if (account_charge(heir->account, PAGE_SIZE) != OK) {
-                ASSERT(!"the cost was checked before");
-            }
-        }
-    }
+    move_other_chunks(heir, dead);
     to->capacity = from->capacity;
     to->fresh = from->fresh;
     to->free = from->free;

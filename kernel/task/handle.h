@@ -81,5 +81,6 @@ MUST_USE enum status handle_put_at(struct task *, uint32_t index, struct object 
 void handle_remove(struct task *, uint32_t index);
 // Removes up to `budget` handles; true when the table is empty and freed.
 bool handle_table_destroy_step(struct task *, uint32_t budget);
-// Moves all dynamic handles of `dead` to `heir`, which must have none. ERR_STATE, ERR_QUOTA.
+// Moves all dynamic handles of `dead`, under their values, to `heir`, which must have none now. Values
+// that the heir's own had are forgotten. ERR_STATE, ERR_QUOTA.
 MUST_USE enum status handle_table_inherit(struct task *heir, struct task *dead);

@@ -72,6 +72,16 @@ int sys_task_kill(struct thread *t, struct regs *r)
     return task_on_cpu(victim) ? CALL_AGAIN : OK;
 }
 
+static bool owes_answer(const struct task *task)
+{
+    for (const struct list *l = task->replies.next; l != &task->replies; l = l->next) {
+        if (CONTAINER(l, struct reply, in_task)->state == REPLY_BOUND) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int sys_task_inherit(struct thread *t, struct regs *r)
 {
     struct task *heir, *dead;
@@ -85,8 +95,15 @@ int sys_task_inherit(struct thread *t, struct regs *r)
     if (heir == dead) {
         return ERR_ARG;
     }
-    // The dead must be so in all its threads, or it could still change its table.
-    if (!(dead->hold & HOLD_DEAD) || !list_empty(&dead->threads) || (heir->hold & HOLD_DEAD)) {
+    if (!(dead->hold & HOLD_DEAD) || (heir->hold & HOLD_DEAD)) {
+        return ERR_STATE;
+    }
+    // Who killed it may not have lived to see the end. The dead must be so in all its threads, or it could
+    // still change its table, and its callers must be back, or the heir would have them without knowing.
+    if (!task_kill_step(dead, KILL_AT_ONCE)) {
+        return CALL_AGAIN;
+    }
+    if (owes_answer(heir)) {
         return ERR_STATE;
     }
     if (heir->reply_count + dead->reply_count > HANDLE_INDEX_MAX) {

@@ -2,6 +2,7 @@
 // Random system calls, interrupts and faults on two CPUs, with fixed seeds: hostile arguments mixed
 // with plausible ones. All invariants are checked all the time, and in the end nothing may be left.
 #include "kernel/test/world.h"
+#include "kernel/abi/startup.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 enum : uint64_t { SYSCALL_AT = 0x5000, TASKS = 5, STEPS = 5000, SEEDS = 5 };
 
 static uint64_t state;
-static uint64_t done_by_call[SYS_COUNT], succeeded[SYS_COUNT];
+static uint64_t done_by_call[SYS_COUNT], succeeded[SYS_COUNT], reborn;
 
 static uint64_t draw(uint64_t limit)
 {
@@ -298,6 +299,28 @@ static void spawn(struct place *places)
     kernel_resched(&cpus[0]);
 }
 
+// Root kills a task in the middle of whatever it does, and makes an heir that knows its predecessor.
+static void rebirth(struct place *p)
+{
+    while (!task_kill_step(p->task, 1 + (uint32_t)draw(3))) {
+        check_world();
+    }
+    tick(&cpus[1]); // if it stood there, it is gone now
+    thread_release(root_thread, HOLD_STOPPED);
+    made(CALL(root_thread, task_kill, p->task_handle));
+    struct place heir = world_task("random", 4 << 20, 1 + (uint32_t)draw(TASKS));
+    made(CALL(root_thread, handle_install, heir.task_handle, H_PREDECESSOR, p->task_handle, RIGHTS_ALL));
+    uint64_t status = CALL(root_thread, task_inherit, heir.task_handle, p->task_handle).status;
+    assert_true(status == OK || status == ERR_QUOTA);
+    reborn += status == OK;
+    check_world();
+    made(CALL(root_thread, handle_close, heir.thread_handle));
+    made(CALL(root_thread, handle_close, p->task_handle));
+    *p = heir;
+    thread_hold(root_thread, HOLD_STOPPED);
+    kernel_resched(&cpus[0]);
+}
+
 static void end_all(struct place *places)
 {
     thread_release(root_thread, HOLD_STOPPED);
@@ -354,6 +377,10 @@ static void run_seed(uint64_t seed)
         }
         step();
         check_world();
+        if (draw(300) == 0) {
+            rebirth(&places[draw(TASKS)]);
+            check_world();
+        }
     }
     end_all(places);
     check_world();
@@ -376,6 +403,7 @@ static void test_random_calls(void **)
         }
     }
     assert_true(went_well > 40); // the calls are not all refused
+    assert_true(reborn > 40);
 }
 
 int random_tests(void)

@@ -208,6 +208,199 @@ static void test_map_from_is_paid(void **)
     old_end(&o);
 }
 
+// ---- Handles
+
+// Lets the task's table grow by so many chunks, and closes all that was in them.
+static void grow_and_close(struct place *p, uint64_t chunks)
+{
+    uint64_t port = made(CALL(p->thread, port_create)), h = 0;
+    while (p->task->handles.capacity < (1 + chunks) * HANDLE_CHUNK) {
+        made(CALL(p->thread, handle_copy, port, RIGHT_CALL));
+    }
+    while (CALL(p->thread, handle_next, h).status == OK) {
+        h = p->thread->regs.rdx;
+        made(CALL(p->thread, handle_close, h));
+    }
+    settle();
+}
+
+// The heir had handles before, more than the dead one or fewer, paid from the same account or another.
+static void test_inherit_into_a_used_table(void **)
+{
+    for (int round = 0; round < 8; round++) {
+        uint64_t heir_chunks = round & 1 ? 4 : 1, dead_chunks = round & 2 ? 3 : 0;
+        bool shared = round & 4;
+        struct place dead = world_task("dead", shared ? 0 : 1 << 20, 5);
+        struct place heir = world_task("heir", shared ? 0 : 1 << 20, 5);
+        uint64_t first = made(CALL(dead.thread, port_create)), last = first;
+        for (uint64_t i = 0; i < dead_chunks * HANDLE_CHUNK; i++) {
+            last = made(CALL(dead.thread, handle_copy, first, RIGHT_CALL, i + 1));
+        }
+        struct object *port = object_behind(dead.task, first);
+        grow_and_close(&heir, heir_chunks);
+        assert_int_equal(heir.task->handles.capacity, (1 + heir_chunks) * HANDLE_CHUNK);
+        uint64_t before = heir.task->account->used, cost = port->charged;
+        made(CALL(root_thread, task_kill, dead.task_handle));
+        made(CALL(root_thread, task_inherit, heir.task_handle, dead.task_handle));
+        check_world();
+        assert_int_equal(heir.task->handles.capacity, (1 + dead_chunks) * HANDLE_CHUNK);
+        cost += dead_chunks * PAGE_SIZE;
+        assert_int_equal(heir.task->account->used,
+                         before - heir_chunks * PAGE_SIZE + (shared ? 0 : cost));
+        assert_ptr_equal(object_behind(heir.task, first), port);
+        assert_ptr_equal(object_behind(heir.task, last), port);
+        made(CALL(heir.thread, handle_close, last));
+        uint64_t fresh = made(CALL(heir.thread, reply_create)); // the free list came along
+        assert_int_equal(fresh & 0xffff, last & 0xffff);
+        assert_int_not_equal(fresh, last);
+        world_end(&dead);
+        check_world();
+        world_end(&heir);
+        check_world();
+    }
+}
+
+// What the heir's own table gives back is enough to pay for the dead one's.
+static void test_inherit_counts_what_comes_back(void **)
+{
+    struct place dead = world_task("dead", 1 << 20, 5), heir = world_task("heir", 1 << 20, 5);
+    uint64_t port = made(CALL(root_thread, port_create));
+    uint64_t held = give(&dead, port, RIGHTS_ALL, 0);
+    for (int i = 0; i < 2 * HANDLE_CHUNK; i++) {
+        made(CALL(dead.thread, handle_copy, held, RIGHT_CALL));
+    }
+    grow_and_close(&heir, 2);
+    made(CALL(root_thread, task_kill, dead.task_handle));
+    struct account *a = heir.task->account;
+    made(CALL(root_thread, task_set_quota, heir.task_handle, a->used)); // not a byte is left
+    assert_int_equal(dead.task->handles.capacity, 3 * HANDLE_CHUNK);
+    made(CALL(root_thread, task_inherit, heir.task_handle, dead.task_handle));
+    assert_int_equal(a->used, a->limit);
+    check_world();
+    // Somebody with a smaller table cannot pay, and then nothing has changed.
+    struct place poor = world_task("poor", 1 << 20, 5);
+    grow_and_close(&poor, 1);
+    made(CALL(root_thread, task_kill, heir.task_handle));
+    made(CALL(root_thread, task_set_quota, poor.task_handle, poor.task->account->used));
+    assert_int_equal(CALL(root_thread, task_inherit, poor.task_handle, heir.task_handle).status,
+                     ERR_QUOTA);
+    assert_int_equal(poor.task->handles.capacity, 2 * HANDLE_CHUNK);
+    assert_ptr_equal(object_behind(heir.task, held), object_behind(root_task, port));
+    check_world();
+    world_end(&dead);
+    world_end(&heir);
+    world_end(&poor);
+    made(CALL(root_thread, handle_close, port));
+    settle();
+    check_world();
+}
+
+// ---- Callers
+
+enum { CALLERS = 20 };
+
+// A server with a port, and tasks that have called it; the server has received the first few of them.
+struct busy {
+    struct place server, caller[CALLERS];
+    uint64_t root_port, port, reply[CALLERS];
+    uint64_t number[CALLERS]; // of the calls received
+};
+
+static void call_with_label(struct thread *t, uint64_t port, uint64_t label)
+{
+    struct message m = {.tag = label, .rdi = port};
+    assert_int_equal(call_message(t, SYS_call, m), BLOCKED);
+}
+
+static struct message received(struct thread *t, uint64_t port, uint64_t reply)
+{
+    assert_int_equal(call_message(t, SYS_recv, (struct message){.rdi = port | reply << 32}), OK);
+    return message_of(t);
+}
+
+static struct busy busy_start(int receive)
+{
+    struct busy b = {.server = world_task("busy", 1 << 20, 5)};
+    b.root_port = made(CALL(root_thread, port_create));
+    b.port = give(&b.server, b.root_port, RIGHTS_ALL, 0);
+    for (int i = 0; i < CALLERS; i++) {
+        b.caller[i] = world_task("caller", 256 << 10, 5);
+        call_with_label(b.caller[i].thread, give(&b.caller[i], b.root_port, RIGHT_CALL, 1), 100 + i);
+        b.reply[i] = made(CALL(b.server.thread, reply_create));
+        if (i < receive) {
+            struct message m = received(b.server.thread, b.port, b.reply[i]);
+            assert_int_equal(m.tag & TAG_LABEL_MASK, 100 + i);
+            b.number[i] = m.tag >> TAG_CALL_SHIFT;
+        }
+    }
+    return b;
+}
+
+static void busy_end(struct busy *b)
+{
+    for (int i = 0; i < CALLERS; i++) {
+        world_end(&b->caller[i]);
+    }
+    world_end(&b->server);
+    made(CALL(root_thread, handle_close, b->root_port));
+    settle();
+    check_world();
+}
+
+// Who killed it died in the middle, and another supervisor lets an heir inherit: all callers are back.
+static void test_inherit_finishes_a_killing(void **)
+{
+    struct busy b = busy_start(CALLERS);
+    struct place heir = world_task("heir", 1 << 20, 5);
+    made(CALL(b.server.thread, reply_park, b.reply[3], 1));
+    assert_false(task_kill_step(b.server.task, 1));
+    made(CALL(root_thread, task_inherit, heir.task_handle, b.server.task_handle));
+    check_world();
+    for (int i = 0; i < CALLERS; i++) {
+        assert_int_equal(b.caller[i].thread->wait, i == 3 ? WAIT_REPLY : WAIT_CALL);
+    }
+    bool seen[CALLERS] = {false};
+    for (int i = 0; i < CALLERS - 1; i++) { // each comes once, with its number
+        struct message m = received(heir.thread, b.port, b.reply[i < 3 ? i : i + 1]);
+        uint64_t n = (m.tag & TAG_LABEL_MASK) - 100;
+        assert_int_equal((m.tag & TAG_DELIVERY_MASK) >> TAG_DELIVERY_SHIFT, 1);
+        assert_int_equal(m.tag >> TAG_CALL_SHIFT, b.number[n]);
+        assert_false(seen[n]);
+        seen[n] = true;
+    }
+    assert_false(seen[3]);
+    world_end(&b.server);
+    b.server = heir;
+    busy_end(&b);
+}
+
+// An heir that owes an answer does not inherit: its Reply objects would be mixed with the dead one's.
+static void test_heir_that_owes_an_answer(void **)
+{
+    struct busy b = busy_start(2);
+    struct place heir = world_task("heir", 1 << 20, 5);
+    enum { INDEX_PORT = 20, INDEX_REPLY = 21 }; // in its start-up range
+    made(CALL(root_thread, handle_install, heir.task_handle, INDEX_PORT, b.root_port, RIGHTS_ALL));
+    uint64_t own = made(CALL(heir.thread, reply_create)), own_value = INDEX_REPLY;
+    made(CALL(heir.thread, handle_install, 0, INDEX_REPLY, own, RIGHTS_ALL));
+    made(CALL(heir.thread, handle_close, own));
+    received(heir.thread, INDEX_PORT, own_value);
+    made(CALL(root_thread, task_kill, b.server.task_handle));
+    for (int parked = 0; parked < 2; parked++) {
+        made(CALL(heir.thread, reply_park, own_value, parked));
+        assert_int_equal(
+            CALL(root_thread, task_inherit, heir.task_handle, b.server.task_handle).status, ERR_STATE);
+    }
+    check_world();
+    assert_int_equal(call_message(heir.thread, SYS_reply, (struct message){.rdi = own_value << 32}),
+                     OK);
+    made(CALL(root_thread, task_inherit, heir.task_handle, b.server.task_handle));
+    check_world();
+    world_end(&b.server);
+    b.server = heir;
+    busy_end(&b);
+}
+
 int rebirth_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +408,10 @@ int rebirth_tests(void)
         cmocka_unit_test(test_map_from_the_dead),
         cmocka_unit_test(test_map_from_keeps_the_rules),
         cmocka_unit_test(test_map_from_is_paid),
+        cmocka_unit_test(test_inherit_into_a_used_table),
+        cmocka_unit_test(test_inherit_counts_what_comes_back),
+        cmocka_unit_test(test_inherit_finishes_a_killing),
+        cmocka_unit_test(test_heir_that_owes_an_answer),
     };
     return cmocka_run_group_tests_name("kernel: rebirth", tests, world_start, NULL);
 }
