@@ -116,7 +116,9 @@ static void give_handles(struct startup *s)
     must(port_create(&root_account, &port), "port of the root task");
     put_handle(H_SERVICE_PORT, &port->obj, port_rights);
     object_put(&port->obj);
-    put_handle(H_SELF_TASK, &root_task->obj, RIGHT_READ | RIGHT_MANAGE);
+    // With all rights, so that it can give itself into the hands of a supervisor.
+    put_handle(H_SELF_TASK, &root_task->obj,
+               RIGHT_COPY | RIGHT_TRANSFER | RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE);
     give_iorange(s, "ports", IORANGE_PORT, PORTS_TOTAL);
     give_iorange(s, "mmio", IORANGE_MMIO, machine.phys_limit);
     give_iorange(s, "irq", IORANGE_IRQ, IRQS_TOTAL);

@@ -124,13 +124,19 @@ void message_fault(struct thread *t, uint32_t kind, const uint64_t words[IPC_WOR
     }
     task->faulted = true;
     t->wait = WAIT_FAULT;
-    if (task->fault_port == NULL || port_call(task->fault_port, t, task->fault_badge) != OK) {
-        log_kernel("task %s stopped: fault %u, vector %lu, error %lx, ip %lx, address %lx, sp %lx\n",
-                   task->name, kind, words[0], words[1], words[2], words[3], words[4]);
-        if (task == root_task) {
-            log_kernel("the root task has ended: nobody is left to supervise\n");
-            arch_system(SYSTEM_HALT);
-        }
-    }
     arch_this_cpu()->resched = true;
+    if (task->fault_port == NULL || port_call(task->fault_port, t, task->fault_badge) != OK) {
+        message_fault_unheard(t);
+    }
+}
+
+void message_fault_unheard(const struct thread *t)
+{
+    const uint64_t *w = t->fault_words;
+    log_kernel("task %s stopped: fault %u, vector %lu, error %lx, ip %lx, address %lx, sp %lx\n",
+               t->task->name, t->fault, w[0], w[1], w[2], w[3], w[4]);
+    if (t->task == root_task) {
+        log_kernel("the root task has ended: nobody is left to supervise\n");
+        arch_system(SYSTEM_HALT);
+    }
 }

@@ -25,3 +25,6 @@ static inline void message_copy_words(struct regs *to, const struct regs *from)
 // A fault message for the thread, which waits until it is answered. Without a fault port it waits
 // for ever.
 void message_fault(struct thread *, uint32_t kind, const uint64_t words[IPC_WORDS]);
+// The thread's fault message will be answered by nobody: a line in the log, and the machine's end if
+// that was the root task.
+void message_fault_unheard(const struct thread *);

@@ -98,6 +98,10 @@ bool task_kill_step(struct task *task, uint32_t budget)
 {
     if (!(task->hold & HOLD_DEAD)) {
         task_hold(task, HOLD_DEAD);
+        if (task == root_task) {
+            root_task = NULL;
+            object_put(&task->obj);
+        }
     }
     while (!list_empty(&task->threads)) {
         if (budget-- == 0) {

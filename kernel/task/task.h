@@ -29,7 +29,9 @@ struct task {
     char name[NAME_SIZE];
 };
 
-extern struct task *root_task; // kernel/main.c; the kernel holds a reference
+// kernel/main.c. The kernel holds a reference until somebody kills it: then it has a supervisor, and is a
+// task like any other; NULL from then on.
+extern struct task *root_task;
 
 static inline struct task *task_of(struct object *o)
 {

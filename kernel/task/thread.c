@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/task/thread.h"
+#include "kernel/ipc/message.h"
 #include "kernel/ipc/port.h"
 #include "kernel/ipc/reply.h"
 
@@ -69,6 +70,9 @@ void thread_end_wait(struct thread *t, enum status status)
             port_remove_caller(t->port, t);
         } else if (t->reply != NULL) {
             reply_caller_gone(t->reply);
+        }
+        if (status == ERR_DEAD) {
+            message_fault_unheard(t);
         }
         break;
     default:

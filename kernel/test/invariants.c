@@ -257,7 +257,9 @@ void check_world(void)
         objects[i] = accounts[i] = calls[i] = (struct seen){NULL, 0, 0};
     }
     queued = 0;
-    found(&root_task->obj, 1);
+    if (root_task != NULL) {
+        found(&root_task->obj, 1);
+    }
     charge(&root_account, 0, 1);
     for (struct object *o = work_head; o != NULL; o = o->next_work) {
         found(o, 0);

@@ -14,6 +14,7 @@ struct cpu *host_cpu = &cpus[0];
 uint64_t host_flushes, host_writes;
 struct host_write host_written[HOST_WRITTEN];
 bool host_halted;
+jmp_buf *host_halt_to;
 bool host_irq_masked[IRQ_VECTORS], host_irq_used[IRQ_VECTORS];
 
 void host_ram_create(void)
@@ -366,6 +367,9 @@ void arch_debug_write(const char *, size_t) {}
 
 void arch_system(enum system_action)
 {
+    if (host_halt_to != NULL) {
+        longjmp(*host_halt_to, 1);
+    }
     host_halted = true;
     abort();
 }

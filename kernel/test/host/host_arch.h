@@ -2,6 +2,7 @@
 // What tests may set and see of the host's stand-in for a processor.
 #pragma once
 #include "kernel/base.h"
+#include <setjmp.h>
 
 enum { HOST_LEVEL_GSI = 10 }; // level-triggered, whatever a driver believes
 enum : uint64_t { HOST_RAM_BYTES = 256 << 20, HOST_RAM_FIRST = 2 << 20 };
@@ -16,5 +17,6 @@ extern struct host_write host_written[HOST_WRITTEN]; // a ring: what went to por
 extern uint64_t host_writes;                         // how much it was in all
 extern uint64_t host_flushes;
 extern bool host_halted;
+extern jmp_buf *host_halt_to; // where to go on when the machine halts; NULL: that ends the test
 extern bool host_irq_masked[IRQ_VECTORS], host_irq_used[IRQ_VECTORS];
 void host_ram_create(void);
