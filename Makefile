@@ -3,7 +3,7 @@
 #   make all | check | modules/NAME.mod | images/NAME.cpio      O=DIR  CODE_MODEL=small|large  TX=0|1  V=1
 O ?= build
 CODE_MODEL ?= small
-TX ?= 0
+TX ?= 1
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

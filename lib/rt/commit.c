@@ -73,6 +73,9 @@ static uint64_t log_map(uint64_t at, uint64_t bytes)
 // nowhere, so what follows it is free.
 static bool on_overflow(size_t bytes)
 {
+    if (!tx.running) {
+        return false; // start-up, or a program without an event loop: nothing is ever undone
+    }
     if (rt_may_await()) {
         loop_restart(LOOP_OVERFLOW);
     }
