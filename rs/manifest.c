@@ -5,6 +5,8 @@
 #include "kernel/abi/startup.h"
 #include <string.h>
 
+enum : uint64_t { CHECKPOINT_MAX = 1ull << 30 };
+
 static_assert(MANIFEST_HANDLES_MAX == STARTUP_HANDLES);
 static_assert((int)H_FIRST_NAMED + (int)MANIFEST_HANDLES_MAX <= (int)HANDLE_DYNAMIC);
 
@@ -68,6 +70,12 @@ static const char *check_service(const struct manifest *m, uint32_t index)
     }
     if (!rules_make_sense(&s->rules)) {
         return "a service has impossible restart rules";
+    }
+    if (s->flags & ~(uint32_t)(MANIFEST_SPARE | MANIFEST_REBOOT)) {
+        return "a service has unknown flags";
+    }
+    if (s->checkpoint > CHECKPOINT_MAX || s->checkpoint % PAGE_SIZE || s->undo % PAGE_SIZE) {
+        return "a service has impossible sizes of checkpoint or undo log";
     }
     if (s->needs >> m->header->services) {
         return "a service needs one that is not there";

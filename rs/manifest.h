@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MANIFEST_MAGIC 0x314d4d5352u // "RSMM1"
+#define MANIFEST_MAGIC 0x324d4d5352u // "RSMM2"
 enum {
     MANIFEST_SERVICES_MAX = 48,
     MANIFEST_HANDLES_MAX = 48, // of one service: STARTUP_HANDLES
@@ -33,6 +33,20 @@ struct manifest_rules {
     uint32_t proven_ms, heal_ms;
 };
 
+enum manifest_flags {
+    MANIFEST_SPARE = 1,  // the next incarnation is linked ahead
+    MANIFEST_REBOOT = 2, // the machine is restarted rather than this service given up
+};
+
+// What is done to a service that is well.
+struct manifest_care {
+    uint32_t move_ms, move_jitter_ms; // its layout changes each so often; 0: never
+    uint32_t move_every_requests;     // or after so much work; 0: no matter how much
+    uint32_t checkpoint_ms;           // its state is written down each so often; 0: only when asked
+    // After so long, or so much work, a new version is on trial no more.
+    uint32_t probation_ms, probation_requests;
+};
+
 struct manifest_service {
     uint32_t name, module, args;
     uint32_t first_handle, handles;
@@ -40,8 +54,11 @@ struct manifest_service {
     uint64_t needs; // bit n: the service with index n must be ready before this one starts
     uint64_t quota, stack, heap;
     struct manifest_rules rules;
-    uint32_t may; // enum rs_right
-    uint32_t reserved;
+    uint32_t may;   // enum rs_right
+    uint32_t flags; // enum manifest_flags
+    struct manifest_care care;
+    uint64_t undo;       // bytes of the undo log; 0: as the runtime likes
+    uint64_t checkpoint; // bytes that one checkpoint may have
 };
 
 enum manifest_kind {
@@ -64,7 +81,7 @@ struct manifest_handle {
 };
 
 static_assert(sizeof(struct manifest_header) == 32);
-static_assert(sizeof(struct manifest_service) == 112);
+static_assert(sizeof(struct manifest_service) == 152);
 static_assert(sizeof(struct manifest_handle) == 40);
 
 // A manifest whose every offset, index, count and number has been checked.

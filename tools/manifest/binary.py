@@ -2,14 +2,15 @@
 """manifest.bin: the form that the supervisor reads. The other side is rs/manifest.h."""
 import struct
 
-from .image import RULES
+from .image import CARE, RULES
 
-MAGIC = 0x314D4D5352
+MAGIC = 0x324D4D5352
 HEADER = struct.Struct("<QIIIIII")
-SERVICE = struct.Struct("<8I4Q10I2I")
+SERVICE = struct.Struct("<8I4Q10I2I6I2Q")
 HANDLE = struct.Struct("<II3QII")
+FLAGS = {"spare": 1, "reboot": 2}
 KINDS = {"port": 1, "io": 2, "mmio": 3, "irqs": 4, "irq": 5, "dma": 6, "ecam": 7}
-assert (HEADER.size, SERVICE.size, HANDLE.size) == (32, 112, 40)
+assert (HEADER.size, SERVICE.size, HANDLE.size) == (32, 152, 40)
 
 
 class _Strings:
@@ -33,7 +34,9 @@ def encode(image):
         services += SERVICE.pack(
             strings.offset(service.name), strings.offset(values["module"]), strings.offset(values["args"]),
             count, len(service.handles), values["priority"], values["budget_us"], values["period_us"],
-            needs, values["quota"], values["stack"], values["heap"], *(values[rule] for rule in RULES), values["may"], 0)
+            needs, values["quota"], values["stack"], values["heap"], *(values[rule] for rule in RULES), values["may"],
+            FLAGS["spare"] * values["spare"] + FLAGS["reboot"] * (values["last_resort"] == "reboot"),
+            *(values[key] for key in CARE), values["undo"], values["checkpoint"])
         for handle in service.handles:
             a = index[handle.port] if handle.port else handle.a
             handles += HANDLE.pack(strings.offset(handle.name), KINDS[handle.kind], a, handle.b, handle.badge, handle.rights, 0)

@@ -14,6 +14,8 @@ SERVICES_MAX, HANDLES_MAX, ARGS_MAX = 48, 48, 511
 RIGHTS = {"copy": 1, "transfer": 2, "badge": 4, "call": 16, "notify": 64, "control": 1 << 13}
 MAY = {"control": 1, "watch": 2, "log": 4, "power": 8}
 IRQ_FLAGS = {"level": 1, "low": 2}
+CHECKPOINT_MAX = 1 << 30
+CHECKPOINTS_KEPT = 3  # two good ones, and the one that is being written
 MEMORY_RESERVE = 24 << 20  # kernel, supervisor, modules
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}$")
 HANDLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,22}$")
@@ -156,6 +158,25 @@ def names(value):
     return found
 
 
+def yes_or_no(value):
+    if type(value) is not bool:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
+def one_of(*allowed):
+    def check(value):
+        if value not in allowed:
+            raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
+        return value
+    return check
+
+
+def no_or(checker):
+    """0, or what the checker accepts."""
+    return lambda value: 0 if value == 0 and type(value) is int else checker(value)
+
+
 MS = whole(1, 3_600_000)
 KEYS = {  # key: (checker, default; None: must be given)
     "module": (name, ""),
@@ -178,9 +199,20 @@ KEYS = {  # key: (checker, default; None: must be given)
     "fruitless_limit": (whole(0, 1000), 8),
     "proven_ms": (MS, 5000),
     "heal_ms": (MS, 10_000),
+    "last_resort": (one_of("give up", "reboot"), "give up"),
+    "spare": (yes_or_no, True),
+    "move_ms": (whole(0, 86_400_000), 0),
+    "move_jitter_ms": (whole(0, 86_400_000), 0),
+    "move_every_requests": (whole(0, 4_000_000_000), 0),
+    "checkpoint_ms": (whole(0, 86_400_000), 0),
+    "checkpoint": (no_or(pages), 0),
+    "undo": (no_or(pages), 0),
+    "probation_ms": (whole(0, 86_400_000), 10_000),
+    "probation_requests": (whole(0, 4_000_000_000), 1000),
 }
 RULES = ("heartbeat_ms", "missed", "request_ms", "birth_ms", "delay_ms", "delay_max_ms", "growth_percent",
          "fruitless_limit", "proven_ms", "heal_ms")
+CARE = ("move_ms", "move_jitter_ms", "move_every_requests", "checkpoint_ms", "probation_ms", "probation_requests")
 
 
 class _Source:
@@ -409,6 +441,12 @@ class _Reader:
             self.wrong(service.at("delay_ms"), f"service {service.name}: delay_ms is larger than delay_max_ms")
         if values["request_ms"] < values["heartbeat_ms"]:
             self.wrong(service.at("request_ms"), f"service {service.name}: request_ms is shorter than heartbeat_ms, which finds it out")
+        if values["move_jitter_ms"] and not values["move_ms"]:
+            self.wrong(service.at("move_jitter_ms"), f"service {service.name}: move_jitter_ms means nothing without move_ms")
+        if values["checkpoint_ms"] and not values["checkpoint"]:
+            self.wrong(service.at("checkpoint_ms"), f"service {service.name}: checkpoint must say how large one may be")
+        if values["checkpoint"] > CHECKPOINT_MAX:
+            self.wrong(service.at("checkpoint"), f"service {service.name}: a checkpoint has at most {CHECKPOINT_MAX >> 20} MiB")
         if len(service.handles) > HANDLES_MAX:
             self.wrong(service.place, f"service {service.name} has more than {HANDLES_MAX} handles")
         for handle in service.handles:
@@ -450,6 +488,7 @@ class _Reader:
         quotas = [service.values["quota"] for service in image.services]
         # One more of the largest: while a service is reborn, the dead one's memory is still there.
         total = sum(quotas) + max(quotas, default=0) + MEMORY_RESERVE
+        total += sum(CHECKPOINTS_KEPT * service.values["checkpoint"] for service in image.services)
         if total > image.memory:
             self.wrong(self.main.at("image", "memory"), f"all quotas, the largest a second time, and {MEMORY_RESERVE >> 20} MiB for the "
                        f"kernel make {total >> 20} MiB; the machine has {image.memory >> 20} MiB")

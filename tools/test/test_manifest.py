@@ -76,6 +76,12 @@ MISTAKES = [
     ('port = "a"', 'port = "c"', 20, "there is no service 'c'"),
     ('["call", "copy"]', '["copy"]', 20, "without call or notify"),
     ('"watch"]', '"rule"]', 19, "'rule' is unknown"),
+    ("priority = 5", 'priority = 5\nspare = "yes"', 11, "neither true nor false"),
+    ("priority = 5", 'priority = 5\nlast_resort = "panic"', 11, "none of give up, reboot"),
+    ("priority = 5", "priority = 5\nmove_jitter_ms = 5", 11, "without move_ms"),
+    ("priority = 5", "priority = 5\ncheckpoint_ms = 5", 11, "how large"),
+    ("priority = 5", 'priority = 5\ncheckpoint = "100M"', 3, "all quotas"),
+    ("priority = 5", "priority = 5\nundo = 100", 11, "pages"),
     ("[image]", "[imag]", 1, "there is no [image] table"),
     ('memory = "128M"', 'memory = "128M"\nsize = 3', 4, "unknown key 'size'"),
     ("[defaults]", "[default]", 6, "unknown table or key 'default'"),
@@ -134,10 +140,18 @@ def test_binary(tmp_path):
     blob = binary.encode(read(tmp_path, GOOD))
     magic, size, services, handles, strings, name, _ = binary.HEADER.unpack_from(blob)
     assert (magic, size, services, handles) == (binary.MAGIC, len(blob), 2, 3)
-    second = binary.SERVICE.unpack_from(blob, 32 + 112)
+    second = binary.SERVICE.unpack_from(blob, 32 + binary.SERVICE.size)
     text = blob[len(blob) - strings:]
     assert text[second[0]:].split(b"\0")[0] == b"b"
     assert second[8] == 1  # needs the service with index 0
+
+
+def test_binary_of_care(tmp_path):
+    text = GOOD.replace("priority = 5", 'priority = 5\nspare = false\nlast_resort = "reboot"\nmove_ms = 1000\nmove_jitter_ms = 300\n'
+                        'move_every_requests = 50\ncheckpoint = "1M"\ncheckpoint_ms = 70\nundo = "64K"')
+    first = binary.SERVICE.unpack_from(binary.encode(read(tmp_path, text)), 32)
+    assert first[23:] == (2, 1000, 300, 50, 70, 10_000, 1000, 64 << 10, 1 << 20)
+    assert binary.SERVICE.unpack_from(binary.encode(read(tmp_path, GOOD)), 32)[23:25] == (1, 0)
 
 
 def test_cpio_is_what_cpio_reads(tmp_path):
