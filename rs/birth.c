@@ -1,172 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Birth: a task, its few first mappings, exactly the handles of the manifest, one thread.
+// Birth: the next incarnation of a service, from its spare or from nothing; with its predecessor's
+// state, with nothing but its handles, or afresh.
 //
-// Everything that can fail happens before task_inherit, which is the one step that cannot be
-// repeated: until then the corpse keeps what its heir shall have, and the half-made newborn is
-// simply closed.
-#include "randomizer/linker/bootstrap.h"
+// Everything that can fail happens before the two steps that cannot be taken back: the dead one's
+// handles are inherited, and the newborn starts. Until then the corpse keeps what its heir shall
+// have, and a half-made newborn is simply ended.
 #include "rs/events.h"
 #include "rs/record.h"
 #include <string.h>
-
-// A newborn in the making. `step` says what failed.
-struct making {
-    struct service *s;
-    handle_t task, thread;
-    uint64_t bootstrap, module, startup, status, layout, stack;
-    const char *step;
-};
-
-static enum status map_all(struct making *n)
-{
-    const struct service *s = n->s;
-    const uint32_t rw = PROT_READ | PROT_WRITE;
-    const struct part {
-        handle_t memory;
-        uint32_t prot;
-        uint64_t bytes, *address;
-    } parts[] = {
-        {machine.bootstrap, PROT_READ | PROT_EXEC, machine.bootstrap_bytes, &n->bootstrap},
-        {s->module->memory, PROT_READ, s->module->size, &n->module},
-        {s->startup_memory, PROT_READ, PAGE_SIZE, &n->startup},
-        {s->status_memory, rw, PAGE_SIZE, &n->status},
-        {s->layout_memory[s->layout_used], rw, s->layout_bytes, &n->layout},
-        {s->stack_memory, rw, BOOTSTRAP_STACK, &n->stack},
-    };
-    n->step = "map memory";
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        uint64_t bytes = (parts[i].bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-        enum status status = sys_mem_map(n->task, parts[i].memory, parts[i].address, 0, bytes,
-                                         parts[i].prot);
-        if (status != OK) {
-            return status;
-        }
-    }
-    return OK;
-}
-
-static enum status install(struct making *n, uint32_t index, const struct given_handle *g)
-{
-    handle_t there;
-    n->step = "install a handle";
-    return sys_handle_install(n->task, index, g->handle, g->rights, g->badge, &there);
-}
-
-// The module and the layout record are not among the handles: a service that wants to know where
-// its parts are would only be asked that by an intruder.
-static enum status install_all(struct making *n)
-{
-    const struct service *s = n->s;
-    const struct given_handle own[] = {
-        [H_SELF_TASK] = {.handle = n->task, .rights = RIGHT_READ | RIGHT_MANAGE},
-        [H_SELF_THREAD] = {.handle = n->thread, .rights = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE},
-        [H_SERVICE_PORT] = {.handle = s->port, .rights = RIGHT_RECV | RIGHT_CALL | RIGHT_NOTIFY |
-                                                         RIGHT_BADGE | RIGHT_COPY | RIGHT_TRANSFER},
-        [H_RS] = {.handle = rt_port, .rights = RIGHT_CALL | RIGHT_NOTIFY, .badge = s->number},
-    };
-    enum status status = OK;
-    for (uint32_t i = H_SELF_TASK; i <= H_RS && status == OK; i++) {
-        status = install(n, i, &own[i]);
-    }
-    for (uint32_t i = 0; i < s->entry->handles && status == OK; i++) {
-        if (s->given[i].handle != HANDLE_NONE) {
-            status = install(n, H_FIRST_NAMED + i, &s->given[i]);
-        }
-    }
-    return status;
-}
-
-// Faults of one incarnation must not be taken for those of the next: both are in the badge.
-static enum status set_fault_port(struct making *n)
-{
-    handle_t port;
-    uint64_t badge = n->s->number | (uint64_t)n->s->incarnation << 8;
-    n->step = "set the fault port";
-    enum status status = sys_handle_copy(rt_port, RIGHT_CALL | RIGHT_TRANSFER, badge, &port);
-    if (status == OK) {
-        status = sys_task_set_fault_port(n->task, port);
-        (void)sys_handle_close(port);
-    }
-    return status;
-}
-
-static enum status create_thread(struct making *n)
-{
-    const struct manifest_service *e = n->s->entry;
-    struct thread_args args = {
-        .entry = n->bootstrap,
-        .stack = n->stack + BOOTSTRAP_STACK,
-        .args = {n->startup},
-        .priority = e->priority,
-        .budget_us = e->budget_us,
-        .period_us = e->period_us,
-    };
-    n->step = "create a thread";
-    return sys_thread_create(n->task, &args, &n->thread);
-}
-
-// All incarnations live on one account, whose limit is doubled before the heir is made: the dead
-// one's memory is still there, and it may have died of having used up all of it. See lower_quota in
-// watch.c.
-static enum status create_task(struct making *n)
-{
-    struct service *s = n->s;
-    char name[NAME_SIZE] = {0};
-    memcpy(name, s->name, strnlen(s->name, NAME_SIZE - 1));
-    n->step = "create a task";
-    handle_t before = s->corpse.task;
-    if (before == HANDLE_NONE) {
-        return sys_task_create(s->entry->quota, HANDLE_NONE, name, &n->task);
-    }
-    s->quota_raised |= sys_task_set_quota(before, 2 * s->entry->quota) == OK;
-    return sys_task_create(0, before, name, &n->task);
-}
-
-static enum status make(struct making *n)
-{
-    enum status status = create_task(n);
-    status = status == OK ? map_all(n) : status;
-    status = status == OK ? create_thread(n) : status;
-    status = status == OK ? install_all(n) : status;
-    status = status == OK ? set_fault_port(n) : status;
-    if (status == OK) {
-        n->step = "draw a seed";
-        status = sys_random(n->s->seed, sizeof(n->s->seed));
-    }
-    if (status == OK && n->s->corpse.task) {
-        n->step = "inherit";
-        status = sys_task_inherit(n->task, n->s->corpse.task);
-    }
-    return status;
-}
-
-static void discard(struct making *n)
-{
-    if (n->task) {
-        (void)sys_task_kill(n->task);
-        (void)sys_handle_close(n->task);
-    }
-    if (n->thread) {
-        (void)sys_handle_close(n->thread);
-    }
-}
-
-static void fill_startup(struct making *n, enum birth_cause cause)
-{
-    struct service *s = n->s;
-    struct startup *b = s->startup;
-    b->incarnation = s->incarnation;
-    b->cause = cause;
-    memcpy(b->seed, s->seed, sizeof(b->seed));
-    b->module = n->module;
-    b->module_bytes = s->module->size;
-    b->bootstrap = n->bootstrap;
-    b->bootstrap_bytes = machine.bootstrap_bytes;
-    b->layout = n->layout;
-    b->layout_bytes = s->layout_bytes;
-    b->status = n->status;
-    s->layout[s->layout_used]->magic = 0; // nothing is known until the bootstrap has filled it
-}
 
 static void clear_status(struct service *s)
 {
@@ -176,52 +17,165 @@ static void clear_status(struct service *s)
     p->request_since = 0;
     p->waiting_since = 0;
     p->assert_line = 0;
+    p->moved = 0;
+    p->move_ns = p->move_bytes = p->move_objects = p->move_pointers = p->move_leaks = 0;
+    p->move_error = 0;
     s->born_work = p->work;
 }
 
-static void begin_life(struct making *n)
+// ---- The predecessor's estate ----
+
+static enum status show(const struct body *to, handle_t memory, uint64_t bytes, uint64_t *address)
 {
-    struct service *s = n->s;
-    s->task = n->task;
-    s->thread = n->thread;
+    uint64_t whole = (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    *address = 0;
+    return sys_mem_map(to->task, memory, address, 0, whole, PROT_READ);
+}
+
+// The heir reads its predecessor's memory through the handle, and finds its way there with the
+// layout record and, after an update, the other module.
+static enum status open_estate(const struct service *s, struct body *heir, struct failure *why)
+{
+    const struct body *holder = s->holder;
+    struct startup *at = heir->startup;
+    handle_t there;
+    why->step = "hand over the predecessor";
+    enum status status = sys_handle_install(heir->task, H_PREDECESSOR, holder->task,
+                                            RIGHT_READ | RIGHT_WRITE, 0, &there);
+    if (status == OK) {
+        why->step = "show the old layout";
+        at->old_layout_bytes = holder->layout_bytes;
+        status = show(heir, holder->layout_view, holder->layout_bytes, &at->old_layout);
+    }
+    if (status == OK && holder->module != heir->module) {
+        why->step = "show the old module";
+        at->old_module_bytes = holder->module->size;
+        status = show(heir, holder->module->memory, holder->module->size, &at->old_module);
+    }
+    return status;
+}
+
+// A changed environment moves what the service may depend on by mistake.
+static void change_environment(struct startup *at, bool change)
+{
+    at->heap_pad = change ? 64 : 0;
+    at->heap_zero = change;
+    at->heap_delay = change ? 64 : 0;
+}
+
+static void fill_startup(const struct service *s, const struct body *b)
+{
+    struct startup *at = b->startup;
+    bool planned = s->plan.cause == BIRTH_MOVED || s->plan.cause == BIRTH_UPDATED;
+    at->incarnation = s->incarnation;
+    at->cause = s->plan.cause;
+    at->flags = s->heir ? STARTUP_HEIR : 0;
+    at->flags |= s->heir && !(planned && s->plan.between_requests) ? STARTUP_AFTER_CRASH : 0;
+    change_environment(at, s->plan.rung == POLICY_CHANGED);
+}
+
+// ---- From a spare, or from nothing ----
+
+static struct body *take_spare(struct service *s)
+{
+    struct body *b = s->spare;
+    const struct manifest_service *e = s->entry;
+    struct failure why;
+    bool usable = spare_is_linked(s) && b->module == s->module && s->heir &&
+                  open_estate(s, b, &why) == OK &&
+                  sys_thread_set_sched(b->thread, e->priority, e->budget_us, e->period_us) == OK;
+    if (!usable) {
+        body_leave(s, &s->spare);
+        return nullptr;
+    }
+    s->spare = nullptr;
+    return b;
+}
+
+static struct body *from_nothing(struct service *s, struct failure *why)
+{
+    struct body *b = body_make(s, s->module, s->entry->priority, why);
+    if (b != nullptr && s->heir) {
+        why->status = open_estate(s, b, why);
+        if (why->status != OK) {
+            body_end(b);
+            return nullptr;
+        }
+    }
+    return b;
+}
+
+// ---- Beginning ----
+
+static void begin_life(struct service *s, struct body *b)
+{
+    s->living = b;
     s->state = RS_BORN;
     s->asked = 0;
     s->ready_ns = 0;
+    s->spare_failures = 0;
     s->watch = (struct policy_watch){.beats = s->status->beats, .work = s->status->work};
     s->looked_cpu_ns = 0;
 }
 
-void service_birth(struct service *s, enum birth_cause cause)
+static bool refused(struct failure *why, enum status status, const char *step)
 {
-    struct making n = {.s = s};
-    s->incarnation++;
-    if (s->corpse.task) {
-        s->layout_used = 1 - s->corpse.layout;
+    *why = (struct failure){status, step};
+    return status != OK && status != ERR_STATE; // ERR_STATE: it was done before
+}
+
+static void add_birth_event(const struct service *s)
+{
+    struct rs_event *e = event_add(RS_BIRTH, s);
+    e->birth = s->plan.cause;
+    memcpy(e->seed, s->living->seed, sizeof(e->seed));
+}
+
+// May be run again after a death in the middle.
+static void release(void *arg)
+{
+    struct service *s = arg;
+    struct failure why;
+    struct body *corpse = s->corpse;
+    if (corpse != nullptr && !corpse->disowned && !corpse->passed_on) {
+        if (refused(&why, sys_task_inherit(s->living->task, corpse->task), "inherit")) {
+            service_stillborn(s, &why);
+            return;
+        }
+        corpse->passed_on = true;
     }
-    s->born_ns = s->beat_ns = rt_now_ns();
-    clear_status(s);
-    enum status status = make(&n);
-    if (status == OK) {
-        fill_startup(&n, cause);
-        begin_life(&n);
-        n.step = "start";
-        status = sys_thread_start(n.thread);
-    }
-    if (status != OK) {
-        discard(&n);
-        s->task = s->thread = HANDLE_NONE;
-        service_stillborn(s, status, n.step);
+    if (refused(&why, sys_thread_start(s->living->thread), "start")) {
+        service_stillborn(s, &why);
         return;
     }
     s->born_ns = rt_now_ns();
     struct rs_death *before = record_find(s->last_record);
-    if (before != nullptr) {
+    if (before != nullptr && before->newborn_ns == 0) {
         before->newborn_ns = s->born_ns;
     }
-    struct rs_event *e = event_add(RS_BIRTH, s);
-    e->birth = cause;
-    memcpy(e->seed, s->seed, sizeof(e->seed));
+    if (!s->move.under_way) { // that one's event comes when it is done
+        add_birth_event(s);
+    }
     watch_begin(s);
+}
+
+void service_birth(struct service *s)
+{
+    struct failure why;
+    s->incarnation++;
+    s->heir = service_has_state(s) && s->plan.rung <= POLICY_POISON;
+    s->born_ns = s->beat_ns = rt_now_ns();
+    clear_status(s);
+    account_fit(s);
+    struct body *b = s->spare ? take_spare(s) : nullptr;
+    b = b ? b : from_nothing(s, &why);
+    if (b == nullptr) {
+        service_stillborn(s, &why);
+        return;
+    }
+    fill_startup(s, b);
+    begin_life(s, b);
+    at_commit(release, s);
 }
 
 void services_start(void)
@@ -229,7 +183,8 @@ void services_start(void)
     for (uint32_t i = 0; i < service_count; i++) {
         struct service *s = &services[i];
         if (s->state == RS_WAITING && policy_may_start(s->entry->needs, ready_mask)) {
-            service_birth(s, BIRTH_FIRST);
+            s->plan = (struct birth_plan){.cause = BIRTH_FIRST, .rung = POLICY_AFRESH};
+            service_birth(s);
         }
     }
 }

@@ -89,9 +89,7 @@ static uint64_t handed_on(void)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < service_count; i++) {
-        struct task_info info;
-        handle_t task = services[i].task ? services[i].task : services[i].corpse.task;
-        sum += task && sys_task_info(task, &info) == OK ? info.quota_limit : 0;
+        sum += services[i].limit;
     }
     return sum;
 }
@@ -114,6 +112,7 @@ static void describe(struct service *s, struct rs_service *out)
         .number = s->number, .state = s->state, .incarnation = s->incarnation,
         .deaths = s->deaths, .fruitless = s->history.fruitless, .cause = s->last_cause,
         .asked = s->last_asked, .priority = s->entry->priority, .recovery_ns = s->recovery_ns,
+        .moves = s->move.count, .pause_ns = s->move.pause_ns,
     };
     snprintf(out->name, sizeof(out->name), "%s", s->name);
     snprintf(out->module, sizeof(out->module), "%s", s->module->name);
@@ -122,9 +121,11 @@ static void describe(struct service *s, struct rs_service *out)
         describe_status(out, s->status, now);
     }
     struct port_info port;
+    out->spare = s->spare == nullptr ? RS_NO_SPARE
+                 : spare_is_linked(s) ? RS_LINKED : RS_LINKING;
     out->queue = sys_port_info(s->port, &port) == OK ? port.waiting : 0;
     if (service_lives(s)) {
-        describe_task(out, s->task);
+        describe_task(out, s->living->task);
         out->age_ns = now - s->born_ns;
         out->beat_age_ns = now - s->beat_ns;
     }
@@ -213,6 +214,19 @@ static enum status do_release(struct request *rq, uint32_t number)
     return done();
 }
 
+static enum status do_move(struct request *rq, uint32_t number)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    if (status != OK) {
+        return status;
+    }
+    note_command(rq, s, "move");
+    status = move_begin(s, BIRTH_MOVED);
+    (void)done();
+    return status;
+}
+
 static enum status do_restart(struct request *rq, uint32_t number)
 {
     struct service *s;
@@ -230,7 +244,8 @@ static enum status do_restart(struct request *rq, uint32_t number)
     } else {
         rt_timer_cancel(&s->birth_timer);
         s->history.fruitless = 0;
-        service_birth(s, BIRTH_ASKED);
+        s->plan = (struct birth_plan){.cause = BIRTH_ASKED, .rung = POLICY_AFRESH};
+        service_birth(s);
     }
     return done();
 }
@@ -327,6 +342,7 @@ const struct rs_ops rs_commands = {
     .hold = do_hold,
     .release = do_release,
     .restart = do_restart,
+    .move = do_move,
     .watch = do_watch,
     .record = do_record,
     .record_text = do_record_text,

@@ -15,18 +15,13 @@ static struct rt_timer settle_timer;
 // ---- The stack ----
 
 struct walk {
-    struct service *s;
+    const struct body *b;
     struct rs_death *d;
 };
 
-static const struct layout_record *layout_of(const struct walk *w)
-{
-    return w->s->layout[w->s->corpse.layout];
-}
-
 static bool find(const struct walk *w, uint64_t address, struct symbol_place *place)
 {
-    return symbolise(&w->s->module->elf, layout_of(w), w->s->layout_bytes, address, place);
+    return symbolise(&w->b->module->elf, w->b->layout, w->b->layout_bytes, address, place);
 }
 
 // `back` is 1 for return addresses: the byte before belongs to the call, also when that was the
@@ -41,13 +36,13 @@ static bool add_frame(struct walk *w, uint64_t address, uint64_t back)
     }
     f->offset = (uint32_t)(place.offset + back);
     snprintf(f->function, sizeof(f->function), "%s", place.name);
-    return (w->s->module->elf.sections[place.section].flags & SHF_EXEC) != 0;
+    return (w->b->module->elf.sections[place.section].flags & SHF_EXEC) != 0;
 }
 
 static bool read_words(const struct walk *w, uint64_t address, uint64_t *to, size_t words)
 {
     return address % 8 == 0 && address >= USER_MIN && address < USER_MAX &&
-           sys_task_read(w->s->corpse.task, address, to, words * 8) == OK;
+           sys_task_read(w->b->task, address, to, words * 8) == OK;
 }
 
 // After a jump to where no code is, the instruction pointer names nothing, or a datum; but the call
@@ -111,7 +106,7 @@ static void name_place(struct service *s, const struct rs_death *d)
 
 static void complete_event(struct service *s, const struct rs_death *d)
 {
-    struct rs_event *e = event_find(s->corpse.event);
+    struct rs_event *e = event_find(s->corpse->event);
     if (e == nullptr) {
         return;
     }
@@ -132,37 +127,46 @@ static void log_death(const struct service *s, const struct rs_death *d)
 
 void corpse_describe(struct service *s)
 {
-    struct rs_death *d = record_find(s->corpse.record);
-    if (s->corpse.task == HANDLE_NONE || s->corpse.described) {
+    struct body *b = s->corpse;
+    if (b == nullptr || b->described) {
         return;
     }
-    s->corpse.described = true;
+    b->described = true;
+    struct rs_death *d = record_find(b->record);
     if (d == nullptr) {
         return; // so many deaths since that the ring has dropped it
     }
-    walk_stack(&(struct walk){s, d});
+    walk_stack(&(struct walk){b, d});
     name_place(s, d);
     complete_event(s, d);
     log_death(s, d);
 }
 
-void corpse_close(struct service *s)
-{
-    if (s->corpse.task != HANDLE_NONE) {
-        (void)sys_handle_close(s->corpse.thread);
-        (void)sys_handle_close(s->corpse.task);
-        s->corpse = (struct corpse){.task = HANDLE_NONE};
-    }
-}
-
 bool corpses_pending(void)
 {
     for (uint32_t i = 0; i < service_count; i++) {
-        if (services[i].corpse.task != HANDLE_NONE && !services[i].corpse.described) {
+        if (services[i].corpse != nullptr && !services[i].corpse->described) {
             return true;
         }
     }
     return false;
+}
+
+// The corpse is needed until its handles have been inherited, the holder until its state has been
+// taken over; and both at the latest until the newborn is ready without them.
+void corpses_let_go(struct service *s)
+{
+    if (!service_lives(s)) {
+        return;
+    }
+    bool ready = s->status->ready != 0;
+    if (s->corpse != nullptr && s->corpse->described && (s->corpse->passed_on || ready)) {
+        body_leave(s, &s->corpse);
+    }
+    if (s->holder != nullptr && (s->heir ? s->status->moved != 0 : ready)) {
+        body_leave(s, &s->holder);
+    }
+    account_fit(s);
 }
 
 void corpses_settle(void)
@@ -170,9 +174,7 @@ void corpses_settle(void)
     rt_timer_cancel(&settle_timer);
     for (uint32_t i = 0; i < service_count; i++) {
         corpse_describe(&services[i]);
-        if (service_lives(&services[i])) {
-            corpse_close(&services[i]);
-        }
+        corpses_let_go(&services[i]);
     }
     events_wake();
 }

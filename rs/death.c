@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOVE_EXITS = 64 }; // so many exit codes from MOVE_EXIT_BASE on are move errors
+
 void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes)
 {
     size_t length = strnlen(from, from_bytes);
@@ -42,6 +44,7 @@ static void copy_status(struct rs_death *d, const struct service *s)
     d->request_badge = p->request_badge;
     d->request_label = p->request_label;
     d->request_delivery = p->request_delivery;
+    d->request_call = p->request_call;
     if (p->waiting_since != 0) {
         COPY_TEXT(d->waiting_on, p->waiting_on);
     }
@@ -59,7 +62,7 @@ static void copy_registers(struct rs_death *d, const struct service *s, const st
 {
     struct thread_regs regs;
     static_assert(sizeof(regs) == sizeof(d->registers));
-    bool known = sys_thread_get_regs(s->thread, &regs) == OK;
+    bool known = sys_thread_get_regs(s->living->thread, &regs) == OK;
     if (known && (f->ip == 0 || f->ip == regs.rip)) {
         memcpy(d->registers, &regs, sizeof(regs));
     } else {
@@ -74,7 +77,8 @@ static bool died_of_assertion(const struct service *s, const struct death_facts 
            s->status->assert_incarnation == s->incarnation;
 }
 
-static void describe_cause(struct rs_death *d, const struct death_facts *f)
+static void describe_cause(struct rs_death *d, const struct service *s,
+                           const struct death_facts *f)
 {
     if (f->text != nullptr) {
         snprintf(d->text, sizeof(d->text), "%s", f->text);
@@ -87,6 +91,12 @@ static void describe_cause(struct rs_death *d, const struct death_facts *f)
         d->cause = RS_BIRTH_FAILED;
         snprintf(d->text, sizeof(d->text), "cannot be linked: %s",
                  link_error_text((enum link_error)(d->detail - LINK_EXIT_BASE)));
+    } else if (d->cause == RS_EXIT && d->detail >= MOVE_EXIT_BASE &&
+               d->detail < MOVE_EXIT_BASE + MOVE_EXITS && s->heir) {
+        d->cause = RS_MOVE_FAILED;
+        snprintf(d->text, sizeof(d->text), "cannot take the state over: ");
+        size_t used = strlen(d->text);
+        copy_text(d->text + used, sizeof(d->text) - used, s->status->assert_text, STATUS_TEXT);
     } else if (d->cause == RS_EXIT) {
         snprintf(d->text, sizeof(d->text), "ended with code %lld", (long long)d->detail);
     } else if (d->cause == RS_QUOTA) {
@@ -109,9 +119,12 @@ static struct rs_death *make_record(struct service *s, const struct death_facts 
     d->detected_ns = now;
     d->death_ns = f->death_ns ? f->death_ns : now;
     d->born_ns = s->born_ns;
-    memcpy(d->seed, s->seed, sizeof(d->seed));
-    COPY_TEXT(d->name, s->entry ? s->startup->name : d->name);
-    snprintf(d->module, sizeof(d->module), "%s", s->module->name);
+    if (s->living != nullptr) {
+        memcpy(d->seed, s->living->seed, sizeof(d->seed));
+    }
+    snprintf(d->name, sizeof(d->name), "%s", s->name);
+    snprintf(d->module, sizeof(d->module), "%s",
+             s->living ? s->living->module->name : s->module->name);
     return d;
 }
 
@@ -123,7 +136,7 @@ static void add_death_event(struct service *s, const struct rs_death *d)
     e->cause = d->cause;
     e->asked = d->asked;
     memcpy(e->seed, d->seed, sizeof(e->seed));
-    s->corpse.event = e->sequence;
+    s->corpse->event = e->sequence;
 }
 
 static bool left_no_room(const struct rs_death *d)
@@ -132,27 +145,65 @@ static bool left_no_room(const struct rs_death *d)
     return d->cause == RS_QUOTA || (d->cause == RS_BIRTH_FAILED && refused);
 }
 
+static enum birth_cause birth_cause(const struct rs_death *d)
+{
+    switch (d->cause) {
+    case RS_HANG:
+    case RS_BIRTH_TIMEOUT:
+        return BIRTH_HANG;
+    case RS_EXIT:
+        return BIRTH_EXIT;
+    case RS_REPLACED:
+    case RS_KILLED:
+        return BIRTH_ASKED;
+    default:
+        return BIRTH_CRASH;
+    }
+}
+
+static struct policy_request request_of(const struct rs_death *d)
+{
+    return (struct policy_request){.badge = d->request_badge, .label = d->request_label,
+                                   .call = d->request_call, .delivery = d->request_delivery};
+}
+
+// Whose state is not to be trusted, or who leaves no room for an heir. Without room the memory of
+// the dead goes at once; else it waits until the newborn is ready: devices may still write to it.
+static void disown(struct service *s, bool make_room)
+{
+    corpse_describe(s);
+    if (s->corpse != nullptr && (service_has_state(s) || make_room)) {
+        s->corpse->disowned = true;
+    }
+    body_leave(s, &s->holder);
+    if (make_room) {
+        body_leave(s, &s->corpse);
+    }
+}
+
 // What the policy says, as far as it can be done at once. true: to be reborn now.
 static bool decide(struct service *s, struct rs_death *d, bool ready)
 {
-    const struct policy_death facts = {.now_ns = d->detected_ns, .born_ns = d->born_ns,
-                                       .ready = ready, .work = d->work, .asked = d->asked,
-                                       .no_room = left_no_room(d)};
+    const struct policy_death facts = {
+        .now_ns = d->detected_ns, .born_ns = d->born_ns,
+        .ready = ready, .work = d->work, .asked = d->asked,
+        .no_room = left_no_room(d), .state = service_has_state(s) && d->cause != RS_REPLACED,
+        .second_try = move_failed_first(s), .working = d->request_since != 0, .request = request_of(d)};
     struct policy_decision decision = policy_decide(&s->rules, &s->history, &facts);
     d->decision = decision.action;
+    d->rung = decision.rung;
     d->delay_ns = decision.delay_ns;
     d->fruitless = s->history.fruitless;
-    if (decision.afresh) {
-        corpse_describe(s);
-        corpse_close(s);
+    s->plan = (struct birth_plan){.cause = birth_cause(d), .rung = decision.rung};
+    if (decision.rung >= POLICY_AFRESH || decision.make_room) {
+        disown(s, decision.make_room);
     }
     return decision.action == POLICY_REBIRTH;
 }
 
 static void reborn_later(void *arg)
 {
-    struct service *s = arg;
-    service_birth(s, BIRTH_CRASH);
+    service_birth(arg);
     corpses_settle_later();
 }
 
@@ -175,7 +226,9 @@ static void give_up(struct service *s)
     }
     log_error("%s is given up: %s", s->name, e->text);
     corpse_describe(s);
-    corpse_close(s);
+    body_leave(s, &s->corpse);
+    body_leave(s, &s->holder);
+    spare_drop(s);
     service_tell_subscribers(s);
     answer_for_the_dead(s);
 }
@@ -189,20 +242,26 @@ static void carry_on(struct service *s, const struct rs_death *d)
     }
 }
 
-static enum birth_cause birth_cause(const struct rs_death *d)
+// It has state to leave if it was ready, or had just taken over its predecessor's.
+static bool has_state(const struct service *s)
 {
-    switch (d->cause) {
-    case RS_HANG:
-    case RS_BIRTH_TIMEOUT:
-        return BIRTH_HANG;
-    case RS_EXIT:
-        return BIRTH_EXIT;
-    case RS_REPLACED:
-    case RS_KILLED:
-        return BIRTH_ASKED;
-    default:
-        return BIRTH_CRASH;
+    return s->living->module->moves &&
+           (s->status->ready != 0 || (s->heir && s->status->moved != 0));
+}
+
+void service_lay_out(struct service *s, uint64_t record)
+{
+    struct body *dead = s->living;
+    corpse_describe(s); // of the incarnation before, should it still lie there
+    body_leave(s, &s->corpse);
+    if (has_state(s)) {
+        body_leave(s, &s->holder);
+        s->holder = dead;
     }
+    s->living = nullptr;
+    s->corpse = dead;
+    dead->record = record;
+    dead->described = record == 0;
 }
 
 void service_died(struct service *s, const struct death_facts *f)
@@ -211,18 +270,16 @@ void service_died(struct service *s, const struct death_facts *f)
     bool was_ready = s->ready_ns != 0;
     rt_assert(service_lives(s));
     watch_note_recovery(s);
-    corpse_describe(s); // of the incarnation before, should it still lie there
-    corpse_close(s);
-    (void)sys_thread_stop(s->thread); // it may have died already
+    (void)sys_thread_stop(s->living->thread); // it may have died already
     struct rs_death *d = make_record(s, f, now);
     copy_registers(d, s, f);
-    enum status killed = sys_task_kill(s->task);
+    enum status killed = sys_task_kill(s->living->task);
     rt_assert(killed == OK);
     copy_status(d, s);
     watch_end(s);
-    s->corpse = (struct corpse){s->task, s->thread, s->layout_used, d->sequence, 0, false};
-    s->task = s->thread = HANDLE_NONE;
-    describe_cause(d, f);
+    move_cancel(s);
+    service_lay_out(s, d->sequence);
+    describe_cause(d, s, f);
     s->detected_ns = now;
     s->recovery_ns = 0;
     s->recovering = true;
@@ -232,7 +289,7 @@ void service_died(struct service *s, const struct death_facts *f)
     s->last_record = d->sequence;
     add_death_event(s, d);
     if (decide(s, d, was_ready)) {
-        service_birth(s, birth_cause(d));
+        service_birth(s);
     } else {
         carry_on(s, d);
     }
@@ -241,14 +298,16 @@ void service_died(struct service *s, const struct death_facts *f)
 
 // The corpse, if there is one, goes on waiting for an heir. Never reborn at once: whatever the
 // kernel lacks now it will lack in the next microsecond, too.
-void service_stillborn(struct service *s, enum status status, const char *step)
+void service_stillborn(struct service *s, const struct failure *why)
 {
     enum : uint64_t { SHORTEST_NS = 1000000 };
     char text[RS_TEXT_BYTES];
-    snprintf(text, sizeof(text), "the kernel refused to %s: %s", step, rt_status_text(status));
-    const struct death_facts f = {.cause = RS_BIRTH_FAILED, .detail = status, .text = text};
+    snprintf(text, sizeof(text), "the kernel refused to %s: %s", why->step,
+             rt_status_text(why->status));
+    const struct death_facts f = {.cause = RS_BIRTH_FAILED, .detail = why->status, .text = text};
+    body_leave(s, &s->living);
     struct rs_death *d = make_record(s, &f, rt_now_ns());
-    describe_cause(d, &f);
+    describe_cause(d, s, &f);
     s->deaths++;
     s->last_cause = d->cause;
     s->last_record = d->sequence;
@@ -288,9 +347,12 @@ static struct death_facts facts_of(const struct ipc_message *m)
 uint32_t on_fault(struct request *rq, void *)
 {
     struct service *s = service_by_number(rq->m.badge & 0xff);
-    if (s != nullptr && service_lives(s) && rq->m.badge >> 8 == s->incarnation) {
-        struct death_facts f = facts_of(&rq->m);
+    uint64_t serial = rq->m.badge >> 8;
+    struct death_facts f = facts_of(&rq->m);
+    if (s != nullptr && s->living != nullptr && s->living->serial == serial) {
         service_died(s, &f);
+    } else if (s != nullptr && s->spare != nullptr && s->spare->serial == serial) {
+        spare_died(s, &f);
     }
     return FAULT_STOP;
 }

@@ -25,15 +25,15 @@ static const char *function_of(enum rs_how how)
 static enum status divert(struct service *s, uint64_t function)
 {
     struct thread_regs regs;
-    enum status status = sys_thread_get_regs(s->thread, &regs);
+    enum status status = sys_thread_get_regs(s->living->thread, &regs);
     if (status != OK) {
         return status;
     }
     uint64_t interrupted = regs.rip;
     regs.rsp = (regs.rsp & ~15ull) - 8;
     regs.rip = function;
-    status = sys_task_write(s->task, regs.rsp, &interrupted, sizeof(interrupted));
-    return status == OK ? sys_thread_set_regs(s->thread, &regs) : status;
+    status = sys_task_write(s->living->task, regs.rsp, &interrupted, sizeof(interrupted));
+    return status == OK ? sys_thread_set_regs(s->living->thread, &regs) : status;
 }
 
 static void kill_now(struct service *s, enum rs_how how)
@@ -53,14 +53,15 @@ enum status inject(struct service *s, enum rs_how how)
     }
     s->asked = how;
     if (how == RS_SILENCE) {
-        return sys_thread_stop(s->thread);
+        return sys_thread_stop(s->living->thread);
     }
-    uint64_t function = symbol_address(&s->module->elf, s->layout[s->layout_used], s->layout_bytes,
+    const struct body *b = s->living;
+    uint64_t function = symbol_address(&b->module->elf, b->layout, b->layout_bytes,
                                        function_of(how));
-    (void)sys_thread_stop(s->thread);
+    (void)sys_thread_stop(s->living->thread);
     if (function == 0 || divert(s, function) != OK) {
         kill_now(s, how); // it is just being linked, or its stack is gone: nothing to die in
         return OK;
     }
-    return sys_thread_start(s->thread);
+    return sys_thread_start(s->living->thread);
 }

@@ -20,8 +20,6 @@ uint64_t ready_mask;
 struct machine machine;
 
 static struct manifest manifest;
-static struct module_file modules[MANIFEST_SERVICES_MAX];
-static uint32_t module_count;
 
 [[noreturn]] static void cannot_start(const char *what, const char *why)
 {
@@ -29,7 +27,7 @@ static uint32_t module_count;
 }
 
 // A file of the boot archive as a memory object, which can be mapped into newborns.
-MOVE_ADDRESSES static handle_t memory_of(const struct archive_file *file, uint32_t prot, const void **mapped)
+MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t prot, const void **mapped)
 {
     uint64_t bytes = (file->bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), at = 0;
     handle_t memory;
@@ -51,44 +49,17 @@ MOVE_ADDRESSES static handle_t memory_of(const struct archive_file *file, uint32
     return memory;
 }
 
-MOVE_ADDRESSES static bool in_archive(const char *name, struct archive_file *file)
+MOVE_ADDRESSES bool archive_has(const char *name, struct archive_file *file)
 {
     const void *archive = (const void *)rt_startup->boot_archive;
     return archive_find(archive, rt_startup->boot_archive_bytes, name, file);
-}
-
-static void load_module(struct module_file *f)
-{
-    char file_name[MANIFEST_NAME_MAX + 5];
-    struct archive_file file;
-    struct link_failure why;
-    snprintf(file_name, sizeof(file_name), "%s.mod", f->name);
-    if (!in_archive(file_name, &file)) {
-        return;
-    }
-    f->memory = memory_of(&file, PROT_READ, &f->bytes);
-    f->size = file.bytes;
-    f->usable = f->bytes && module_open(&f->elf, f->bytes, f->size, &why) == LINK_OK;
-}
-
-static struct module_file *module_named(const char *name)
-{
-    for (uint32_t i = 0; i < module_count; i++) {
-        if (strcmp(modules[i].name, name) == 0) {
-            return &modules[i];
-        }
-    }
-    struct module_file *f = &modules[module_count++];
-    f->name = name;
-    load_module(f);
-    return f;
 }
 
 // The manifest is copied: in the archive it may lie at any address.
 static void load_manifest(void)
 {
     struct archive_file file;
-    if (!in_archive("manifest.bin", &file)) {
+    if (!archive_has("manifest.bin", &file)) {
         cannot_start("manifest.bin", "not in the boot archive");
     }
     void *copy = rt_malloc(file.bytes);
@@ -110,10 +81,10 @@ static void find_machine(void)
     machine.mmio = rt_handle("mmio");
     machine.irqs = rt_handle("irq");
     machine.dma = rt_handle("dma");
-    if (!in_archive("bootstrap", &file)) {
+    if (!archive_has("bootstrap", &file)) {
         cannot_start("bootstrap", "not in the boot archive");
     }
-    machine.bootstrap = memory_of(&file, 0, &nowhere);
+    machine.bootstrap = archive_memory(&file, 0, &nowhere);
     machine.bootstrap_bytes = file.bytes;
 }
 

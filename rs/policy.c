@@ -113,6 +113,81 @@ static uint64_t delay_after(const struct policy_rules *rules, uint32_t fruitless
     return delay < rules->delay_max_ns ? delay : rules->delay_max_ns;
 }
 
+// ---- The ladder ----
+
+static bool same_request(const struct policy_request *a, const struct policy_request *b)
+{
+    if (a->badge != b->badge || a->label != b->label) {
+        return false;
+    }
+    return a->call != 0 ? a->call == b->call : b->delivery > a->delivery;
+}
+
+// Whom the last deaths had in work; several, because a more urgent poison may come between two
+// deliveries of another.
+static uint32_t note_suspect(struct policy_history *history, const struct policy_request *request)
+{
+    for (uint32_t i = 0; i < POLICY_SUSPECTS; i++) {
+        struct policy_suspect *s = &history->suspects[i];
+        if (s->deaths != 0 && same_request(&s->request, request)) {
+            s->request = *request;
+            return ++s->deaths;
+        }
+    }
+    history->suspects[history->next_suspect++ % POLICY_SUSPECTS] =
+        (struct policy_suspect){*request, 1};
+    return 1;
+}
+
+// Deaths of the same request: the second one changes the environment, the third one ends its
+// deliveries. If it kills even then, it is not the request.
+enum { DEATHS_CHANGED = 2, DEATHS_POISON = 3 };
+
+static enum policy_rung beyond_state(const struct policy_history *history,
+                                     const struct policy_death *death)
+{
+    return death->checkpoint && history->unheld <= 2 ? POLICY_CHECKPOINT : POLICY_AFRESH;
+}
+
+static enum policy_rung choose_rung(struct policy_history *history,
+                                    const struct policy_death *death, uint32_t deaths, bool of_use)
+{
+    bool poison = deaths == DEATHS_POISON && death->request.call != 0;
+    if (!death->state) {
+        return POLICY_AFRESH;
+    }
+    if (deaths == DEATHS_CHANGED || poison) {
+        return poison ? POLICY_POISON : POLICY_CHANGED;
+    }
+    if (of_use && deaths < DEATHS_POISON) {
+        return POLICY_STATE;
+    }
+    history->unheld += deaths >= DEATHS_POISON ? 2 : 1;
+    return history->unheld == 1 ? POLICY_CHANGED : beyond_state(history, death);
+}
+
+static struct policy_decision at_once(enum policy_rung rung)
+{
+    return (struct policy_decision){.action = POLICY_REBIRTH, .rung = rung};
+}
+
+static struct policy_decision last_resort(const struct policy_rules *rules)
+{
+    if (rules->reboot) {
+        return (struct policy_decision){.action = POLICY_RESTART_MACHINE, .rung = POLICY_REBOOT};
+    }
+    return (struct policy_decision){.action = POLICY_GIVE_UP};
+}
+
+// The last life before giving up is tried with all those around it.
+static enum policy_rung around_it(const struct policy_rules *rules,
+                                  const struct policy_history *history,
+                                  const struct policy_death *death, enum policy_rung rung)
+{
+    bool last = history->fruitless + 1 == rules->fruitless_limit;
+    return last && death->group ? POLICY_GROUP : rung;
+}
+
 struct policy_decision policy_decide(const struct policy_rules *rules,
                                      struct policy_history *history,
                                      const struct policy_death *death)
@@ -123,18 +198,28 @@ struct policy_decision policy_decide(const struct policy_rules *rules,
     if (rules->fruitless_limit == 0 && !death->asked) {
         return (struct policy_decision){.action = POLICY_GIVE_UP};
     }
-    if (death->asked || of_use) {
-        return (struct policy_decision){.action = POLICY_REBIRTH};
+    if (death->asked || death->second_try) {
+        return at_once(death->state ? POLICY_STATE : POLICY_AFRESH);
+    }
+    uint32_t deaths = death->working ? note_suspect(history, &death->request) : 0;
+    enum policy_rung rung = choose_rung(history, death, deaths, of_use);
+    if (rung >= POLICY_AFRESH) {
+        history->unheld = 0; // there will be another state
+    }
+    bool of_the_request = rung < POLICY_CHECKPOINT && deaths >= DEATHS_CHANGED;
+    if (of_use || of_the_request) {
+        return at_once(rung);
     }
     history->fruitless++;
     if (history->fruitless >= rules->fruitless_limit) {
-        return (struct policy_decision){.action = POLICY_GIVE_UP};
+        return last_resort(rules);
     }
     uint64_t delay = delay_after(rules, history->fruitless);
     return (struct policy_decision){
         .action = delay ? POLICY_REBIRTH_LATER : POLICY_REBIRTH,
+        .rung = around_it(rules, history, death, rung),
         .delay_ns = delay,
-        .afresh = death->no_room && !death->ready,
+        .make_room = death->no_room && !death->ready,
     };
 }
 
@@ -145,11 +230,12 @@ void policy_well_from(struct policy_history *history, uint64_t now_ns)
 
 bool policy_heal(const struct policy_rules *rules, struct policy_history *history, uint64_t now_ns)
 {
-    if (history->fruitless == 0 || history->well_ns == 0 ||
+    if ((history->fruitless == 0 && history->unheld == 0) || history->well_ns == 0 ||
         !longer_than(rules->heal_ns, history->well_ns, now_ns)) {
         return false;
     }
-    history->fruitless--;
+    history->fruitless -= history->fruitless > 0;
+    history->unheld -= history->unheld > 0;
     history->well_ns = now_ns;
     return true;
 }

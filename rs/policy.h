@@ -5,7 +5,8 @@
 // Two questions are answered here. Is a service alive? It is when it answers pings and, having
 // work, completes some. And after a death: rebirth at once, later, or never again? A life that was
 // of use is no crash loop, however short. Lives of no use double the wait, and the count of them
-// goes down only with sustained health, never with a mere successful start.
+// goes down only with sustained health, never with a mere successful start. With what a service is
+// reborn is said by the rung of a ladder: its state, and less and less of it.
 #pragma once
 #include "rs/manifest.h"
 
@@ -19,6 +20,7 @@ struct policy_rules {
     uint32_t fruitless_limit; // so many useless lives, and it is given up; 0: it has one life
     uint64_t proven_ns;    // whoever lived so long was of use
     uint64_t heal_ns;      // health for so long takes one from the count
+    bool reboot;           // the machine is restarted rather than the service given up
 };
 
 struct policy_rules policy_rules(const struct manifest_rules *from);
@@ -68,10 +70,38 @@ enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_
 
 // ---- And now? ----
 
+// The ladder. A rung is taken when the one below did not hold; see docs/ladder.md.
+enum policy_rung {
+    POLICY_STATE = 1,      // reborn with its state, its request is delivered again
+    POLICY_CHANGED = 2,    // the same in a changed environment
+    POLICY_POISON = 3,     // the same, and the request that kills it is answered with ERR_POISON
+    POLICY_CHECKPOINT = 4, // its last checkpoint instead of its state
+    POLICY_AFRESH = 5,     // no state; those who depend on it are told
+    POLICY_GROUP = 6,      // and those around it are reborn, too
+    POLICY_REBOOT = 7,
+};
+
+// A request in work. Each call has its own number, the same at every delivery.
+struct policy_request {
+    uint64_t badge;
+    uint32_t label, call; // call 0: not known
+    uint32_t delivery;    // earlier ones
+};
+
+// A request at which the service died.
+struct policy_suspect {
+    struct policy_request request;
+    uint32_t deaths; // 0: free
+};
+enum { POLICY_SUSPECTS = 4 };
+
 // What is remembered about a service over its lives.
 struct policy_history {
     uint32_t fruitless; // useless lives that are not healed yet
     uint64_t well_ns;   // since when it has been well, or the last healing
+    uint32_t unheld;    // useless lives with the present state
+    struct policy_suspect suspects[POLICY_SUSPECTS];
+    uint32_t next_suspect;
 };
 
 struct policy_death {
@@ -80,15 +110,23 @@ struct policy_death {
     uint64_t work;   // completed in this life
     bool asked;      // somebody with the right to do so had it killed: no evidence against it
     bool no_room;    // it died of its quota, or could not be made
+    bool state;      // there is state that an heir can take over
+    bool second_try; // a planned move or update came to nothing, for the first time: no evidence either
+    bool checkpoint; // there is one
+    bool group;      // there are others around it
+    bool working;    // it died at a request:
+    struct policy_request request;
 };
 
-// Later rungs of the ladder (changed environment, checkpoint, group, reboot) are further actions.
-enum policy_action { POLICY_REBIRTH = 1, POLICY_REBIRTH_LATER = 2, POLICY_GIVE_UP = 3 };
+enum policy_action {
+    POLICY_REBIRTH = 1, POLICY_REBIRTH_LATER = 2, POLICY_GIVE_UP = 3, POLICY_RESTART_MACHINE = 4,
+};
 
 struct policy_decision {
     enum policy_action action;
+    enum policy_rung rung;
     uint64_t delay_ns;
-    bool afresh; // the heir inherits nothing: what the dead one holds leaves it no room to be born
+    bool make_room; // the dead one's memory goes first: it would leave its heir no room to be born
 };
 
 struct policy_decision policy_decide(const struct policy_rules *rules,

@@ -39,23 +39,34 @@ enum status weaken(handle_t *handle, uint32_t rights)
     return status;
 }
 
+// The layout record of another module may need more room; see module_fits.
+enum { LAYOUT_SPARE_BYTES = PAGE_SIZE };
+
+static enum status make_body_pages(struct body *b, uint64_t sections)
+{
+    void *startup, *layout;
+    b->layout_bytes = page_round(sizeof(struct layout_record) + sections * sizeof(uint64_t)) +
+                      LAYOUT_SPARE_BYTES;
+    enum status status = shared_memory(PAGE_SIZE, &b->startup_memory, &startup);
+    status = status == OK ? weaken(&b->startup_memory, RIGHT_READ) : status;
+    status = status == OK ? shared_memory(b->layout_bytes, &b->layout_memory, &layout) : status;
+    status = status == OK ? sys_handle_copy(b->layout_memory, RIGHT_READ, 0, &b->layout_view)
+                          : status;
+    status = status == OK ? sys_mem_create(BOOTSTRAP_STACK, 0, &b->stack_memory) : status;
+    if (status == OK) {
+        b->startup = startup;
+        b->layout = layout;
+    }
+    return status;
+}
+
 static enum status make_pages(struct service *s)
 {
-    void *at[4];
-    uint64_t sections = s->module->elf.section_count;
-    s->layout_bytes = sizeof(struct layout_record) + sections * sizeof(uint64_t);
-    enum status status = shared_memory(PAGE_SIZE, &s->status_memory, &at[0]);
-    status = status == OK ? shared_memory(PAGE_SIZE, &s->startup_memory, &at[1]) : status;
-    status = status == OK ? weaken(&s->startup_memory, RIGHT_READ) : status;
-    for (int i = 0; i < 2 && status == OK; i++) {
-        status = shared_memory(s->layout_bytes, &s->layout_memory[i], &at[2 + i]);
-    }
-    status = status == OK ? sys_mem_create(BOOTSTRAP_STACK, 0, &s->stack_memory) : status;
-    if (status == OK) {
-        s->status = at[0];
-        s->startup = at[1];
-        s->layout[0] = at[2];
-        s->layout[1] = at[3];
+    void *page;
+    enum status status = shared_memory(PAGE_SIZE, &s->status_memory, &page);
+    s->status = status == OK ? page : nullptr;
+    for (uint32_t i = 0; i < BODIES && status == OK; i++) {
+        status = make_body_pages(&s->bodies[i], s->module->elf.section_count);
     }
     return status;
 }
@@ -67,9 +78,9 @@ static enum status make_port(struct service *s)
 }
 
 // The part of the start-up block that is the same for all incarnations.
-static const char *fill_startup(struct service *s, const struct manifest *m)
+static const char *fill_startup(const struct service *s, struct startup *b,
+                                const struct manifest *m)
 {
-    struct startup *b = s->startup;
     b->magic = STARTUP_MAGIC;
     b->version = STARTUP_VERSION;
     snprintf(b->name, sizeof(b->name), "%s", s->name);
@@ -187,7 +198,10 @@ const char *service_prepare(struct service *s, const struct manifest *m)
         return wrong;
     }
     enum status status = make_pages(s);
-    wrong = status == OK ? fill_startup(s, m) : rt_status_text(status);
+    wrong = status == OK ? nullptr : rt_status_text(status);
+    for (uint32_t i = 0; i < BODIES && wrong == nullptr; i++) {
+        wrong = fill_startup(s, s->bodies[i].startup, m);
+    }
     s->prepared = wrong == nullptr;
     return wrong;
 }

@@ -3,12 +3,15 @@
 // lives.
 //
 //   main.c       start-up: archive, manifest, resources of each service
-//   birth.c      makes a newborn                        death.c   takes note of a death and decides
+//   birth.c      the next incarnation                   death.c   takes note of a death and decides
+//   move.c       another layout for the living
+//   body.c       makes tasks and gives them up          spare.c   newborns that are linked ahead
 //   watch.c      heartbeats, readiness, healing         inject.c  lets a service die on command
 //   resources.c  what outlives its incarnations         corpse.c  what is read of the dead, later
 //   record.c     the ring of death records              events.c  the event log and its watchers
 //   commands.c   the rs interface                       policy.c  all judgement
-//   manifest.c, archive.c, args.c  what the boot archive says       text.c  records for people
+//   modules.c    program files                          text.c    records for people
+//   manifest.c, archive.c, args.c  what the boot archive says
 #pragma once
 #include "interfaces/rs.types.h"
 #include "kernel/abi/startup.h"
@@ -24,6 +27,7 @@ struct module_file {
     uint64_t size;
     struct module elf;
     bool usable;
+    bool moves; // its runtime can take a predecessor's state over
 };
 
 // A handle as the manifest names it; it is installed anew in each newborn.
@@ -34,14 +38,49 @@ struct given_handle {
     uint64_t badge;  // 0: as it is
 };
 
-// A dead incarnation whose task is still there: until an heir took over from it, and its stack was
-// read.
-struct corpse {
-    handle_t task, thread;
-    uint32_t layout;  // which of the two layout records is its own
-    uint64_t record;  // sequence number of its death record
-    uint64_t event;   // and of its DEATH event
-    bool described;   // stack read, addresses turned into names
+// A task made for a service, and the pages that it shares with the supervisor. The pages stay with
+// the place when the task is gone, so that a rebirth allocates nothing here.
+struct body {
+    handle_t startup_memory, stack_memory, layout_memory;
+    handle_t layout_view; // of layout_memory, for an heir: read-only
+    struct startup *startup;
+    struct layout_record *layout;
+    uint64_t layout_bytes;
+
+    handle_t task, thread; // HANDLE_NONE: the place is free
+    struct module_file *module;
+    uint32_t serial;       // of all bodies of the service; its fault messages carry it
+    uint32_t handles;      // that were installed
+    uint8_t seed[32];
+    // Of a dead one:
+    uint64_t record;       // sequence number of its death record, 0: none
+    uint64_t event;        // and of its DEATH event
+    bool described;        // stack read, addresses turned into names
+    bool passed_on;        // its heir has its handles
+    bool disowned;         // its handles go to nobody
+};
+
+// At the most: who holds the state, a newborn that died before it took it over, the next newborn, a
+// spare.
+enum { BODIES = 4 };
+
+// What the next birth shall be like.
+struct birth_plan {
+    enum birth_cause cause;
+    enum policy_rung rung;
+    bool between_requests; // the predecessor was stopped where it waited for the next message
+};
+
+// A move or update by plan, not because of a death.
+struct planned_move {
+    bool wanted;      // as soon as a newborn is linked
+    bool under_way;   // the old one is stopped, the heir not ready
+    bool failed_once; // one heir died
+    enum birth_cause cause;
+    uint64_t since_ns, stopped_ns;
+    // Of all so far: how many, and how long the last one was not there.
+    uint32_t count;
+    uint64_t pause_ns;
 };
 
 struct service {
@@ -55,39 +94,40 @@ struct service {
     struct module_file *module;
     struct given_handle given[MANIFEST_HANDLES_MAX];
 
-    // Outlive every incarnation. Two layout records, because the dead one's is still needed when
-    // its heir writes its own.
+    // Outlive every incarnation.
     handle_t port, ping;
-    handle_t status_memory, startup_memory, stack_memory, layout_memory[2];
+    handle_t status_memory;
     struct status_page *status;
-    struct startup *startup;
-    struct layout_record *layout[2];
-    uint64_t layout_bytes;
-
+    struct body bodies[BODIES];
     bool prepared;       // all of the above is there; without, it can never be born
+
+    // Who is who; nullptr: nobody. The holder can be the corpse, too; otherwise all are different.
+    struct body *living, *spare;
+    struct body *corpse; // the last one that died, while something of it is still needed
+    struct body *holder; // dead, with the state that an heir shall take over or is just doing
+    uint32_t serials, spare_failures;
+    uint64_t limit;      // of the account that pays for all bodies; 0: there is none
 
     // This life.
     enum rs_state state;
-    bool quota_raised;   // while the corpse is not gone yet
     uint32_t incarnation;
-    handle_t task, thread;
-    uint32_t layout_used;
+    bool heir;           // it is to take the holder's state over, or has done so
     uint64_t born_ns, ready_ns, beat_ns;
     uint64_t born_work;  // status->work counts on; this is where this life began
     uint64_t looked_cpu_ns, looked_ns;
     struct policy_watch watch;
     enum rs_how asked;   // a command that shall bring death about, 0: none
-    uint8_t seed[32];
 
     // Over lives.
     struct policy_history history;
-    struct corpse corpse;
+    struct birth_plan plan;
+    struct planned_move move;
     bool recovering;     // reborn, but no work done yet
     uint64_t last_record; // sequence number; 0: none
     uint64_t detected_ns, recovery_ns;
     uint32_t deaths, last_cause, last_asked;
     char place[RS_PLACE_BYTES];
-    struct rt_timer look_timer, birth_timer;
+    struct rt_timer look_timer, birth_timer, move_timer, link_timer;
     handle_t subscribers[RS_SERVICES_MAX]; // by index of the caller: whom to notify of rebirths
 };
 
@@ -106,6 +146,12 @@ static inline bool service_lives(const struct service *s)
     return s->state == RS_BORN || s->state == RS_READY || s->state == RS_HELD;
 }
 
+// Is state there that an heir can take over?
+static inline bool service_has_state(const struct service *s)
+{
+    return s->holder != nullptr && s->module->moves;
+}
+
 // main.c: what the kernel gave to the root task.
 struct machine {
     handle_t ports, mmio, irqs, dma;
@@ -122,8 +168,40 @@ enum status weaken(handle_t *handle, uint32_t rights);
 const char *service_prepare_port(struct service *s); // first for all services
 const char *service_prepare(struct service *s, const struct manifest *m);
 
-// birth.c: the next incarnation; heir of s->corpse if there is one. Failure counts as a death.
-void service_birth(struct service *s, enum birth_cause cause);
+// modules.c: the file NAME.mod of the boot archive, read once; usable or not.
+struct module_file *module_named(const char *name);
+// main.c
+struct archive_file;
+bool archive_has(const char *name, struct archive_file *file);
+// A file of the archive as a memory object that newborns can map; *mapped: here, nullptr unless
+// prot is PROT_READ.
+handle_t archive_memory(const struct archive_file *file, uint32_t prot, const void **mapped);
+
+// What cannot be taken back is done when all that belongs to it has been noted. fn must be able to
+// find out what it has done already. (When the supervisor runs as transactions: at commit.)
+static inline void at_commit(void (*fn)(void *arg), void *arg)
+{
+    fn(arg);
+}
+
+// body.c
+struct failure { // what the kernel refused, and when
+    enum status status;
+    const char *step;
+};
+// A newborn with all its mappings and handles, which has not started. nullptr: *why tells.
+struct body *body_make(struct service *s, struct module_file *module, uint32_t priority,
+                       struct failure *why);
+// Kills it and gives the place free. A dead one's callers that are parked end with ERR_RESTARTED.
+void body_end(struct body *b);
+// Takes a role (&s->corpse, &s->holder, &s->spare) away from whoever has it, and ends it if it has
+// no other.
+void body_leave(struct service *s, struct body **role);
+// Sets the limit of the service's account to what its bodies need now, as far as possible.
+void account_fit(struct service *s);
+
+// birth.c: the next incarnation, as s->plan says. Failure counts as a death.
+void service_birth(struct service *s);
 // Starts every waiting service whose needs are ready.
 void services_start(void);
 
@@ -140,16 +218,18 @@ struct death_facts {
 // Ends this life, records it, and does what the policy says. Requires service_lives(s).
 void service_died(struct service *s, const struct death_facts *facts);
 // After a failed birth; there is no task.
-void service_stillborn(struct service *s, enum status status, const char *step);
+void service_stillborn(struct service *s, const struct failure *why);
+// The living one has been killed: it becomes the corpse, and the holder of the state if it had one.
+void service_lay_out(struct service *s, uint64_t record);
 // A fault message, from the event loop.
 uint32_t on_fault(struct request *rq, void *arg);
 
 // corpse.c: what can wait until the newborn is at work. Describing: stack, names, the DEATH event's
 // texts.
 void corpse_describe(struct service *s);
-// Gives up the dead task with all that is its own. Callers parked there end with ERR_RESTARTED.
-void corpse_close(struct service *s);
-void corpses_settle(void);       // describes all, closes those that have an heir
+// Ends the dead ones of whom nothing is needed any more.
+void corpses_let_go(struct service *s);
+void corpses_settle(void);       // describes all, and lets go
 void corpses_settle_later(void); // the same, in some milliseconds
 bool corpses_pending(void);      // some are not described yet
 
@@ -164,6 +244,30 @@ void service_hold(struct service *s);
 void service_release(struct service *s);
 void service_tell_subscribers(struct service *s);
 void answer_for_the_dead(struct service *s); // callers of a given-up service get ERR_DEAD
+
+// spare.c
+enum { SPARE_FAILURES = 3 }; // so many, and no more are made for this life
+bool spare_make(struct service *s);
+// Gives it the service's own priority: somebody waits for it.
+void spare_hurry(struct service *s);
+// Makes one if it is time for it.
+void spare_tend(struct service *s, bool idle);
+// Is it linked and waiting?
+bool spare_is_linked(const struct service *s);
+void spare_drop(struct service *s);
+// Its fault message came.
+void spare_died(struct service *s, const struct death_facts *facts);
+uint64_t spare_bytes(const struct module_file *m, uint64_t stack); // of memory that one can need
+
+// move.c: planned moves
+// Moves the service as soon as a newborn is linked. ERR_UNSUPPORTED: its module cannot; ERR_STATE:
+// it is not ready, or is just being moved.
+enum status move_begin(struct service *s, enum birth_cause cause);
+void move_note_done(struct service *s, uint64_t now); // the heir is ready
+bool move_failed_first(struct service *s); // an heir died; was it that of a move, and the first?
+void move_schedule(struct service *s);     // the next one, as the manifest says
+void move_after_work(struct service *s);   // likewise
+void move_cancel(struct service *s);       // it died
 
 // inject.c: ERR_STATE if it does not live.
 enum status inject(struct service *s, enum rs_how how);

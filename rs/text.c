@@ -24,7 +24,8 @@ struct text {
 const char *cause_text(uint32_t cause)
 {
     static const char *const names[] = {"none", "exception", "assert", "hang", "exit", "quota",
-                                        "birth time-out", "birth failed", "killed", "replaced"};
+                                        "birth time-out", "birth failed", "killed", "replaced",
+                                        "move failed"};
     return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "unknown";
 }
 
@@ -130,15 +131,24 @@ static void put_request(struct text *t, const struct rs_death *d)
     put(t, "\n");
 }
 
+static const char *rung_text(uint32_t rung)
+{
+    static const char *const names[] = {"", ", with its state", ", in a changed environment",
+                                        ", without the request that kills it",
+                                        ", from its last checkpoint", ", afresh",
+                                        ", with those around it", ""};
+    return rung < sizeof(names) / sizeof(names[0]) ? names[rung] : "";
+}
+
 static void put_decision(struct text *t, const struct rs_death *d)
 {
     put(t, "decision: ");
     if (d->decision == 1) {
-        put(t, "rebirth at once");
+        put(t, "rebirth at once%s", rung_text(d->rung));
     } else if (d->decision == 2) {
-        put(t, "rebirth after %llu ms", ms(d->delay_ns));
+        put(t, "rebirth after %llu ms%s", ms(d->delay_ns), rung_text(d->rung));
     } else {
-        put(t, "given up");
+        put(t, d->decision == 4 ? "restart of the machine" : "given up");
     }
     put(t, "; fruitless lives: %u\n", d->fruitless);
 }

@@ -34,7 +34,7 @@ static struct policy_sight look(struct service *s, uint64_t now)
     const struct status_page *p = s->status;
     struct task_info info = {0};
     struct port_info port = {0};
-    (void)sys_task_info(s->task, &info); // ours: cannot fail; zeros would only look idle
+    (void)sys_task_info(s->living->task, &info); // ours: cannot fail; zeros would only look idle
     (void)sys_port_info(s->port, &port);
     struct policy_sight sight = {
         .now_ns = now,
@@ -63,13 +63,18 @@ static void note_ready(struct service *s, uint64_t now)
     s->ready_ns = now;
     s->state = s->state == RS_BORN ? RS_READY : s->state;
     ready_mask |= 1ull << s->index;
-    policy_well_from(&s->history, now);
-    event_add(RS_READY_TO_WORK, s)->value = now - s->born_ns;
+    if (s->move.under_way) {
+        move_note_done(s, now);
+    } else {
+        policy_well_from(&s->history, now);
+        event_add(RS_READY_TO_WORK, s)->value = now - s->born_ns;
+    }
+    move_schedule(s);
     struct rs_death *d = record_find(s->last_record);
     if (d != nullptr && d->ready_ns == 0) {
         d->ready_ns = now;
     }
-    if (s->incarnation > 1) {
+    if (s->incarnation > 1 && !s->heir) {
         service_tell_subscribers(s);
     }
 }
@@ -152,16 +157,6 @@ static void heal(struct service *s, uint64_t now)
     }
 }
 
-// When the dead one's memory has been given back, the heir returns to its own limit.
-static void lower_quota(struct service *s)
-{
-    struct task_info info;
-    if (s->quota_raised && s->corpse.task == HANDLE_NONE && sys_task_info(s->task, &info) == OK &&
-        info.quota_used <= s->entry->quota) {
-        s->quota_raised = sys_task_set_quota(s->task, s->entry->quota) != OK;
-    }
-}
-
 void watch_tick(struct service *s)
 {
     uint64_t now = rt_now_ns();
@@ -181,7 +176,9 @@ void watch_tick(struct service *s)
     ping(s);
     watch_note_recovery(s);
     heal(s, now);
-    lower_quota(s);
+    corpses_let_go(s);
+    spare_tend(s, sight.request_since == 0 && sight.queue == 0);
+    move_after_work(s);
 }
 
 static void on_look(void *arg)
@@ -210,7 +207,7 @@ void watch_end(struct service *s)
 
 void service_hold(struct service *s)
 {
-    if (sys_task_suspend(s->task) == OK) {
+    if (sys_task_suspend(s->living->task) == OK) {
         s->state = RS_HELD;
     }
 }
@@ -221,7 +218,7 @@ void service_release(struct service *s)
     policy_well_from(&s->history, rt_now_ns());
     s->watch = (struct policy_watch){.beats = s->status->beats, .work = s->status->work,
                                      .excused_ns = rt_now_ns()};
-    (void)sys_task_resume(s->task);
+    (void)sys_task_resume(s->living->task);
 }
 
 // ---- Those who depend on it ----

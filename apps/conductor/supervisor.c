@@ -17,13 +17,15 @@ static struct rs_service services[RS_SERVICES_MAX + 1];
 static const char *cause_text(uint32_t cause)
 {
     static const char *const names[] = {"",      "exception",     "assert",       "hang",   "exit",
-                                        "quota", "birth timeout", "birth failed", "killed", "replaced"};
+                                        "quota", "birth timeout", "birth failed", "killed", "replaced",
+                                        "move failed"};
     return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "unknown";
 }
 
 static const char *birth_text(uint32_t birth)
 {
-    static const char *const names[] = {"first", "crash", "hang", "exit", "asked"};
+    static const char *const names[] = {"first", "crash", "hang", "exit", "asked",
+                                        "moved", "updated"};
     return birth < sizeof(names) / sizeof(names[0]) ? names[birth] : "unknown";
 }
 
@@ -47,7 +49,8 @@ static void tell_death(struct json *j, const struct rs_event *e)
 static void tell_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"unknown",   "birth",   "ready",  "death", "recovered",
-                                        "backoff", "giveup", "healed", "command"};
+                                        "backoff", "giveup", "healed", "command",
+                                        "moved", "move_gave_up"};
     char line[LINE_MAX];
     struct json j;
     json_start(&j, line, sizeof(line));
@@ -63,6 +66,15 @@ static void tell_event(const struct rs_event *e)
         break;
     case RS_DEATH:
         tell_death(&j, e);
+        break;
+    case RS_MOVED:
+        json_hex(&j, "seed", e->seed, sizeof(e->seed));
+        json_text(&j, "cause", birth_text(e->birth));
+        json_number(&j, "ns", e->value);
+        json_number(&j, "move_ns", e->move_ns);
+        json_number(&j, "bytes", e->move_bytes);
+        json_number(&j, "objects", e->move_objects);
+        json_number(&j, "pointers", e->move_pointers);
         break;
     case RS_GIVE_UP:
         json_text_n(&j, "why", e->text, sizeof(e->text));

@@ -22,6 +22,7 @@ const struct command commands[] = {
     {"log", "", "the kernel's and services' log", cmd_log, COMPLETE_NOTHING, false},
     {"ls", "[-la] [PATH]...", "lists directories", cmd_ls, COMPLETE_PATHS, true},
     {"mkdir", "[-p] DIRECTORY...", "makes directories, with -p those above too", cmd_mkdir, COMPLETE_PATHS, true},
+    {"move", "SERVICE", "gives a service another layout", cmd_move, COMPLETE_SERVICES, false},
     {"mv", "FROM... TO", "renames or moves", cmd_mv, COMPLETE_PATHS, true},
     {"poweroff", "", "closes the volume and switches off", cmd_poweroff, COMPLETE_NOTHING, false},
     {"ps", "[-l]", "all services", cmd_ps, COMPLETE_NOTHING, false},

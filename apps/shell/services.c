@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Commands about services: ps kill hang hold release restart log trace deaths.
+// Commands about services: ps kill hang hold release restart move log trace deaths.
 #include "apps/lib/poll.h"
 #include "apps/shell/output.h"
 #include "apps/shell/shell.h"
@@ -27,7 +27,8 @@ static const char *state_text(uint32_t state)
 static const char *cause_text(uint32_t cause)
 {
     static const char *const names[] = {"-",    "exception", "assert",       "hang",   "exit",
-                                        "quota", "slow birth", "failed birth", "killed", "replaced"};
+                                        "quota", "slow birth", "failed birth", "killed", "replaced",
+                                        "move failed"};
     return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "?";
 }
 
@@ -109,6 +110,13 @@ static void show_more(const struct rs_service *s)
     }
     if (s->waiting_on[0]) {
         say(", waiting for %.*s", FIELD(s->waiting_on));
+    }
+    say("\n");
+    static const char *const spares[] = {"no spare", "a spare is being linked", "a spare is ready"};
+    say("   %s", s->spare < sizeof(spares) / sizeof(spares[0]) ? spares[s->spare] : "?");
+    if (s->moves > 0) {
+        say("; moved %u times, away for %llu us the last time", s->moves,
+            (unsigned long long)s->pause_ns / 1000);
     }
     say("\n");
     if (s->deaths > 0) {
@@ -199,6 +207,11 @@ static enum status order_release(uint32_t number)
     return rs_release(shell.rs, number);
 }
 
+static enum status order_move(uint32_t number)
+{
+    return rs_move(shell.rs, number);
+}
+
 static enum status order_restart(uint32_t number)
 {
     return rs_restart(shell.rs, number);
@@ -217,6 +230,11 @@ int cmd_hold(int argc, char **argv)
 int cmd_release(int argc, char **argv)
 {
     return command(argc, argv, order_release);
+}
+
+int cmd_move(int argc, char **argv)
+{
+    return command(argc, argv, order_move);
 }
 
 int cmd_restart(int argc, char **argv)
@@ -284,13 +302,18 @@ void show_figures(uint64_t since)
 static void show_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"?",        "born",    "ready",  "died",   "serves again",
-                                        "back-off", "given up", "healed", "command"};
+                                        "back-off", "given up", "healed", "command", "moved", "not moved"};
     uint64_t us = e->time_ns / 1000;
     say("%6llu.%06llu %-12.*s %3u  %-12s", (unsigned long long)(us / 1000000),
         (unsigned long long)(us % 1000000), FIELD(e->name), e->incarnation,
         e->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[e->kind] : "?");
     if (e->kind == RS_DEATH) {
         say(" %s: %.*s at %.*s", cause_text(e->cause), FIELD(e->text), FIELD(e->place));
+    } else if (e->kind == RS_MOVED) {
+        say(" away for %llu us; %llu bytes, %llu objects, %llu pointers in %llu us",
+            (unsigned long long)e->value / 1000, (unsigned long long)e->move_bytes,
+            (unsigned long long)e->move_objects, (unsigned long long)e->move_pointers,
+            (unsigned long long)e->move_ns / 1000);
     } else if (e->text[0]) {
         say(" %.*s", FIELD(e->text));
     } else if (e->kind == RS_RECOVERED || e->kind == RS_READY_TO_WORK || e->kind == RS_BACKOFF) {

@@ -54,7 +54,7 @@ struct startup {
     uint64_t undo_bytes;                   // of the undo log, from the manifest
     // A changed environment, for a request that has killed before; see rt_heap_policy.
     uint32_t heap_pad, heap_zero, heap_delay;
-    uint32_t reserved;
+    uint32_t poison_call; // this call (tag >> TAG_CALL_SHIFT) is answered with ERR_POISON, not run; 0: none
     struct named_handle handles[STARTUP_HANDLES];
     char args[STARTUP_ARGS]; // the manifest's args, or the kernel command line for the root task
 };
@@ -121,6 +121,7 @@ struct status_page {
     uint64_t request_since; // ns when the current request was taken up, 0 when idle
     uint32_t request_label, request_delivery;
     uint64_t request_badge;
+    uint32_t request_call, request_reserved; // tag >> TAG_CALL_SHIFT
     uint64_t waiting_since; // ns since when it waits for somebody else inside a request, 0 if it does not
     char waiting_on[24];
     uint64_t heap_bytes, heap_objects;

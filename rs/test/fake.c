@@ -13,7 +13,7 @@ static struct {
     uint8_t type; // enum object_type, 0: closed
     uint32_t rights; // of memory
     uint64_t badge;
-    struct status_page *page;
+    handle_t predecessor; // of a task
 } handles[HANDLES];
 static uint64_t clock_ns = 1000000000; // 0 means "never" in many places
 static uint64_t mapped_next = 0x10000000;
@@ -28,7 +28,8 @@ int fake_handles, fake_tasks, fake_fail_at = -1, fake_queue, fake_dead_answers, 
                               fake_parked;
 uint64_t fake_calls;
 bool fake_beats = true, fake_suspended;
-handle_t fake_subscriber = 8000;
+handle_t fake_subscriber = 8000, fake_inherited;
+bool fake_linked = true;
 
 struct service *services;
 uint32_t service_count;
@@ -50,6 +51,7 @@ static uint64_t open_handle(enum object_type type, uint64_t badge)
         if (handles[i].type == OBJ_NONE) {
             handles[i].type = (uint8_t)type;
             handles[i].badge = badge;
+            handles[i].predecessor = HANDLE_NONE;
             fake_handles++;
             fake_tasks += type == OBJ_TASK;
             return i;
@@ -99,13 +101,23 @@ static void notified(uint64_t handle)
     }
 }
 
+static bool is_spare(handle_t task)
+{
+    for (uint32_t i = 0; i < service_count; i++) {
+        if (services[i].spare != nullptr && services[i].spare->task == task) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum status describe(uint64_t number, const uint64_t *a)
 {
     if (number == SYS_task_info) {
         *(struct task_info *)a[1] = (struct task_info){
             .state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
             .threads = 1,
-            .wait_kind = WAIT_RECV};
+            .wait_kind = fake_linked && is_spare((handle_t)a[0]) ? WAIT_STOPPED : WAIT_RECV};
     } else {
         *(struct port_info *)a[1] = (struct port_info){.waiting = (uint32_t)fake_queue};
     }
@@ -145,6 +157,12 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
         return OK;
     case SYS_handle_install:
         *second = a[1];
+        if (a[1] == H_PREDECESSOR) {
+            handles[a[0]].predecessor = (handle_t)a[2];
+        }
+        return OK;
+    case SYS_task_inherit:
+        fake_inherited = (handle_t)a[1];
         return OK;
     case SYS_handle_close:
         return a[0] == fake_subscriber ? OK : close_handle(a[0]);
@@ -229,7 +247,7 @@ void fake_run_to(uint64_t ns)
 }
 
 // Everything that lives as long as the supervisor, to be given back between tests.
-static void *kept[64];
+static void *kept[256];
 static int kept_count;
 
 static void *keep(void *p)
@@ -315,18 +333,21 @@ enum status fake_request(uint32_t from, uint32_t label, uint64_t w[6], void *gra
 
 // ---- Services ----
 
-void fake_begin(uint32_t count)
+void fake_begin(uint32_t count, bool moves)
 {
     static const struct manifest_rules rules = {50, 2, 400, 2000, 10, 1000, 200, 5, 5000, 10000};
     header = (struct manifest_header){.services = count, .string_bytes = sizeof(manifest_strings)};
     manifest = (struct manifest){&header, fake_entries, nullptr, manifest_strings};
     for (uint32_t i = 0; i < count; i++) {
         fake_entries[i] = (struct manifest_service){
-            .name = 1 + 2 * i, .quota = 1 << 20, .stack = 4096, .priority = 5, .rules = rules};
+            .name = 1 + 2 * i, .quota = 1 << 20, .stack = 4096, .priority = 5, .rules = rules,
+            .flags = MANIFEST_SPARE};
     }
     service_count = count;
     services = keep(calloc(count, sizeof(*services)));
     module.elf.section_count = 1;
+    module.moves = moves;
+    fake_linked = true;
     ready_mask = 0;
     if (events_init() || records_init()) {
         abort();
@@ -370,12 +391,42 @@ void fake_ready(uint32_t number, uint64_t work)
     watch_news(number, nullptr);
 }
 
-void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector)
+static void fault(uint32_t number, uint32_t serial, uint32_t kind, const uint64_t words[6])
 {
-    struct request rq = {.m = {.tag = TAG_FAULT | kind,
-                               .badge = number | (uint64_t)incarnation << 8,
-                               .w = {vector, 6, 0x40001000, 0, 0x50000000}}};
+    struct request rq = {
+        .m = {.tag = TAG_FAULT | kind, .badge = number | (uint64_t)serial << 8}};
+    memcpy(rq.m.w, words, sizeof(rq.m.w));
     if (on_fault(&rq, nullptr) != FAULT_STOP) {
         abort();
     }
+}
+
+void fake_moved(uint32_t number)
+{
+    service_by_number(number)->status->moved = 1;
+}
+
+handle_t fake_predecessor(uint32_t number)
+{
+    return handles[service_by_number(number)->living->task].predecessor;
+}
+
+// Of the living one if that is the incarnation; else of one that is long gone.
+void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector)
+{
+    const struct service *s = service_by_number(number);
+    uint32_t serial = s && s->living && s->incarnation == incarnation ? s->living->serial : 0;
+    fault(number, serial, kind, (uint64_t[6]){vector, 6, 0x40001000, 0, 0x50000000});
+}
+
+void fake_exit(uint32_t number, uint64_t code)
+{
+    fault(number, service_by_number(number)->living->serial, FAULT_EXIT,
+          (uint64_t[6]){0, 0, 0x40001000, code, 0x50000000});
+}
+
+void fake_spare_fault(uint32_t number)
+{
+    const struct body *spare = service_by_number(number)->spare;
+    fault(number, spare ? spare->serial : 0, FAULT_EXCEPTION, (uint64_t[6]){14});
 }

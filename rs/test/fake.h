@@ -6,14 +6,20 @@
 #pragma once
 #include "rs/service.h"
 
-void fake_begin(uint32_t count); // so many services with numbers 1 and up, not yet prepared
+// So many services with numbers 1 and up, not yet prepared; can they take state over?
+void fake_begin(uint32_t count, bool moves);
 extern struct manifest_service fake_entries[8]; // the manifest; to be changed before preparing
 void fake_prepare(void);         // prepares and starts them
 void fake_end(void);             // forgets everything
 
 void fake_run_to(uint64_t ns);
 void fake_ready(uint32_t number, uint64_t work); // its newborn says so, and completes so much work
+void fake_moved(uint32_t number); // its newborn has taken the state over
+handle_t fake_predecessor(uint32_t number); // the task that was given to the living one
 void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector);
+
+void fake_exit(uint32_t number, uint64_t code); // the living one ends
+void fake_spare_fault(uint32_t number);
 
 extern int fake_handles;   // open ones
 extern int fake_tasks;     // open task handles
@@ -24,6 +30,8 @@ extern int fake_queue;     // callers in every port
 extern int fake_dead_answers; // callers that were told ERR_DEAD
 extern int fake_notified;  // notifications that were no pings
 extern bool fake_suspended;
+extern bool fake_linked;        // spares are linked at once
+extern handle_t fake_inherited; // the dead task of the last task_inherit
 extern handle_t fake_subscriber; // a handle to subscribe with
 
 // One request to the rs interface from service `from`; the words of the answer replace w.

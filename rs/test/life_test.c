@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "rs/events.h"
 #include "rs/record.h"
 #include "rs/test/fake.h"
 
@@ -28,19 +29,29 @@ static struct service *one(uint32_t number)
 }
 
 // Three services: 2 needs 1, 3 needs both; 3 may command.
-static int begin(void **)
+static int begin_all(bool moves)
 {
     now = rt_now_ns();
     fake_beats = true;
     fake_suspended = false;
     fake_queue = 0;
     fake_fail_at = -1;
-    fake_begin(3);
+    fake_begin(3, moves);
     fake_entries[1].needs = 1;
     fake_entries[2].needs = 3;
     fake_entries[2].may = RS_CONTROL | RS_WATCH;
     fake_prepare();
     return 0;
+}
+
+static int begin(void **)
+{
+    return begin_all(false);
+}
+
+static int begin_moving(void **)
+{
+    return begin_all(true);
 }
 
 static int end(void **)
@@ -146,7 +157,7 @@ static void test_crash_loop(void **)
     pass(1000);
     fake_fault(1, one(1)->incarnation, FAULT_EXIT, 0);
     assert_int_equal(one(1)->state, RS_GIVEN_UP);
-    assert_int_equal(one(1)->corpse.task, HANDLE_NONE);
+    assert_null(one(1)->corpse);
     fake_dead_answers = 0;
     fake_queue = 3;
     pass(100);
@@ -339,6 +350,309 @@ static void test_subscribe(void **)
     assert_int_equal(fake_notified, 1);
 }
 
+// ---- Rebirth with state ----
+
+static const struct startup *given(uint32_t number)
+{
+    return one(number)->living->startup;
+}
+
+// Until the heir has taken the state over, its holder stays; the dead one's handles go at once.
+static void test_heir(void **)
+{
+    all_ready();
+    handle_t dead = one(1)->living->task;
+    assert_int_equal(given(1)->flags, 0);
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    assert_int_equal(given(1)->flags, STARTUP_HEIR | STARTUP_AFTER_CRASH);
+    assert_int_equal(given(1)->incarnation, 2);
+    assert_int_not_equal(given(1)->old_layout, 0);
+    assert_int_equal(given(1)->old_module, 0);
+    assert_int_equal(fake_predecessor(1), dead);
+    assert_int_equal(fake_inherited, dead);
+    assert_int_equal(record_of(1, 0)->rung, POLICY_STATE);
+    pass(20);
+    assert_int_equal(fake_tasks, 4);
+    fake_moved(1);
+    fake_ready(1, 1);
+    pass(160);
+    assert_int_equal(one(1)->limit, (1 << 20) + spare_bytes(one(1)->module, 4096));
+    assert_int_equal(fake_tasks, 6); // three spares
+}
+
+// Not ready: there is no state yet.
+static void test_first_start(void **)
+{
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    pass(20);
+    assert_int_equal(given(1)->flags, 0);
+    assert_int_equal(one(1)->incarnation, 2);
+    assert_int_equal(record_of(1, 0)->rung, POLICY_AFRESH);
+}
+
+static void test_heir_dies(void **)
+{
+    all_ready();
+    handle_t holder = one(1)->living->task;
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    handle_t heir = one(1)->living->task;
+    fake_fault(1, 2, FAULT_EXCEPTION, 14);
+    pass(20);
+    assert_int_equal(given(1)->flags, STARTUP_HEIR | STARTUP_AFTER_CRASH);
+    assert_int_equal(given(1)->heap_pad != 0, true);
+    assert_int_equal(fake_predecessor(1), holder);
+    assert_int_equal(fake_inherited, heir);
+    assert_int_equal(record_of(1, 0)->rung, POLICY_CHANGED);
+    assert_int_equal(fake_tasks, 4);
+    fake_moved(1);
+    fake_ready(1, 1);
+    pass(60);
+    // The newborn's state counts from here on.
+    heir = one(1)->living->task;
+    fake_fault(1, 3, FAULT_EXCEPTION, 14);
+    assert_int_equal(fake_predecessor(1), heir);
+    assert_int_equal(given(1)->heap_pad, 0);
+}
+
+// Heirs that cannot take the state over: in the end there is one without.
+static void test_refused(void **)
+{
+    all_ready();
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    for (uint32_t life = 2; life <= 3; life++) {
+        assert_int_equal(given(1)->flags & STARTUP_HEIR, STARTUP_HEIR);
+        strcpy(one(1)->status->assert_text, "type 7 has changed");
+        fake_exit(1, MOVE_EXIT_BASE + 3);
+        assert_int_equal(record_of(1, 0)->cause, RS_MOVE_FAILED);
+        assert_non_null(strstr(record_of(1, 0)->text, "type 7 has changed"));
+        pass(50);
+    }
+    assert_int_equal(given(1)->flags, 0);
+    assert_int_equal(record_of(1, 0)->rung, POLICY_AFRESH);
+    assert_null(one(1)->holder);
+    one(2)->calls = 1;
+    fake_ready(1, 1);
+    pass(100);
+    assert_null(one(1)->corpse);
+}
+
+// Only those that lost their state tell.
+static void test_dependents_told(void **)
+{
+    all_ready();
+    one(2)->calls = 1;
+    assert_int_equal(fake_request(2, RS_LABEL_SUBSCRIBE, (uint64_t[6]){1}, nullptr, 0), OK);
+    fake_notified = 0;
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    fake_moved(1);
+    fake_ready(1, 1);
+    assert_int_equal(fake_notified, 0);
+    assert_int_equal(fake_request(3, RS_LABEL_RESTART, (uint64_t[6]){1}, nullptr, 0), OK);
+    assert_int_equal(given(1)->flags, 0);
+    fake_ready(1, 1);
+    assert_int_equal(fake_notified, 1);
+}
+
+static void test_spares(void **)
+{
+    all_ready();
+    pass(200);
+    assert_int_equal(fake_tasks, 6);
+    assert_true(one(1)->limit > 1 << 20);
+    struct body *spare = one(1)->spare;
+    assert_non_null(spare);
+    assert_int_equal(spare->startup->flags, STARTUP_SPARE);
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    assert_ptr_equal(one(1)->living, spare);
+    assert_int_equal(given(1)->flags, STARTUP_HEIR | STARTUP_AFTER_CRASH);
+    assert_null(one(1)->spare);
+    fake_moved(1);
+    fake_ready(1, 1);
+    fake_linked = false;
+    pass(200);
+    assert_non_null(one(1)->spare);
+    uint32_t serial = one(1)->spare->serial;
+    fake_fault(1, 2, FAULT_EXCEPTION, 14); // this one is not linked yet
+    assert_int_not_equal(one(1)->living->serial, serial);
+    assert_null(one(1)->spare);
+    // A restart gives no state, and a spare can only take over.
+    fake_linked = true;
+    fake_moved(1);
+    fake_ready(1, 1);
+    pass(200);
+    assert_non_null(one(1)->spare);
+    assert_int_equal(fake_request(3, RS_LABEL_RESTART, (uint64_t[6]){1}, nullptr, 0), OK);
+    assert_int_equal(given(1)->flags, 0);
+    pass(200);
+    assert_int_equal(fake_tasks, 6); // the dead one stays until its devices have been reset
+}
+
+static void test_spare_dies(void **)
+{
+    all_ready();
+    for (int i = 0; i < 10; i++) {
+        pass(100);
+        fake_spare_fault(1);
+    }
+    assert_int_equal(one(1)->incarnation, 1);
+    assert_null(one(1)->spare);
+    pass(1000);
+    assert_int_equal(fake_tasks, 5);
+    assert_null(record_of(1, 0));
+}
+
+// ---- Planned moves ----
+
+static enum status order_move(uint32_t number)
+{
+    return fake_request(3, RS_LABEL_MOVE, (uint64_t[6]){number}, nullptr, 0);
+}
+
+static const struct rs_event *last_event(enum rs_event_kind kind)
+{
+    const struct rs_event *found = nullptr;
+    for (uint64_t i = 1; event_find(i) != nullptr; i++) {
+        found = event_find(i)->kind == kind ? event_find(i) : found;
+    }
+    return found;
+}
+
+static void test_move(void **)
+{
+    all_ready();
+    pass(200);
+    handle_t old = one(1)->living->task;
+    assert_int_equal(order_move(1), OK);
+    assert_int_equal(one(1)->incarnation, 2);
+    assert_int_equal(given(1)->flags, STARTUP_HEIR); // it waited for a message
+    assert_int_equal(given(1)->cause, BIRTH_MOVED);
+    assert_int_equal(fake_predecessor(1), old);
+    assert_int_equal(order_move(1), ERR_STATE);
+    one(1)->status->move_bytes = 77;
+    fake_moved(1);
+    fake_ready(1, 0);
+    const struct rs_event *e = last_event(RS_MOVED);
+    assert_int_equal(e->move_bytes, 77);
+    assert_int_equal(e->incarnation, 2);
+    assert_int_equal(one(1)->deaths, 0);
+    assert_null(record_of(1, 0));
+    pass(200);
+    assert_int_equal(fake_tasks, 6);
+    one(1)->status->request_since = 1; // in the middle of a request
+    assert_int_equal(order_move(1), OK);
+    assert_int_equal(given(1)->flags, STARTUP_HEIR | STARTUP_AFTER_CRASH);
+}
+
+// The old one serves until the newborn is linked.
+static void test_move_waits_for_the_spare(void **)
+{
+    all_ready();
+    fake_linked = false;
+    assert_int_equal(order_move(1), OK);
+    pass(100);
+    assert_int_equal(one(1)->incarnation, 1);
+    fake_linked = true;
+    pass(2);
+    assert_int_equal(one(1)->incarnation, 2);
+    fake_moved(1);
+    fake_ready(1, 1);
+    fake_linked = false;
+    pass(100);
+    assert_int_equal(order_move(1), OK);
+    pass(11000);
+    assert_int_equal(one(1)->incarnation, 2);
+    assert_non_null(strstr(last_event(RS_MOVE_GAVE_UP)->text, "in time"));
+    assert_int_equal(order_move(2), OK);
+    fake_fault(2, 1, FAULT_EXCEPTION, 14); // dies of itself meanwhile
+    assert_int_equal(one(2)->deaths, 1);
+    assert_false(one(2)->move.wanted);
+}
+
+static void test_move_fails(void **)
+{
+    all_ready();
+    pass(200);
+    handle_t old = one(1)->living->task;
+    assert_int_equal(order_move(1), OK);
+    fake_exit(1, MOVE_EXIT_BASE + 1);
+    assert_int_equal(one(1)->state, RS_BORN); // at once, and with the same state
+    assert_int_equal(one(1)->history.fruitless, 0);
+    assert_int_equal(fake_predecessor(1), old);
+    fake_exit(1, MOVE_EXIT_BASE + 1);
+    assert_int_equal(one(1)->state, RS_DELAYED);
+    pass(50);
+    assert_int_equal(record_of(1, 0)->rung, POLICY_CHANGED);
+    assert_int_equal(fake_predecessor(1), old);
+    fake_moved(1);
+    fake_ready(1, 1);
+    pass(100);
+    assert_int_equal(order_move(1), OK);
+    fake_exit(1, 1);
+    fake_moved(1);
+    fake_ready(1, 1);
+    assert_int_equal(one(1)->move.count, 1);
+}
+
+static void test_moves_by_plan(void **)
+{
+    fake_entries[0].care = (struct manifest_care){.move_ms = 1000, .move_jitter_ms = 500};
+    fake_entries[1].care = (struct manifest_care){.move_every_requests = 10};
+    all_ready();
+    pass(990);
+    assert_int_equal(one(1)->move.count, 0);
+    for (int i = 0; i < 2000; i++) {
+        pass(1);
+        for (uint32_t n = 1; n <= 2; n++) {
+            one(n)->status->work += n == 2;
+            if (one(n)->state == RS_BORN) {
+                fake_moved(n);
+                fake_ready(n, 1);
+            }
+        }
+    }
+    assert_in_range(one(1)->move.count, 1, 3);
+    assert_in_range(one(2)->move.count, 10, 200);
+    fake_entries[0].care = fake_entries[1].care = (struct manifest_care){0};
+}
+
+static void test_move_unsupported(void **)
+{
+    all_ready();
+    assert_int_equal(order_move(1), ERR_UNSUPPORTED);
+    assert_int_equal(fake_request(1, RS_LABEL_MOVE, (uint64_t[6]){1}, nullptr, 0), ERR_RIGHTS);
+}
+
+static void test_flat_moving(void **)
+{
+    all_ready();
+    pass(200);
+    int handles = fake_handles;
+    for (int i = 0; i < 3000; i++) {
+        uint32_t number = 1 + (uint32_t)rand() % 3;
+        fake_linked = rand() % 4 != 0;
+        if (i % 5 == 0) {
+            (void)order_move(number);
+        } else {
+            fake_fault(number, one(number)->incarnation, i % 2 ? FAULT_EXCEPTION : FAULT_EXIT, 14);
+        }
+        if (rand() % 3 == 0) {
+            fake_fault(number, one(number)->incarnation, FAULT_EXCEPTION, 14);
+            pass(1500);
+        }
+        one(number)->history.fruitless = 0;
+        fake_moved(number);
+        fake_ready(number, 1);
+        pass((uint64_t)rand() % 200);
+    }
+    for (uint32_t i = 1; i <= 3; i++) {
+        assert_int_not_equal(one(i)->state, RS_GIVEN_UP);
+    }
+    fake_linked = true;
+    pass(1000);
+    assert_int_equal(fake_handles, handles);
+    assert_int_equal(fake_tasks, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +670,19 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_list_and_find, begin, end),
         cmocka_unit_test_setup_teardown(test_watch, begin, end),
         cmocka_unit_test_setup_teardown(test_subscribe, begin, end),
+        cmocka_unit_test_setup_teardown(test_heir, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_first_start, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_heir_dies, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_refused, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_dependents_told, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_spares, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_spare_dies, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_move, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_move_waits_for_the_spare, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_move_fails, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_moves_by_plan, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_move_unsupported, begin, end),
+        cmocka_unit_test_setup_teardown(test_flat_moving, begin_moving, end),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

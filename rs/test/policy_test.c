@@ -230,11 +230,105 @@ static void test_no_room(void **)
 {
     struct policy_history history = {0};
     struct policy_death death = {.no_room = true};
-    assert_true(policy_decide(&rules, &history, &death).afresh); // what it inherited is in the way
+    assert_true(policy_decide(&rules, &history, &death).make_room); // what it inherited is in the way
     death.ready = true;
-    assert_false(policy_decide(&rules, &history, &death).afresh); // it was born all right
+    assert_false(policy_decide(&rules, &history, &death).make_room); // it was born all right
     death.work = 1;
-    assert_false(policy_decide(&rules, &history, &death).afresh);
+    assert_false(policy_decide(&rules, &history, &death).make_room);
+}
+
+// ---- The ladder ----
+
+struct step {
+    struct policy_death death;
+    enum policy_action action;
+    enum policy_rung rung;
+};
+
+static void climb(const char *story, const struct step *steps, size_t count)
+{
+    struct policy_history history = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct policy_decision d = policy_decide(&rules, &history, &steps[i].death);
+        if (d.action != steps[i].action || d.rung != steps[i].rung) {
+            fail_msg("%s, step %zu: action %d rung %d, not %d %d", story, i, d.action, d.rung,
+                     steps[i].action, steps[i].rung);
+        }
+    }
+}
+#define CLIMB(story, ...)                                                                          \
+    climb(story, (const struct step[]){__VA_ARGS__},                                               \
+          sizeof((const struct step[]){__VA_ARGS__}) / sizeof(struct step))
+#define AT(badge, label, call, delivery)                                                           \
+    .state = true, .ready = true, .working = true, .request = {badge, label, call, delivery}
+
+static void test_ladder_of_a_request(void **)
+{
+    CLIMB("a request that kills, and kills in any environment",
+          {{AT(1, 5, 77, 0), .work = 9}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 77, 1)}, POLICY_REBIRTH, POLICY_CHANGED},
+          {{AT(1, 5, 77, 2)}, POLICY_REBIRTH, POLICY_POISON});
+    CLIMB("many requests, each of which kills once",
+          {{AT(1, 5, 77, 0), .work = 9}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 78, 0), .work = 1}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 79, 0), .work = 1}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 80, 0), .work = 1}, POLICY_REBIRTH, POLICY_STATE});
+    CLIMB("two poisons in turns",
+          {{AT(1, 5, 77, 0), .work = 9}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(2, 5, 90, 0), .work = 1}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 77, 1)}, POLICY_REBIRTH, POLICY_CHANGED},
+          {{AT(2, 5, 90, 1)}, POLICY_REBIRTH, POLICY_CHANGED},
+          {{AT(1, 5, 77, 2)}, POLICY_REBIRTH, POLICY_POISON},
+          {{AT(2, 5, 90, 2)}, POLICY_REBIRTH, POLICY_POISON});
+    CLIMB("it dies although the poison was taken out: the state is bad",
+          {{AT(1, 5, 77, 0), .work = 9}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 77, 1)}, POLICY_REBIRTH, POLICY_CHANGED},
+          {{AT(1, 5, 77, 2)}, POLICY_REBIRTH, POLICY_POISON},
+          {{AT(1, 5, 77, 3)}, POLICY_REBIRTH_LATER, POLICY_AFRESH});
+    CLIMB("calls without numbers are told by being delivered again, and cannot be taken out",
+          {{AT(1, 5, 0, 0), .work = 9}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 0, 0), .work = 1}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 0, 1)}, POLICY_REBIRTH, POLICY_CHANGED},
+          {{AT(1, 5, 0, 2)}, POLICY_REBIRTH_LATER, POLICY_AFRESH});
+    CLIMB("killed on command in the middle of a request: it is no suspect",
+          {{AT(1, 5, 77, 0), .asked = true}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 77, 1), .asked = true}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 77, 2), .asked = true}, POLICY_REBIRTH, POLICY_STATE},
+          {{AT(1, 5, 77, 3), .work = 1}, POLICY_REBIRTH, POLICY_STATE});
+}
+
+static void test_ladder_of_the_state(void **)
+{
+    CLIMB("heirs die at once, of no request",
+          {{.state = true, .ready = true, .work = 9}, POLICY_REBIRTH, POLICY_STATE},
+          {{.state = true}, POLICY_REBIRTH_LATER, POLICY_CHANGED},
+          {{.state = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
+          {{.state = false}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
+          {{.state = false}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
+          {{.state = false}, POLICY_GIVE_UP, 0});
+    CLIMB("the same with a checkpoint, which is bad, too",
+          {{.state = true, .ready = true, .work = 9, .checkpoint = true}, POLICY_REBIRTH, POLICY_STATE},
+          {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHANGED},
+          {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHECKPOINT},
+          {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH});
+    CLIMB("the last life before the end is tried with those around it",
+          {{.group = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
+          {{.group = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
+          {{.group = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
+          {{.group = true}, POLICY_REBIRTH_LATER, POLICY_GROUP},
+          {{.group = true}, POLICY_GIVE_UP, 0});
+    CLIMB("a planned move that comes to nothing",
+          {{.state = true, .second_try = true}, POLICY_REBIRTH, POLICY_STATE},
+          {{.state = true}, POLICY_REBIRTH_LATER, POLICY_CHANGED});
+}
+
+static void test_last_resort(void **)
+{
+    struct policy_rules hard = rules;
+    hard.reboot = true;
+    struct policy_history history = {.fruitless = 4};
+    struct policy_death death = {0};
+    assert_int_equal(policy_decide(&hard, &history, &death).action, POLICY_RESTART_MACHINE);
 }
 
 static void test_healing(void **)
@@ -293,6 +387,8 @@ int main(void)
         cmocka_unit_test(test_programs),
         cmocka_unit_test(test_longest_delay), cmocka_unit_test(test_one_life),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_ladder_of_a_request), cmocka_unit_test(test_ladder_of_the_state),
+        cmocka_unit_test(test_last_resort),
         cmocka_unit_test(test_healing),       cmocka_unit_test(test_start_order),
         cmocka_unit_test(test_nonsense),
     };

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// Bodies: tasks with their few first mappings, exactly the handles of the manifest, one thread; and
+// the account that pays for all of a service's.
+//
+// A body that could not be made leaves nothing behind. What cannot be taken back is left to
+// birth.c, so that whoever makes bodies may die in the middle and begin again.
+#include "randomizer/linker/bootstrap.h"
+#include "rs/service.h"
+#include <string.h>
+
+// A body in the making. `step` says what failed.
+struct making {
+    struct service *s;
+    struct body *b;
+    uint32_t priority;
+    uint64_t startup, stack; // where they are mapped there
+    const char *step;
+};
+
+static uint64_t page_round(uint64_t bytes)
+{
+    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+// ---- The account ----
+
+static struct body *payer(struct service *s)
+{
+    for (uint32_t i = 0; i < BODIES; i++) {
+        if (s->bodies[i].task != HANDLE_NONE) {
+            return &s->bodies[i];
+        }
+    }
+    return nullptr;
+}
+
+// The dead ones' memory is still there, and they may have died of having used up all of it: each
+// counts as much as the living one.
+static uint64_t needed(const struct service *s)
+{
+    uint64_t dead = (s->corpse != nullptr) + (s->holder != nullptr && s->holder != s->corpse);
+    uint64_t ahead = s->spare ? spare_bytes(s->spare->module, s->entry->stack) : 0;
+    return s->entry->quota * (1 + dead) + ahead;
+}
+
+// Raising is tried with less when the machine has not so much left; lowering waits until no more is
+// in use than the lower limit.
+void account_fit(struct service *s)
+{
+    const struct body *b = payer(s);
+    uint64_t wanted = needed(s);
+    if (b == nullptr) {
+        s->limit = 0;
+        return;
+    }
+    for (int i = 0; i < 3 && wanted != s->limit; i++) {
+        if (sys_task_set_quota(b->task, wanted) == OK) {
+            s->limit = wanted;
+        } else if (wanted < s->limit) {
+            return;
+        }
+        wanted = s->limit + ((wanted - s->limit) / 2 & ~(uint64_t)(PAGE_SIZE - 1));
+    }
+}
+
+// ---- Making ----
+
+static enum status create_task(struct making *n)
+{
+    struct service *s = n->s;
+    const struct body *before = payer(s);
+    char name[NAME_SIZE] = {0};
+    memcpy(name, s->name, strnlen(s->name, NAME_SIZE - 1));
+    n->step = "create a task";
+    if (before != nullptr) {
+        return sys_task_create(0, before->task, name, &n->b->task);
+    }
+    s->limit = s->entry->quota;
+    return sys_task_create(s->limit, HANDLE_NONE, name, &n->b->task);
+}
+
+static enum status map_all(struct making *n)
+{
+    const struct body *b = n->b;
+    struct startup *at = b->startup;
+    const uint32_t rw = PROT_READ | PROT_WRITE;
+    const struct part {
+        handle_t memory;
+        uint32_t prot;
+        uint64_t bytes, *address;
+    } parts[] = {
+        {machine.bootstrap, PROT_READ | PROT_EXEC, machine.bootstrap_bytes, &at->bootstrap},
+        {b->module->memory, PROT_READ, b->module->size, &at->module},
+        {b->startup_memory, PROT_READ, PAGE_SIZE, &n->startup},
+        {n->s->status_memory, rw, PAGE_SIZE, &at->status},
+        {b->layout_memory, rw, b->layout_bytes, &at->layout},
+        {b->stack_memory, rw, BOOTSTRAP_STACK, &n->stack},
+    };
+    n->step = "map memory";
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        *parts[i].address = 0;
+        enum status status = sys_mem_map(b->task, parts[i].memory, parts[i].address, 0,
+                                         page_round(parts[i].bytes), parts[i].prot);
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+static enum status create_thread(struct making *n)
+{
+    const struct manifest_service *e = n->s->entry;
+    struct thread_args args = {
+        .entry = n->b->startup->bootstrap,
+        .stack = n->stack + BOOTSTRAP_STACK,
+        .args = {n->startup},
+        .priority = n->priority,
+        .budget_us = e->budget_us,
+        .period_us = e->period_us,
+    };
+    n->step = "create a thread";
+    return sys_thread_create(n->b->task, &args, &n->b->thread);
+}
+
+static enum status install(struct making *n, uint32_t index, const struct given_handle *g)
+{
+    handle_t there;
+    n->step = "install a handle";
+    n->b->handles++;
+    return sys_handle_install(n->b->task, index, g->handle, g->rights, g->badge, &there);
+}
+
+// The module and the layout record are not among the handles: a service that wants to know where
+// its parts are would only be asked that by an intruder.
+static enum status install_all(struct making *n)
+{
+    const struct service *s = n->s;
+    const struct body *b = n->b;
+    const struct given_handle own[] = {
+        [H_SELF_TASK] = {.handle = b->task, .rights = RIGHT_READ | RIGHT_MANAGE},
+        [H_SELF_THREAD] = {.handle = b->thread, .rights = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE},
+        [H_SERVICE_PORT] = {.handle = s->port, .rights = RIGHT_RECV | RIGHT_CALL | RIGHT_NOTIFY |
+                                                         RIGHT_BADGE | RIGHT_COPY | RIGHT_TRANSFER},
+        [H_RS] = {.handle = rt_port, .rights = RIGHT_CALL | RIGHT_NOTIFY, .badge = s->number},
+    };
+    enum status status = OK;
+    for (uint32_t i = H_SELF_TASK; i <= H_RS && status == OK; i++) {
+        status = install(n, i, &own[i]);
+    }
+    for (uint32_t i = 0; i < s->entry->handles && status == OK; i++) {
+        if (s->given[i].handle != HANDLE_NONE) {
+            status = install(n, H_FIRST_NAMED + i, &s->given[i]);
+        }
+    }
+    return status;
+}
+
+// Faults of one body must not be taken for those of the next: both numbers are in the badge.
+static enum status set_fault_port(struct making *n)
+{
+    handle_t port;
+    uint64_t badge = n->s->number | (uint64_t)n->b->serial << 8;
+    n->step = "set the fault port";
+    enum status status = sys_handle_copy(rt_port, RIGHT_CALL | RIGHT_TRANSFER, badge, &port);
+    if (status == OK) {
+        status = sys_task_set_fault_port(n->b->task, port);
+        (void)sys_handle_close(port);
+    }
+    return status;
+}
+
+static enum status draw_seed(struct making *n)
+{
+    struct body *b = n->b;
+    n->step = "draw a seed";
+    enum status status = sys_random(b->seed, sizeof(b->seed));
+    memcpy(b->startup->seed, b->seed, sizeof(b->seed));
+    return status;
+}
+
+static enum status make(struct making *n)
+{
+    enum status status = create_task(n);
+    status = status == OK ? map_all(n) : status;
+    status = status == OK ? create_thread(n) : status;
+    status = status == OK ? install_all(n) : status;
+    status = status == OK ? set_fault_port(n) : status;
+    return status == OK ? draw_seed(n) : status;
+}
+
+static struct body *free_place(struct service *s)
+{
+    for (uint32_t i = 0; i < BODIES; i++) {
+        if (s->bodies[i].task == HANDLE_NONE) {
+            return &s->bodies[i];
+        }
+    }
+    return nullptr;
+}
+
+static void describe_to_itself(struct body *b)
+{
+    struct startup *at = b->startup;
+    at->module_bytes = b->module->size;
+    at->bootstrap_bytes = machine.bootstrap_bytes;
+    at->layout_bytes = b->layout_bytes;
+    at->flags = 0;
+    at->old_layout = at->old_layout_bytes = 0;
+    at->old_module = at->old_module_bytes = 0;
+    at->checkpoint = at->checkpoint_bytes = 0;
+    b->layout->magic = 0; // nothing is known until the bootstrap has filled it
+}
+
+struct body *body_make(struct service *s, struct module_file *module, uint32_t priority,
+                       struct failure *why)
+{
+    struct making n = {.s = s, .b = free_place(s), .priority = priority, .step = "find a place"};
+    enum status status = n.b != nullptr ? OK : ERR_QUOTA;
+    if (status == OK) {
+        n.b->module = module;
+        n.b->serial = ++s->serials;
+        n.b->handles = 0;
+        status = make(&n);
+    }
+    if (status != OK) {
+        if (n.b != nullptr) {
+            body_end(n.b);
+        }
+        *why = (struct failure){status, n.step};
+        return nullptr;
+    }
+    describe_to_itself(n.b);
+    return n.b;
+}
+
+// ---- Ending ----
+
+void body_end(struct body *b)
+{
+    if (b->task != HANDLE_NONE) {
+        (void)sys_task_kill(b->task);
+        (void)sys_handle_close(b->task);
+    }
+    if (b->thread != HANDLE_NONE) {
+        (void)sys_handle_close(b->thread);
+    }
+    b->task = b->thread = HANDLE_NONE;
+    b->record = b->event = 0;
+    b->described = b->passed_on = b->disowned = false;
+}
+
+void body_leave(struct service *s, struct body **role)
+{
+    struct body *b = *role;
+    *role = nullptr;
+    if (b != nullptr && b != s->corpse && b != s->holder && b != s->living && b != s->spare) {
+        body_end(b);
+    }
+}

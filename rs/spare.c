@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Spares: newborns that are linked ahead of time, so that a rebirth pays only for moving the state.
+//
+// A spare links itself at the lowest priority, touches nothing that is shared with the living, and
+// stops its own thread. It belongs to the service's account, whose limit is raised for it.
+#include "rs/events.h"
+#include <stdio.h>
+
+enum { SPARE_PRIORITY = 1 }; // above nothing but the idle loop
+enum : uint64_t {
+    SLACK = 512 << 10, // page tables, handle table, tables of the linker
+    CALM_NS = 20000000, // after a rebirth, others have waited and shall have the processor first
+};
+
+// Image and staging area at once, the zeroed data, the stack that the heir will use.
+uint64_t spare_bytes(const struct module_file *m, uint64_t stack)
+{
+    uint64_t zeroed = 0;
+    for (uint32_t i = 1; i < m->elf.section_count; i++) {
+        const struct elf_section *section = &m->elf.sections[i];
+        bool counts = module_is_loaded(section) && section->type == SHT_NOBITS;
+        zeroed += counts ? section->size : 0;
+    }
+    uint64_t bytes = 2 * m->size + zeroed + stack + SLACK;
+    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+// Stopped by itself, and with no handles that it should not have.
+bool spare_is_linked(const struct service *s)
+{
+    struct task_info info;
+    return s->spare != nullptr && sys_task_info(s->spare->task, &info) == OK &&
+           info.state == TASK_RUNNING && info.wait_kind == WAIT_STOPPED &&
+           info.handles <= s->spare->handles;
+}
+
+void spare_drop(struct service *s)
+{
+    body_leave(s, &s->spare);
+    account_fit(s);
+}
+
+static void begin(void *arg)
+{
+    const struct service *s = arg;
+    if (s->spare != nullptr) {
+        (void)sys_thread_start(s->spare->thread); // ERR_STATE: it runs already
+    }
+}
+
+bool spare_make(struct service *s)
+{
+    struct failure why;
+    struct body *b = nullptr;
+    if (s->spare_failures < SPARE_FAILURES) {
+        b = body_make(s, s->module, SPARE_PRIORITY, &why);
+    }
+    if (b == nullptr) {
+        s->spare_failures++;
+        return false;
+    }
+    b->startup->incarnation = s->incarnation + 1;
+    b->startup->cause = BIRTH_CRASH;
+    b->startup->flags = STARTUP_SPARE;
+    s->spare = b;
+    account_fit(s);
+    at_commit(begin, s);
+    return true;
+}
+
+void spare_hurry(struct service *s)
+{
+    const struct manifest_service *e = s->entry;
+    if (s->spare != nullptr) {
+        (void)sys_thread_set_sched(s->spare->thread, e->priority, e->budget_us, e->period_us);
+    }
+}
+
+void spare_tend(struct service *s, bool idle)
+{
+    bool wanted = s->entry->flags & MANIFEST_SPARE && s->module->moves;
+    bool calm = s->state == RS_READY && s->corpse == nullptr && s->holder == nullptr &&
+                rt_now_ns() - s->ready_ns > CALM_NS;
+    if (wanted && calm && idle && s->spare == nullptr && s->spare_failures < SPARE_FAILURES) {
+        (void)spare_make(s);
+    }
+}
+
+// A module that cannot be linked today cannot be tomorrow; lack of memory may pass.
+void spare_died(struct service *s, const struct death_facts *facts)
+{
+    s->spare_failures++;
+    log_warn("%s: its spare died (detail %#llx)", s->name, (unsigned long long)facts->detail);
+    spare_drop(s);
+}
