@@ -401,6 +401,177 @@ static void test_heir_that_owes_an_answer(void **)
     busy_end(&b);
 }
 
+// ---- Deaths in the middle of calls
+
+enum { BIG_PAGES = 150, VICTIM_THREADS = 40 };
+
+// A task whose threads stand in the middle of all kinds of calls, when it is killed.
+struct torn {
+    struct place p, victim;
+    uint64_t unmapped, protected, moved; // where the interrupted calls were at work
+};
+
+static uint64_t map_big(struct thread *t, uint64_t *memory)
+{
+    *memory = made(CALL(t, mem_create, BIG_PAGES * PAGE_SIZE, MEM_POPULATE));
+    uint64_t at = made(CALL(t, mem_map, 0, *memory, 0, 0, BIG_PAGES * PAGE_SIZE, RW));
+    for (uint64_t i = 0; i < BIG_PAGES; i++) {
+        poke(t->task, at + i * PAGE_SIZE, &i, sizeof(i));
+    }
+    return at;
+}
+
+// A further thread, of which the task itself has a handle.
+static struct thread *further_thread(struct place *p)
+{
+    uint64_t first = p->thread_handle;
+    struct thread *t = world_thread(p, 5);
+    give(p, p->thread_handle, RIGHTS_ALL, 0);
+    made(CALL(root_thread, handle_close, p->thread_handle));
+    p->thread_handle = first;
+    return t;
+}
+
+static struct torn torn_start(void)
+{
+    struct torn x = {.p = world_task("torn", 8 << 20, 5), .victim = world_task("victim", 1 << 20, 5)};
+    struct thread *t = x.p.thread, *other[4];
+    uint64_t m, to_victim = give(&x.p, x.victim.task_handle, RIGHTS_ALL, 0);
+    for (int i = 0; i < VICTIM_THREADS; i++) {
+        further_thread(&x.victim);
+    }
+    for (int i = 0; i < 4; i++) {
+        other[i] = further_thread(&x.p);
+    }
+    give(&x.p, x.p.task_handle, RIGHTS_ALL, 0);
+    x.unmapped = map_big(t, &m);
+    x.protected = map_big(t, &m);
+    x.moved = map_big(t, &m);
+    call_interrupted(t, SYS_mem_move, m, to_victim, 0, 0);
+    call_interrupted(other[0], SYS_mem_unmap, 0, x.unmapped, BIG_PAGES * PAGE_SIZE, 0);
+    call_interrupted(other[1], SYS_mem_protect, 0, x.protected, BIG_PAGES * PAGE_SIZE, PROT_READ);
+    call_interrupted(other[2], SYS_mem_create, BIG_PAGES * PAGE_SIZE, MEM_POPULATE, 0, 0);
+    call_interrupted(other[3], SYS_task_kill, to_victim, 0, 0, 0);
+    check_world();
+    return x;
+}
+
+// The heir finds all that was there, and what the dead one had begun to kill is dead.
+static void test_killed_in_long_calls(void **)
+{
+    struct torn x = torn_start();
+    struct place heir = world_task("heir", 8 << 20, 5);
+    struct thread *t = heir.thread;
+    uint64_t memories = object_living(OBJ_MEMORY), n;
+    made(CALL(root_thread, task_kill, x.p.task_handle));
+    check_world();
+    settle();
+    assert_int_equal(object_living(OBJ_MEMORY), memories - 1); // the half-made one is gone
+    assert_int_equal(x.victim.task->thread_count, 0);
+    made(CALL(root_thread, handle_install, heir.task_handle, 7, x.p.task_handle, RIGHTS_ALL));
+    made(CALL(root_thread, task_inherit, heir.task_handle, x.p.task_handle));
+    check_world();
+    uint64_t last = (BIG_PAGES - 1) * PAGE_SIZE; // what no piece of the calls has come to
+    uint64_t at[] = {x.unmapped, x.protected, x.moved};
+    for (int i = 0; i < 3; i++) {
+        uint64_t start = region_info(t, 7, at[i] + last).start;
+        made(CALL(t, mem_map_from, 7, start, start, RW));
+        peek(heir.task, at[i] + last, &n, sizeof(n));
+        assert_int_equal(n, BIG_PAGES - 1);
+    }
+    check_world();
+    world_end(&x.p);
+    world_end(&heir);
+    world_end(&x.victim);
+    check_world();
+}
+
+// A task dies that waits in a call, queued or received, and in a receive.
+static void test_killed_in_waits(void **)
+{
+    struct busy b = busy_start(1);
+    struct place dead = world_task("dead", 1 << 20, 5);
+    struct thread *queued = further_thread(&dead), *receiver = further_thread(&dead);
+    uint64_t own = made(CALL(dead.thread, port_create)), reply = made(CALL(dead.thread, reply_create));
+    uint64_t to = give(&dead, b.root_port, RIGHT_CALL, 9), port = made(CALL(root_thread, port_create));
+    uint64_t served = give(&dead, port, RIGHTS_ALL, 0);
+    struct message m = {.rdi = own | reply << 32};
+    assert_int_equal(call_message(receiver, SYS_recv, m), BLOCKED);
+    // The server's second port is that of the dead task's other call, which it has received.
+    uint64_t second = give(&b.server, port, RIGHTS_ALL, 0);
+    call_with_label(dead.thread, served, 7);
+    call_with_label(queued, to, 8);
+    received(b.server.thread, second, b.reply[1]);
+    assert_int_equal(dead.thread->wait, WAIT_REPLY);
+    assert_int_equal(queued->wait, WAIT_CALL);
+    made(CALL(root_thread, task_kill, dead.task_handle));
+    check_world();
+    struct place heir = world_task("heir", 1 << 20, 5);
+    made(CALL(root_thread, task_inherit, heir.task_handle, dead.task_handle));
+    m = (struct message){.rdi = b.reply[1] << 32};
+    assert_int_equal(call_message(b.server.thread, SYS_reply, m), OK); // nobody is there to hear it
+    m = (struct message){.rdi = own | reply << 32, .r14 = RECV_NONBLOCK};
+    assert_int_equal(call_message(heir.thread, SYS_recv, m), ERR_AGAIN); // both are free
+    call_with_label(heir.thread, served, 7);
+    received(b.server.thread, second, b.reply[1]);
+    check_world();
+    world_end(&dead);
+    world_end(&heir);
+    made(CALL(root_thread, handle_close, port));
+    busy_end(&b);
+}
+
+// ---- Supervisors that die
+
+// The dead supervisor had received one fault message, parked one, and not yet received a third.
+static void test_fault_messages_are_redelivered(void **)
+{
+    struct place keeper = world_task("keeper", 1 << 20, 5), heir = world_task("heir", 1 << 20, 5);
+    struct place child[3];
+    uint64_t root_port = made(CALL(root_thread, port_create)), reply[3], number[3];
+    uint64_t port = give(&keeper, root_port, RIGHTS_ALL, 0);
+    for (int i = 0; i < 3; i++) {
+        child[i] = world_task("child", 256 << 10, 5);
+        uint64_t badged = made(CALL(root_thread, handle_copy, root_port, RIGHT_CALL, 50 + i));
+        made(CALL(root_thread, task_set_fault_port, child[i].task_handle, badged));
+        made(CALL(root_thread, handle_close, badged));
+        reply[i] = made(CALL(keeper.thread, reply_create));
+        run_as(child[i].thread);
+        kernel_exception(&cpus[0], 6, 0, 0);
+        if (i < 2) {
+            struct message m = received(keeper.thread, port, reply[i]);
+            assert_int_equal(m.rdi, 50 + i);
+            number[i] = m.tag >> TAG_CALL_SHIFT;
+        }
+    }
+    made(CALL(keeper.thread, reply_park, reply[1], 1));
+    made(CALL(root_thread, task_kill, keeper.task_handle));
+    check_world();
+    made(CALL(root_thread, task_inherit, heir.task_handle, keeper.task_handle));
+    struct message m = received(heir.thread, port, reply[0]);
+    uint64_t fault = TAG_FAULT | FAULT_EXCEPTION;
+    assert_int_equal(m.tag, fault | 1 << TAG_DELIVERY_SHIFT | number[0] << TAG_CALL_SHIFT);
+    assert_int_equal(m.rdi, 50);
+    assert_int_equal(m.w[5], child[0].thread->obj.id);
+    m = received(heir.thread, port, reply[2]);
+    assert_int_equal(m.tag & ~(~0ull << TAG_CALL_SHIFT), fault);
+    assert_int_equal(m.rdi, 52);
+    assert_int_not_equal(number[0], number[1]);
+    check_world();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(child[i].thread->wait, WAIT_FAULT);
+        m = (struct message){.tag = FAULT_RESUME, .rdi = reply[i] << 32};
+        assert_int_equal(call_message(heir.thread, SYS_reply, m), OK);
+        assert_true(thread_runnable(child[i].thread));
+        world_end(&child[i]);
+    }
+    world_end(&keeper);
+    world_end(&heir);
+    made(CALL(root_thread, handle_close, root_port));
+    settle();
+    check_world();
+}
+
 int rebirth_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +583,9 @@ int rebirth_tests(void)
         cmocka_unit_test(test_inherit_counts_what_comes_back),
         cmocka_unit_test(test_inherit_finishes_a_killing),
         cmocka_unit_test(test_heir_that_owes_an_answer),
+        cmocka_unit_test(test_killed_in_long_calls),
+        cmocka_unit_test(test_killed_in_waits),
+        cmocka_unit_test(test_fault_messages_are_redelivered),
     };
     return cmocka_run_group_tests_name("kernel: rebirth", tests, world_start, NULL);
 }

@@ -103,6 +103,22 @@ struct result call6(struct thread *t, enum syscall number, uint64_t a, uint64_t 
     return (struct result){status, status == BLOCKED ? 0 : t->regs.rdx};
 }
 
+void call_interrupted(struct thread *t, enum syscall number, uint64_t a, uint64_t b, uint64_t c,
+                      uint64_t d)
+{
+    run_as(t);
+    struct regs *r = &t->regs;
+    r->rax = number;
+    r->rdi = a;
+    r->rsi = b;
+    r->rdx = c;
+    r->r10 = d;
+    r->rip = SYSCALL_AT + 2;
+    kernel_syscall(&cpus[0]);
+    assert_int_equal(r->rip, SYSCALL_AT);
+    assert_true(thread_runnable(t));
+}
+
 uint64_t call_message(struct thread *t, enum syscall number, struct message m)
 {
     struct regs *r = &t->regs;

@@ -38,7 +38,9 @@ struct result call6(struct thread *, enum syscall, uint64_t a, uint64_t b, uint6
                     uint64_t e, uint64_t f);
 #define CALL(t, name, ...) CALL_(t, SYS_##name __VA_OPT__(,) __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 #define CALL_(t, n, a, b, c, d, e, f, ...) call6(t, n, a, b, c, d, e, f)
-// The same with all message registers under control.
+// Enters the kernel for a long call and leaves the thread where that was interrupted.
+void call_interrupted(struct thread *, enum syscall, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+// The same as call6, with all message registers under control.
 struct message {
     uint64_t tag, w[IPC_WORDS], rdi, rbx, r14, r15;
 };
