@@ -169,7 +169,8 @@ def operation(it, call):
         out += wrap("    enum status fits = check_handle(", parts, ");", "        ") + "\n"
         out += "    if (fits != OK) {\n        return refuse(rq, fits);\n    }\n"
     if call.recovery != "idempotent":
-        out += "    if ((rq->m.tag & TAG_DELIVERY_MASK) != 0) {\n"
+        undone = " && !rt_undone()" if call.recovery == "transactional" else ""
+        out += f"    if ((rq->m.tag & TAG_DELIVERY_MASK) != 0{undone}) {{\n"
         out += "        return refuse(rq, ERR_RESTARTED);\n    }\n"
     out += f"    if (!ops->{call.name}) {{\n        return refuse(rq, ERR_UNSUPPORTED);\n    }}\n"
     for p in call.results:

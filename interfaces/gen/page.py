@@ -7,8 +7,9 @@ from .check import status_names
 RECOVERY = {
     "idempotent": "**idempotent**: if the service dies meanwhile, the next incarnation runs it again and the"
                   " caller notices nothing.",
-    "transactional": "**transactional**: if the service dies while it works on this, the caller gets"
-                     " `ERR_RESTARTED` and must open again and repeat.",
+    "transactional": "**transactional**: if the service dies while it works on this, what it did is undone and the next"
+                     " incarnation runs it again; only if its state is lost, too, the caller gets `ERR_RESTARTED` and"
+                     " must open again and repeat.",
     "device": "**device**: it has an effect outside the machine that must not happen twice; if the service dies"
               " while it works on this, the caller gets `ERR_RESTARTED` and decides.",
 }  # fmt: skip

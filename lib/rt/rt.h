@@ -99,6 +99,13 @@ static inline void rt_close_after(struct request *rq, handle_t handle)
     rq->close_after = handle;
 }
 
+// Whether what earlier deliveries of a request did to this service has been undone: an heir took the
+// state over as it was before. Generated dispatchers ask.
+static inline bool rt_undone(void)
+{
+    return (rt_startup->flags & STARTUP_HEIR) != 0;
+}
+
 // ---- Answering later ----
 
 // A request whose caller waits for an answer that is not there yet. It survives the service: the

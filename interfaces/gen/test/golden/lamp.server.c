@@ -74,7 +74,7 @@ static enum status do_wide(const struct lamp_ops *ops, struct request *rq)
         rq->m.handle != HANDLE_NONE) {
         return refuse(rq, ERR_PROTOCOL);
     }
-    if ((rq->m.tag & TAG_DELIVERY_MASK) != 0) {
+    if ((rq->m.tag & TAG_DELIVERY_MASK) != 0 && !rt_undone()) {
         return refuse(rq, ERR_RESTARTED);
     }
     if (!ops->wide) {
@@ -100,7 +100,7 @@ static enum status do_open(const struct lamp_ops *ops, struct request *rq)
         rq->m.handle != HANDLE_NONE) {
         return refuse(rq, ERR_PROTOCOL);
     }
-    if ((rq->m.tag & TAG_DELIVERY_MASK) != 0) {
+    if ((rq->m.tag & TAG_DELIVERY_MASK) != 0 && !rt_undone()) {
         return refuse(rq, ERR_RESTARTED);
     }
     if (!ops->open) {

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <stdint.h>
+
+// false: no memory; what was made stays.
+bool hoard_fill(uint32_t seed, uint32_t objects, uint64_t bytes, uint64_t *made);
+bool hoard_churn(uint32_t seed, uint32_t count, uint64_t *done);
+// What is wrong, or nullptr. ups: how many changes there have been.
+const char *hoard_check(uint64_t *sum, uint64_t *objects, uint64_t *ups);
+void hoard_clear(void);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Requests of the hoard; what it holds is in hoard.c.
+#include "interfaces/hoard.server.h"
+#include "lib/rt/rt.h"
+#include "servers/hoard/hoard.h"
+
+static enum status do_fill(struct request *, uint32_t seed, uint32_t objects, uint64_t bytes, uint64_t *made)
+{
+    return hoard_fill(seed, objects, bytes, made) ? OK : ERR_QUOTA;
+}
+
+static enum status do_churn(struct request *, uint32_t seed, uint32_t count, uint64_t *done)
+{
+    return hoard_churn(seed, count, done) ? OK : ERR_QUOTA;
+}
+
+static enum status do_check(struct request *, uint64_t *sum, uint64_t *objects, uint64_t *ups)
+{
+    const char *wrong = hoard_check(sum, objects, ups);
+    if (wrong) {
+        log_error("%s", wrong);
+    }
+    return wrong ? ERR_CORRUPT : OK;
+}
+
+static enum status do_clear(struct request *)
+{
+    hoard_clear();
+    return OK;
+}
+
+int service_main(void)
+{
+    static const struct hoard_ops ops = {
+        .fill = do_fill, .churn = do_churn, .check = do_check, .clear = do_clear};
+    static const struct rt_interface interface = {HOARD_PROTOCOL, hoard_dispatch, &ops};
+    return rt_serve(&interface, 1);
+}
