@@ -61,7 +61,7 @@ MOVE_ADDRESSES static void *large_alloc(size_t bytes, uint32_t type)
     *large = (struct large){.record = {.bytes = large_mapping(bytes), .kind = RECORD_LARGE},
                             .bytes = bytes,
                             .type = type};
-    large->record.start = pages_map(large->record.bytes);
+    large->record.start = pages_map(large->record.bytes, 0);
     if (large->record.start == 0) {
         record_free(large, sizeof(*large));
         return nullptr;
@@ -214,23 +214,14 @@ void *rt_realloc(void *old, size_t bytes)
 
 // ---- For the mover ----
 
-void *heap_place(size_t bytes, uint32_t type, int size_class)
-{
-    heap.objects++;
-    heap.object_bytes += bytes;
-    return slab_alloc(bytes, type, size_class);
-}
-
 void *heap_place_large(size_t bytes, uint32_t type)
 {
-    heap.objects++;
-    heap.object_bytes += bytes;
     return large_alloc(bytes, type);
 }
 
-void heap_placed(void)
+void heap_placed(uint64_t count_of_all, uint64_t bytes_of_all)
 {
-    count(0, 0);
+    count((int64_t)count_of_all, (int64_t)bytes_of_all);
 }
 
 // ---- Looking ----

@@ -53,7 +53,7 @@ enum { GRANULE_SHIFT = 14, GRANULE = 1 << GRANULE_SHIFT };
 
 // Maps `bytes` (page multiple) of zeroed memory at a random granule; 0 if limit, quota or memory is
 // exhausted. What it maps counts against the heap limit.
-uint64_t pages_map(uint64_t bytes);
+uint64_t pages_map(uint64_t bytes, uint32_t flags); // MEM_POPULATE or 0
 void pages_unmap(uint64_t address, uint64_t bytes);
 uint64_t pages_mapped(void);
 void pages_init(uint64_t limit_bytes);
@@ -102,6 +102,26 @@ void table_remove(const struct record *record);
 struct record *table_find(uint64_t address); // nullptr: not the heap's
 
 // ---- heap_slab.c: small objects ----
+
+// A random free slot of a random slab of the class, which has one; the object is not counted.
+MOVE_ADDRESSES static inline void *slab_take(struct size_class *class, uint32_t slot_bytes, size_t bytes,
+                              uint32_t type, uint64_t random)
+{
+    struct slab *slab = class->partial[((random >> 32) * class->partial_count) >> 32];
+    uint32_t pick = (uint32_t)(((random & 0xffffffff) * slab->free_count) >> 32);
+    uint32_t slot = slab->free[pick];
+    slab->free[pick] = slab->free[--slab->free_count];
+    class->free_slots--;
+    if (slab->free_count == 0) {
+        struct slab *last = class->partial[--class->partial_count];
+        class->partial[slab->partial_index] = last;
+        last->partial_index = slab->partial_index;
+    }
+    slab->info[slot] = INFO_LIVING | type << INFO_TYPE_SHIFT | (uint32_t)bytes;
+    return (void *)(slab->record.start + (uint64_t)slot * slot_bytes);
+}
+// Room for so many more in the class, and a choice; pages are supplied at once. false: no memory.
+bool slab_reserve(int size_class, uint64_t objects);
 
 void *slab_alloc(size_t bytes, uint32_t type, int size_class);
 void slab_free(struct record *record, void *p);

@@ -76,11 +76,11 @@ static enum status map_somewhere(handle_t memory, uint64_t bytes, uint64_t *addr
     return status;
 }
 
-uint64_t pages_map(uint64_t bytes)
+uint64_t pages_map(uint64_t bytes, uint32_t flags)
 {
     handle_t memory;
     uint64_t address;
-    if ((heap.limit != 0 && bytes > heap.limit - heap.mapped) || sys_mem_create(bytes, 0, &memory) != OK) {
+    if ((heap.limit != 0 && bytes > heap.limit - heap.mapped) || sys_mem_create(bytes, flags, &memory) != OK) {
         return 0;
     }
     enum status status = map_somewhere(memory, bytes, &address);
@@ -112,10 +112,10 @@ static int record_shift(size_t bytes)
 MOVE_ADDRESSES static void *carve(uint64_t bytes)
 {
     if (bytes >= RECORD_CHUNK) {
-        return (void *)pages_map(bytes);
+        return (void *)pages_map(bytes, 0);
     }
     if (heap.chunk_end - heap.chunk < bytes) {
-        uint64_t fresh = pages_map(RECORD_CHUNK);
+        uint64_t fresh = pages_map(RECORD_CHUNK, 0);
         if (fresh == 0) {
             return nullptr;
         }

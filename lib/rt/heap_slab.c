@@ -112,7 +112,7 @@ static struct slab *slab_record(int size_class, uint64_t bytes)
     return slab;
 }
 
-static bool slab_open(int size_class)
+static bool slab_open(int size_class, uint32_t flags)
 {
     struct size_class *class = &heap.classes[size_class];
     uint64_t bytes = slab_bytes(size_class);
@@ -120,7 +120,7 @@ static bool slab_open(int size_class)
     if (!slab) {
         return false;
     }
-    slab->record.start = pages_map(bytes);
+    slab->record.start = pages_map(bytes, flags);
     if (slab->record.start == 0) {
         goto no_pages;
     }
@@ -159,23 +159,25 @@ static bool choice_is_narrow(const struct size_class *class, int size_class)
     return class->free_slots * slab_slot_bytes[size_class] * 4 < slab_bytes(size_class);
 }
 
-MOVE_ADDRESSES void *slab_alloc(size_t bytes, uint32_t type, int size_class)
+MOVE_ADDRESSES bool slab_reserve(int size_class, uint64_t objects)
 {
     struct size_class *class = &heap.classes[size_class];
-    if (choice_is_narrow(class, size_class) && !slab_open(size_class) && class->free_slots == 0) {
+    uint64_t choice = slab_bytes(size_class) / slab_slot_bytes[size_class] / 4;
+    while (class->free_slots < objects + choice) {
+        if (!slab_open(size_class, MEM_POPULATE)) {
+            return class->free_slots >= objects;
+        }
+    }
+    return true;
+}
+
+void *slab_alloc(size_t bytes, uint32_t type, int size_class)
+{
+    struct size_class *class = &heap.classes[size_class];
+    if (choice_is_narrow(class, size_class) && !slab_open(size_class, 0) && class->free_slots == 0) {
         return nullptr;
     }
-    uint64_t random = heap_random();
-    struct slab *slab = class->partial[((random >> 32) * class->partial_count) >> 32];
-    uint32_t pick = (uint32_t)(((random & 0xffffffff) * slab->free_count) >> 32);
-    uint32_t slot = slab->free[pick];
-    slab->free[pick] = slab->free[--slab->free_count];
-    class->free_slots--;
-    if (slab->free_count == 0) {
-        partial_remove(class, slab);
-    }
-    slab->info[slot] = INFO_LIVING | type << INFO_TYPE_SHIFT | (uint32_t)bytes;
-    return (void *)(slab->record.start + (uint64_t)slot * slab_slot_bytes[size_class]);
+    return slab_take(class, slab_slot_bytes[size_class], bytes, type, heap_random());
 }
 
 // The slot that p starts, or dies: p is not a living object.

@@ -102,10 +102,9 @@ extern uint32_t await_ready_count;
 struct waiting *await_ready(void); // the first one that may run again; nullptr: none
 void await_take(struct waiting *w); // off the list and freed, in the transaction of its rerun
 
-// heap.c, for the mover: an object at a place of its own class, not filled; nullptr: no memory.
-void *heap_place(size_t bytes, uint32_t type, int size_class);
+// heap.c, for the mover: a large object that is not filled; nullptr: no memory.
 void *heap_place_large(size_t bytes, uint32_t type);
-void heap_placed(void); // all are there: accounts
+void heap_placed(uint64_t objects, uint64_t bytes); // all are there
 
 // map.c: free entries have no address.
 struct rt_mapping {

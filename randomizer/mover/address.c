@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-// From an address of the predecessor to the same place of the same thing here.
-//
-// Sections are found through a hash over 256-byte granules of their old addresses: they lie
+// What lookup.h finds sections by: a hash over 256-byte granules of their old addresses. They lie
 // anywhere, and most are shorter than that. A pointer one past the end belongs to the section
-// before it: the linker leaves at least a byte between two. Mappings are few, and walked.
+// before it: the linker leaves at least a byte between two.
 #include "randomizer/mover/internal.h"
 
 static bool starts_with(const char *text, const char *start)
@@ -91,18 +89,6 @@ void address_open(struct mover *m)
     }
 }
 
-static const struct section *find_section(const struct mover *m, uint64_t old)
-{
-    for (uint32_t b = m->heads[hash(m, old >> SECTION_GRANULE_SHIFT)]; b != 0;
-         b = m->buckets[b].next) {
-        const struct section *s = &m->sections[m->buckets[b].section];
-        if (old - s->from <= s->bytes) {
-            return s;
-        }
-    }
-    return nullptr;
-}
-
 // Few and rare: a walk over all sections will do.
 void *address_old(const struct mover *m, const void *own)
 {
@@ -114,29 +100,4 @@ void *address_old(const struct mover *m, const void *own)
         }
     }
     return nullptr;
-}
-
-uint64_t address_new(struct mover *m, uint64_t old, bool *found)
-{
-    *found = false;
-    if (old < USER_MIN || old >= USER_MAX) {
-        return old;
-    }
-    uint64_t to = objects_new(m, old, found);
-    if (*found) {
-        return to;
-    }
-    const struct section *s = find_section(m, old);
-    if (s) {
-        *found = true;
-        return s->to + (old - s->from);
-    }
-    for (uint32_t i = 0; i < m->mapping_count; i++) {
-        const struct region *r = &m->mappings[i];
-        if (old - r->from <= r->bytes) {
-            *found = true;
-            return r->to + (old - r->from);
-        }
-    }
-    return old;
 }

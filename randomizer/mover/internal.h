@@ -13,8 +13,10 @@ enum { MOVE_REGIONS = 512, SECTION_GRANULE_SHIFT = 8 };
 struct source {
     const struct record *record;
     uint64_t start;
-    uint32_t slot_bytes, slots; // large: one slot
+    uint32_t slot_bytes, slots; // large: 0 and one slot
     uint64_t inverse;           // 2^32 / slot_bytes, rounded up
+    uint64_t large_bytes;
+    const uint32_t *info;       // of each slot
     uint64_t *to;               // new address of each slot's object; 0: not visited
 };
 
@@ -35,12 +37,18 @@ enum plan_kind {
     PLAN_UNKNOWN, // not made yet
     PLAN_PLAIN,   // there are none
     PLAN_SLOTS,   // at fixed offsets of each element
-    PLAN_WALK,    // the map must be walked: tagged unions, flexible arrays
+    PLAN_WALK,    // the map must be walked: flexible arrays, unions in unions
     PLAN_SCAN,    // nobody knows: each word is tried
 };
+// A pointer at an offset, if the union's tag says so.
 struct plan_slot {
-    uint32_t offset, kind; // enum type_map_kind
+    uint32_t offset;
+    uint8_t kind;      // enum type_map_kind
+    uint8_t tag_bytes; // 0: always; 1, 2, 4 or 8: while the tag is `when`
+    uint16_t choices;  // PLAN_TAG: so many slots behind this one hold the values that are allowed
+    uint32_t tag, when;
 };
+enum { PLAN_TAG = 100, PLAN_VALUE = 101 }; // kinds of slots beside those of the type map
 struct type_plan {
     enum plan_kind kind;
     uint32_t element, count; // bytes of one, slots of one
@@ -86,10 +94,14 @@ struct mover {
 
     // objects.c
     const struct heap *heap; // the predecessor's
+    const struct heap_entry *heap_table;
+    size_t heap_mask;
     struct source **sources; // by place in its heap's table
     struct source *source_list;
     uint32_t source_count;
     struct type_plan *plans; // by type id
+    uint32_t living[HEAP_CLASSES]; // objects of each size class
+    uint64_t random;
     struct visit *stack;     // work list
     uint32_t depth, depth_max;
 
@@ -113,12 +125,10 @@ void *address_old(const struct mover *m, const void *own);
 const char *address_section_name(const struct mover *m, uint32_t section);
 // Belongs to one incarnation: RT_OWN in lib/rt/internal.h.
 bool address_is_own(const struct mover *m, uint32_t section);
-// What an old address has become; the value itself if it leads to nothing that moves.
-uint64_t address_new(struct mover *m, uint64_t old, bool *found);
 
 // objects.c
 void objects_open(struct mover *m);
-uint64_t objects_new(struct mover *m, uint64_t old, bool *found);
+uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot); // 0: m->error
 void objects_drain(struct mover *m); // moves all that was visited, and what that leads to
 void objects_rest(struct mover *m);  // visits what nothing points to
 

@@ -112,21 +112,21 @@ static void keep_answer(struct mover *m)
 
 static void take_over(struct mover *m)
 {
-    undo_unfinished(m);
+   undo_unfinished(m);
     if (m->error == MOVE_OK) {
         map_again(m);
     }
     if (m->error == MOVE_OK) {
-        objects_open(m);
+       objects_open(m);
     }
     if (m->error == MOVE_OK) {
-        globals_move(m);
+       globals_move(m);
     }
-    objects_drain(m);
-    objects_rest(m);
+   objects_drain(m);
+   objects_rest(m);
     if (m->error == MOVE_OK) {
         keep_answer(m);
-        heap_placed();
+        heap_placed(m->report->objects, m->report->bytes);
         handles_sweep(m);
     }
 }
@@ -137,8 +137,9 @@ enum move_error move_state(const struct startup *startup, handle_t predecessor,
     RT_OWN static struct mover m;
     m = (struct mover){.startup = startup, .predecessor = predecessor, .report = report,
                        .check = (startup->flags & STARTUP_CHECK) != 0};
+    m.random = rt_random64();
     *report = (struct move_report){0};
-    address_open(&m);
+   address_open(&m);
     if (m.error == MOVE_OK) {
         view_open(&m);
     }
@@ -146,7 +147,7 @@ enum move_error move_state(const struct startup *startup, handle_t predecessor,
         take_over(&m);
     }
     if (m.error == MOVE_OK) { // else the task ends, and all of it with it
-        view_close(&m);
+       view_close(&m);
         drop_arenas(&m);
     }
     return m.error;

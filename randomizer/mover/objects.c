@@ -3,7 +3,7 @@
 //
 // An object gets its new place when the first pointer to it is met, and goes on a work list; its
 // contents follow later. What no pointer led to is a leak.
-#include "randomizer/mover/internal.h"
+#include "randomizer/mover/lookup.h"
 
 // ---- What the predecessor had ----
 
@@ -32,10 +32,13 @@ static struct source *add_source(struct mover *m, const struct record *r)
     const struct slab *slab = (const struct slab *)r;
     *s = (struct source){.record = r, .start = r->start, .slots = is_slab ? slab->slot_count : 1};
     if (is_slab) {
+        s->info = slab->info;
+        m->living[slab->size_class] += slab->slot_count - slab->free_count;
         s->slot_bytes = slab_slot_bytes[slab->size_class];
         s->inverse = (1ull << 32) / s->slot_bytes + 1;
         m->depth_max += slab->slot_count - slab->free_count;
     } else {
+        s->large_bytes = ((const struct large *)r)->bytes;
         m->depth_max++;
     }
     s->to = move_alloc(m, s->slots * sizeof(uint64_t));
@@ -76,18 +79,26 @@ static void open_sources(struct mover *m)
 static void take_types(struct mover *m)
 {
     const struct heap *old = m->heap;
-    bool found;
     if (old->type_count > HEAP_TYPES) {
         move_fail(m, MOVE_HEAP, "%u types", old->type_count);
         return;
     }
     for (uint32_t i = 1; i < old->type_count; i++) {
-        heap.types[i] = (struct rt_type *)address_new(m, (uint64_t)old->types[i], &found);
-        if (!found) {
+        heap.types[i] = (struct rt_type *)address_new(m, (uint64_t)old->types[i]);
+        if (!heap.types[i]) {
             move_fail(m, MOVE_TYPE, "number %u", i);
         }
     }
     heap.type_count = old->type_count;
+}
+
+static void reserve(struct mover *m)
+{
+    for (int c = 0; c < HEAP_CLASSES && m->error == MOVE_OK; c++) {
+        if (m->living[c] > 0 && !slab_reserve(c, m->living[c])) {
+            move_fail(m, MOVE_NO_MEMORY, "slabs for %u objects", m->living[c]);
+        }
+    }
 }
 
 static bool same_account(const struct heap *old)
@@ -103,7 +114,10 @@ void objects_open(struct mover *m)
         move_fail(m, MOVE_HEAP, "its table");
         return;
     }
+    m->heap_table = m->heap->table;
+    m->heap_mask = m->heap->table_slots - 1;
     open_sources(m);
+    reserve(m);
     m->stack = m->error == MOVE_OK ? move_alloc(m, (m->depth_max + 1) * sizeof(struct visit)) : nullptr;
     m->plans = m->error == MOVE_OK ? move_alloc(m, HEAP_TYPES * sizeof(struct type_plan)) : nullptr;
     if (m->error == MOVE_OK) {
@@ -113,24 +127,37 @@ void objects_open(struct mover *m)
 
 // ---- To-space ----
 
-static uint64_t place(struct mover *m, const struct source *s, uint32_t slot)
+static void *place_small(struct mover *m, const struct source *s, uint32_t slot, uint32_t *bytes,
+                         uint32_t *type)
+{
+    int c = ((const struct slab *)s->record)->size_class;
+    uint32_t info = s->info[slot];
+    *bytes = info & INFO_BYTES;
+    *type = (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT;
+    // The seed's numbers choose the windows and slabs; between slots a fast generator will do.
+    uint64_t z = m->random += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z ^= z >> 27;
+    if (*type >= heap.type_count || *bytes >= s->slot_bytes || heap.classes[c].free_slots == 0) {
+        return nullptr;
+    }
+    return slab_take(&heap.classes[c], s->slot_bytes, *bytes, *type, z);
+}
+
+uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
 {
     uint32_t bytes, type;
     void *to;
-    if (s->slot_bytes == 0) {
-        const struct large *l = (const struct large *)s->record;
-        bytes = (uint32_t)l->bytes;
-        type = l->type;
-        to = type < heap.type_count ? heap_place_large(l->bytes, type) : nullptr;
+    if (s->slot_bytes != 0) {
+        to = place_small(m, s, slot, &bytes, &type);
     } else {
-        const struct slab *slab = (const struct slab *)s->record;
-        uint32_t info = slab->info[slot];
-        bytes = info & INFO_BYTES;
-        type = (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT;
-        to = type < heap.type_count ? heap_place(bytes, type, slab->size_class) : nullptr;
+        bytes = (uint32_t)s->large_bytes;
+        type = ((const struct large *)s->record)->type;
+        to = type < heap.type_count ? heap_place_large(bytes, type) : nullptr;
     }
     if (!to || m->depth == m->depth_max) {
-        move_fail(m, type < heap.type_count ? MOVE_NO_MEMORY : MOVE_TYPE, "an object of %u bytes", bytes);
+        move_fail(m, type < heap.type_count ? MOVE_NO_MEMORY : MOVE_TYPE, "an object of %u bytes",
+                  bytes);
         return 0;
     }
     s->to[slot] = (uint64_t)to;
@@ -139,47 +166,6 @@ static uint64_t place(struct mover *m, const struct source *s, uint32_t slot)
     m->report->objects++;
     m->report->bytes += bytes;
     return (uint64_t)to;
-}
-
-static inline const struct source *source_at(const struct mover *m, uint64_t old)
-{
-    const struct heap *h = m->heap;
-    uint64_t granule = old >> GRANULE_SHIFT;
-    size_t mask = h->table_slots - 1;
-    size_t at = (size_t)((granule * 0x9e3779b97f4a7c15) >> 32) & mask;
-    while (h->table[at].granule != granule) {
-        if (h->table[at].granule == 0) {
-            return nullptr;
-        }
-        at = (at + 1) & mask;
-    }
-    return m->sources[at];
-}
-
-uint64_t objects_new(struct mover *m, uint64_t old, bool *found)
-{
-    const struct source *s = source_at(m, old);
-    if (!s) {
-        return old;
-    }
-    uint64_t offset = old - s->start;
-    uint32_t slot = 0;
-    if (s->slot_bytes != 0) {
-        slot = (uint32_t)(offset * s->inverse >> 32);
-        const struct slab *slab = (const struct slab *)s->record;
-        if (slot >= s->slots || !(slab->info[slot] & INFO_LIVING)) {
-            return old; // a dead object's
-        }
-        offset -= (uint64_t)slot * s->slot_bytes;
-    } else if (offset > ((const struct large *)s->record)->bytes) {
-        return old;
-    }
-    uint64_t to = s->to[slot];
-    if (to == 0) {
-        to = place(m, s, slot);
-    }
-    *found = to != 0;
-    return to + offset;
 }
 
 void objects_drain(struct mover *m)
@@ -195,14 +181,13 @@ void objects_rest(struct mover *m)
     for (uint32_t i = 0; i < m->source_count && m->error == MOVE_OK; i++) {
         const struct source *s = &m->source_list[i];
         for (uint32_t slot = 0; slot < s->slots && m->error == MOVE_OK; slot++) {
-            bool living = s->slot_bytes == 0 ||
-                          (((const struct slab *)s->record)->info[slot] & INFO_LIVING) != 0;
+            bool living = s->slot_bytes == 0 || (s->info[slot] & INFO_LIVING) != 0;
             if (!living || s->to[slot] != 0) {
                 continue;
             }
             m->report->leaks++;
             if (!(m->startup->flags & STARTUP_DROP_LEAKS)) {
-                (void)place(m, s, slot);
+                (void)object_place(m, s, slot);
                 objects_drain(m); // what only a leak leads to is no leak of its own
             }
         }

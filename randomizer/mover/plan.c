@@ -1,64 +1,127 @@
 // SPDX-License-Identifier: MIT
 // Where the pointers of a type are, in the form in which thousands of objects of it are gone
 // through: a list of offsets. Only types whose pointers depend on their contents are walked.
-#include "randomizer/mover/internal.h"
+#include "randomizer/mover/lookup.h"
 
 enum { SLOTS_MAX = 4096 }; // of one element; more are walked
 
-struct collector {
-    struct plan_slot *slots;
-    uint32_t count, max;
+RT_OWN static struct plan_slot draft[SLOTS_MAX];
+
+struct drafting {
+    const struct type_map *map;
+    uint32_t count;
+    bool failed; // the map must be walked
 };
 
-static bool collect(void *context, const struct type_slot *slot)
+struct condition {
+    uint32_t tag, when;
+    uint8_t tag_bytes; // 0: none
+};
+
+static void draft_run(struct drafting *d, uint32_t at, uint64_t whole, struct condition c);
+
+static void draft_slot(struct drafting *d, uint64_t offset, uint32_t kind, struct condition c)
 {
-    struct collector *c = context;
-    if (c->count == c->max || slot->offset > UINT32_MAX) {
-        return false;
+    if (d->count == SLOTS_MAX || offset > UINT32_MAX) {
+        d->failed = true;
+        return;
     }
-    c->slots[c->count++] = (struct plan_slot){(uint32_t)slot->offset, slot->kind};
-    return true;
+    draft[d->count++] = (struct plan_slot){.offset = (uint32_t)offset, .kind = (uint8_t)kind,
+                                           .tag_bytes = c.tag_bytes, .tag = c.tag, .when = c.when};
 }
 
-static bool depends_on_contents(const struct type_map *map)
+// Slots for each alternative under its value; before them, if not all values are allowed, the list
+// of those that are.
+static void draft_union(struct drafting *d, uint32_t at, uint64_t start, uint64_t whole,
+                        struct condition c)
 {
-    for (uint32_t i = 0; i < map->entry_count; i++) {
-        if ((map->entries[i].flags & TYPE_TAGGED) || map->entries[i].count == TYPE_MAP_FLEXIBLE) {
-            return true;
+    const struct type_map_entry *e = d->map->entries, *tag = &e[e[at].aux];
+    uint32_t end = at + 1 + e[at].below, first = d->count;
+    bool all = false;
+    if (!(e[at].flags & TYPE_TAGGED)) {
+        if (e[at].below) {
+            draft_run(d, at + 1, start, c);
+        }
+        return;
+    }
+    if (c.tag_bytes != 0 || tag->kind != TYPE_PLAIN || tag->bytes > 8 ||
+        (tag->bytes & (tag->bytes - 1)) != 0) {
+        d->failed = true;
+        return;
+    }
+    c = (struct condition){(uint32_t)(whole + tag->offset), 0, (uint8_t)tag->bytes};
+    draft_slot(d, start, PLAN_TAG, c);
+    for (uint32_t i = at + 1; i < end && !d->failed; i += 1 + e[i].below) {
+        c.when = e[i].aux;
+        all = all || !(e[i].flags & TYPE_WHEN);
+        draft_slot(d, e[at].bytes, PLAN_VALUE, c);
+    }
+    draft[first].choices = (uint16_t)(d->count - first - 1);
+    if (all) {
+        d->count = first; // any value will do
+    }
+    for (uint32_t i = at + 1; i < end && !d->failed; i += 1 + e[i].below) {
+        c.when = e[i].aux;
+        if (e[i].flags & TYPE_WHEN) {
+            draft_run(d, i, start, c);
         }
     }
-    return false;
+}
+
+static void draft_one(struct drafting *d, uint32_t at, uint64_t start, uint64_t whole,
+                      struct condition c)
+{
+    const struct type_map_entry *e = &d->map->entries[at];
+    if (e->kind == TYPE_POINTER || e->kind == TYPE_FUNCTION || e->kind == TYPE_HANDLE) {
+        draft_slot(d, start, e->kind, c);
+    } else if (e->kind == TYPE_SCAN) {
+        for (uint64_t o = (start + 7) & ~7ull; o + 8 <= start + e->bytes && !d->failed; o += 8) {
+            draft_slot(d, o, TYPE_SCAN, c);
+        }
+    } else if (e->kind == TYPE_UNION) {
+        draft_union(d, at, start, whole, c);
+    } else if (e->kind == TYPE_STRUCT) {
+        for (uint32_t i = at + 1; i < at + 1 + e->below && !d->failed;
+             i += 1 + d->map->entries[i].below) {
+            draft_run(d, i, start, c);
+        }
+    }
+}
+
+static void draft_run(struct drafting *d, uint32_t at, uint64_t whole, struct condition c)
+{
+    const struct type_map_entry *e = &d->map->entries[at];
+    if (!(e->flags & TYPE_LIVE)) {
+        return;
+    }
+    d->failed = d->failed || e->count == TYPE_MAP_FLEXIBLE;
+    for (uint32_t i = 0; i < e->count && !d->failed; i++) {
+        draft_one(d, at, whole + e->offset + (uint64_t)i * e->bytes, whole, c);
+    }
 }
 
 bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map)
 {
-    RT_OWN static struct plan_slot slots[SLOTS_MAX];
     const struct type_map_header *header = map;
     enum type_map_error error = type_map_open(&plan->map, map, header->bytes);
     if (error != TYPE_MAP_OK) {
         move_fail(m, MOVE_MAP, "%s", type_map_error_text(error));
         return false;
     }
-    const struct type_map_entry *whole = plan->map.entries;
-    plan->element = whole->bytes;
-    if (!(whole->flags & TYPE_LIVE)) {
-        plan->kind = PLAN_PLAIN;
+    struct drafting d = {.map = &plan->map};
+    plan->element = plan->map.entries->bytes;
+    draft_run(&d, 0, 0, (struct condition){0});
+    if (d.failed) {
+        plan->kind = PLAN_WALK;
         return true;
     }
-    struct collector c = {slots, 0, SLOTS_MAX};
-    plan->kind = PLAN_WALK;
-    if (depends_on_contents(&plan->map) ||
-        type_map_walk(&plan->map, nullptr, whole->bytes, collect, &c) != TYPE_MAP_OK) {
-        return true;
+    plan->kind = d.count ? PLAN_SLOTS : PLAN_PLAIN;
+    plan->count = d.count;
+    plan->slots = move_alloc(m, (d.count + 1) * sizeof(struct plan_slot));
+    if (plan->slots) {
+        __builtin_memcpy(plan->slots, draft, d.count * sizeof(struct plan_slot));
     }
-    plan->slots = move_alloc(m, (c.count + 1) * sizeof(struct plan_slot));
-    if (!plan->slots) {
-        return false;
-    }
-    __builtin_memcpy(plan->slots, slots, c.count * sizeof(struct plan_slot));
-    plan->count = c.count;
-    plan->kind = c.count ? PLAN_SLOTS : PLAN_PLAIN;
-    return true;
+    return plan->slots != nullptr;
 }
 
 const struct type_plan *plan_of_type(struct mover *m, uint32_t type)
@@ -77,14 +140,6 @@ const struct type_plan *plan_of_type(struct mover *m, uint32_t type)
 }
 
 // ---- Copying ----
-
-static inline uint64_t moved(struct mover *m, uint64_t old)
-{
-    bool found;
-    uint64_t now = address_new(m, old, &found);
-    m->report->pointers += found;
-    return now;
-}
 
 static inline uint64_t load(const void *at)
 {
@@ -110,10 +165,13 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
     if (old == 0) {
         return;
     }
-    bool found;
-    store(to, address_new(m, old, &found));
-    m->report->pointers += found;
-    m->report->wild += !found && kind != TYPE_SCAN;
+    uint64_t now = address_new(m, old);
+    if (now != 0) {
+        store(to, now);
+        m->report->pointers++;
+    } else {
+        m->report->wild += kind != TYPE_SCAN;
+    }
 }
 
 static void copy_words(const uint64_t *from, uint64_t *to, uint64_t bytes)
@@ -127,8 +185,9 @@ static void scan(struct mover *m, const uint64_t *from, uint64_t *to, uint64_t b
 {
     for (uint64_t i = 0; i < bytes / 8; i++) {
         uint64_t word = from[i];
-        // Small numbers, and what is no user address, are the bulk.
-        to[i] = word < USER_MIN || word >= USER_MAX ? word : moved(m, word);
+        uint64_t now = address_new(m, word); // most are small numbers
+        m->report->pointers += now != 0;
+        to[i] = now != 0 ? now : word;
     }
     if (bytes % 8) {
         to[bytes / 8] = from[bytes / 8];
@@ -159,16 +218,70 @@ static void walk(struct mover *m, const struct type_plan *plan, const uint64_t *
     }
 }
 
+static inline uint64_t tag_of(const uint8_t *at, uint32_t bytes)
+{
+    uint64_t value = 0;
+    switch (bytes) {
+    case 1:
+        return *at;
+    case 2:
+        __builtin_memcpy(&value, at, 2);
+        return value;
+    case 4:
+        __builtin_memcpy(&value, at, 4);
+        return value;
+    default:
+        return (uint32_t)load(at);
+    }
+}
+
+static inline bool tag_is(const struct plan_slot *s, const uint8_t *element)
+{
+    uint32_t mask = s->tag_bytes < 4 ? (1u << s->tag_bytes * 8) - 1 : UINT32_MAX;
+    return tag_of(element + s->tag, s->tag_bytes) == (s->when & mask);
+}
+
+// A union whose tag has no value of the list is damage, unless all of it is zero.
+static void check_tag(struct mover *m, const struct type_plan *plan, const struct plan_slot *s,
+                      const uint8_t *element)
+{
+    bool zero = true;
+    for (uint32_t i = 1; i <= s->choices; i++) {
+        if (tag_is(&s[i], element)) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < s[1].offset; i++) {
+        zero = zero && element[s->offset + i] == 0;
+    }
+    if (!zero) {
+        move_fail(m, MOVE_TAG, "%s", plan->map.strings + plan->map.entries[0].type);
+    }
+}
+
+static inline void copy_element(struct mover *m, const struct type_plan *plan, const uint8_t *from,
+                                uint8_t *to)
+{
+    for (const struct plan_slot *s = plan->slots, *end = s + plan->count; s < end; s++) {
+        if (__builtin_expect(s->tag_bytes != 0, 0)) {
+            if (s->kind == PLAN_TAG) {
+                check_tag(m, plan, s, from);
+                s += s->choices;
+                continue;
+            }
+            if (!tag_is(s, from)) {
+                continue;
+            }
+        }
+        copy_slot(m, s->kind, from + s->offset, to + s->offset);
+    }
+}
+
 static void copy_slots(struct mover *m, const struct type_plan *plan, const uint64_t *from,
                        uint64_t *to, uint64_t bytes)
 {
-    const uint8_t *source = (const uint8_t *)from;
-    uint8_t *target = (uint8_t *)to;
     for (uint64_t e = 0; e + plan->element <= bytes; e += plan->element) {
-        for (uint32_t i = 0; i < plan->count; i++) {
-            uint64_t at = e + plan->slots[i].offset;
-            copy_slot(m, plan->slots[i].kind, source + at, target + at);
-        }
+        copy_element(m, plan, (const uint8_t *)from + e, (uint8_t *)to + e);
     }
 }
 
@@ -177,11 +290,7 @@ static void check_unknown(struct mover *m, const struct type_plan *plan, const u
                           const uint64_t *to, uint64_t bytes)
 {
     for (uint64_t i = 0; i < bytes / 8; i++) {
-        bool found = false;
-        if (to[i] == from[i] && from[i] >= USER_MIN && from[i] < USER_MAX) {
-            (void)address_new(m, from[i], &found);
-        }
-        if (found) {
+        if (to[i] == from[i] && address_new(m, from[i]) != 0) {
             move_fail(m, MOVE_STALE, "%s+%llu holds %#llx",
                       plan->kind == PLAN_SCAN ? "?" : plan->map.strings + plan->map.entries[0].type,
                       (unsigned long long)i * 8, (unsigned long long)from[i]);

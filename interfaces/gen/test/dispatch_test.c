@@ -530,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup(unknown_operations, reset),
         cmocka_unit_test_setup(missing_handlers, reset),
         cmocka_unit_test_setup(delivered_before, reset),
+        cmocka_unit_test_setup(delivered_before_an_heir, reset),
         cmocka_unit_test_setup(random_messages, reset),
         cmocka_unit_test_setup(messages_as_text, reset),
     };

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// From an old address to the new one, inlined: it runs once for every pointer of a service.
+//
+// The heap first (most pointers lead there), by the predecessor's own table of granules; then
+// sections, by a hash of 256-byte granules of their old addresses; then mappings, which are few.
+#pragma once
+#include "randomizer/mover/internal.h"
+
+static inline const struct source *source_at(const struct mover *m, uint64_t old)
+{
+    const struct heap_entry *table = m->heap_table;
+    uint64_t granule = old >> GRANULE_SHIFT;
+    size_t at = (size_t)((granule * 0x9e3779b97f4a7c15) >> 32) & m->heap_mask;
+    while (table[at].granule != granule) {
+        if (table[at].granule == 0) {
+            return nullptr;
+        }
+        at = (at + 1) & m->heap_mask;
+    }
+    return m->sources[at];
+}
+
+// The heap object at old has a place from now on; 0: it leads to none.
+static inline uint64_t object_new(struct mover *m, const struct source *s, uint64_t old)
+{
+    uint64_t offset = old - s->start;
+    uint32_t slot = 0;
+    if (s->slot_bytes != 0) {
+        slot = (uint32_t)(offset * s->inverse >> 32);
+        offset -= (uint64_t)slot * s->slot_bytes;
+        if (slot >= s->slots || !(s->info[slot] & INFO_LIVING)) {
+            return 0; // a dead object's
+        }
+    } else if (offset > s->large_bytes) {
+        return 0;
+    }
+    uint64_t to = s->to[slot];
+    if (__builtin_expect(to == 0, 0)) {
+        to = object_place(m, s, slot);
+        if (to == 0) {
+            return 0;
+        }
+    }
+    return to + offset;
+}
+
+static inline const struct section *section_at(const struct mover *m, uint64_t old)
+{
+    uint64_t granule = old >> SECTION_GRANULE_SHIFT;
+    uint32_t b = m->heads[(uint32_t)(granule * 0x9e3779b97f4a7c15 >> 40) & m->head_mask];
+    for (; b != 0; b = m->buckets[b].next) {
+        const struct section *s = &m->sections[m->buckets[b].section];
+        if (old - s->from <= s->bytes) {
+            return s;
+        }
+    }
+    return nullptr;
+}
+
+// What an old address has become; 0 if it leads to nothing that moves.
+static inline uint64_t address_new(struct mover *m, uint64_t old)
+{
+    if (old - USER_MIN >= USER_MAX - USER_MIN) {
+        return 0;
+    }
+    const struct source *source = source_at(m, old);
+    if (source) {
+        return object_new(m, source, old);
+    }
+    const struct section *s = section_at(m, old);
+    if (s) {
+        return s->to + (old - s->from);
+    }
+    for (uint32_t i = 0; i < m->mapping_count; i++) {
+        const struct region *r = &m->mappings[i];
+        if (old - r->from <= r->bytes) {
+            return r->to + (old - r->from);
+        }
+    }
+    return 0;
+}
