@@ -23,7 +23,8 @@ static void add(uint64_t value)
 static void fill_pool(void)
 {
     static const uint64_t fixed[] = {
-        0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 4095, 4096, 8191, 8192, 65535, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
+        0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 4095, 4096, 8191, 8192, 0x80, 65535, 0x10000, 0x7fffffff, 0x80000000,
+        0xffffffff,
         0x100000000, 0x7ffffffff000, 0x7fffffffffff, 0x800000000000, 0xffff800000000000, 0xffffffff80000000,
         0xfffffffffffff000, 0xffffffffffffffff, 0x8000000000000000, 0x4000000000000000, 0x5252,
     };
@@ -43,10 +44,18 @@ static void fill_pool(void)
     if (sys_mem_create(4 * PAGE_SIZE, 0, &handle) == OK) {
         add(handle);
     }
+    handle_t memory;
+    uint64_t there = 0;
     if (sys_task_create(CHILD_QUOTA, 0, name, &handle) == OK) {
         add(handle);
+        if (sys_mem_create(4 * PAGE_SIZE, 0, &memory) == OK) { // something to be seen through the task
+            (void)sys_mem_map(handle, memory, &there, 0, 4 * PAGE_SIZE, PROT_READ | PROT_WRITE);
+            (void)sys_handle_close(memory);
+            add(there);
+        }
     }
-    add(rt_handle("fs")), add(rt_handle("console")), add(H_RS), add(H_SELF_TASK), add(H_SELF_THREAD), add(rt_port);
+    add(rt_handle("fs")), add(rt_handle("console")), add(rt_handle("post"));
+    add(H_RS), add(H_SELF_TASK), add(H_SELF_THREAD), add(rt_port);
 }
 
 static uint64_t draw(void)
