@@ -14,7 +14,7 @@ enum { STARTUP_HANDLES = 48, STARTUP_ARGS = 1024, STARTUP_VERSION = 2 };
 
 // Handles that every task has at a fixed index.
 enum startup_handle {
-    H_SELF_TASK = 1,   // own task [READ, MANAGE]
+    H_SELF_TASK = 1,   // own task [READ, MANAGE]; the root task's has all rights
     H_SELF_THREAD = 2, // first thread
     H_SERVICE_PORT = 3, // where its requests arrive [RECV, CALL, NOTIFY, BADGE, COPY, TRANSFER]
     H_RS = 4,          // the supervisor [CALL, NOTIFY], badge = service number
