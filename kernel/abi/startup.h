@@ -111,6 +111,16 @@ struct message_trace {
     uint32_t label, delivery;
     uint64_t word0;
 };
+// What the request was that the supervisor had taken out. The runtime fills it in when it answers
+// that request with ERR_POISON; call is the last store.
+enum { LETTER_BYTES = 256 };
+struct dead_letter {
+    uint32_t call;  // its number, 0: none yet
+    uint32_t bytes; // of its grant, as far as they are in data
+    uint64_t words[6];
+    uint64_t grant; // length and direction, as in ipc.h
+    uint8_t data[LETTER_BYTES];
+};
 struct status_page {
     uint32_t magic, incarnation;
     // Progress, written by the service.
@@ -132,6 +142,7 @@ struct status_page {
     uint64_t movable; // 1: it is in its event loop, a successor can take its state over
     // Transactions.
     uint64_t aborts, awaits, overflows;
+    struct dead_letter letter; // rs clears its call
     // Last words.
     uint32_t assert_line, assert_incarnation;
     char assert_file[64], assert_text[STATUS_TEXT];

@@ -32,6 +32,7 @@ static inline void note_begin(const struct ipc_message *m)
     page->request_label = ipc_label(m);
     page->request_delivery = ipc_delivery(m);
     page->request_badge = m->badge;
+    page->request_call = ipc_call_number(m);
     page->request_since = now;
     struct message_trace *trace = &page->messages[page->message_next++ % STATUS_MESSAGES];
     trace->time_ns = now;
@@ -137,6 +138,38 @@ static void answer_as_before(struct request *rq, struct answer_note *given)
     rq->m.handle = given->handle;
     rq->m.handle_rights = given->rights;
     given->call = 0;
+}
+
+// ---- A request that killed each time it was tried ----
+
+static inline bool is_poison(const struct request *rq)
+{
+    return rt_startup->poison_call != 0 && ipc_call_number(&rq->m) == rt_startup->poison_call;
+}
+
+// The supervisor keeps what it was, for those who look for the reason. The status page is no part
+// of any transaction.
+static void note_letter(struct request *rq)
+{
+    struct dead_letter *letter = &rt_status->letter;
+    uint64_t bytes = rt_grant_bytes(rq) < LETTER_BYTES ? rt_grant_bytes(rq) : LETTER_BYTES;
+    bool readable = rq->m.grant & GRANT_READ && rt_grant_read(rq, 0, letter->data, bytes) == OK;
+    letter->bytes = readable ? (uint32_t)bytes : 0;
+    letter->grant = rq->m.grant;
+    for (int i = 0; i < IPC_WORDS; i++) {
+        letter->words[i] = rq->m.w[i];
+    }
+    __asm__ volatile("" ::: "memory");
+    letter->call = ipc_call_number(&rq->m);
+    rt_progress();
+}
+
+static void answer_poison(struct request *rq)
+{
+    note_letter(rq);
+    rq->m = (struct ipc_message){.tag = ERR_POISON};
+    rq->answer_handle = HANDLE_NONE;
+    rq->close_after = HANDLE_NONE;
 }
 
 // ---- Running handlers ----
@@ -268,6 +301,11 @@ static inline bool serve_one(struct request *rq)
             answer_as_before(rq, given);
             return answer_then_receive(rq);
         }
+        if (is_poison(rq)) {
+            after_handles(rq->m.handle);
+            answer_poison(rq);
+            return answer_then_receive(rq);
+        }
     }
     begin(rq);
     uint32_t label = run(rq);
@@ -337,6 +375,11 @@ static void serve_again(struct waiting *w)
     *rq = w->rq;
     work.came_with = rq->m.handle;
     work.again = w;
+    if (is_poison(rq)) {
+        note_letter(rq);
+        fail(ERR_POISON);
+        return;
+    }
     begin(rq);
     await_take(w);
     uint32_t label = run(rq);
