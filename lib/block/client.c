@@ -2,8 +2,8 @@
 // Sessions with a block driver, and waiting for it.
 #include "interfaces/block.client.h"
 #include "lib/block/disk.h"
-#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 
 // A driver that is being reborn takes milliseconds. When a wait gets as long as this, the client asks.
 static const uint64_t ask_after_ns = 1'000'000'000;
@@ -13,32 +13,29 @@ static uint64_t whole_pages(uint64_t bytes)
     return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-MOVE_ADDRESSES enum status disk_memory_create(struct disk_memory *m)
+static enum status create(struct disk_memory *m, enum rt_map_kind kind)
 {
-    uint64_t address = 0;
-    handle_t memory;
+    enum status status = sys_mem_create(m->bytes, MEM_POPULATE, &m->memory);
+    if (status != OK) {
+        return status;
+    }
+    status = rt_map(m->memory, 0, m->bytes, PROT_READ | PROT_WRITE, kind, &m->base);
+    if (status != OK) {
+        sys_handle_close(m->memory);
+    }
+    return status;
+}
 
-    if (m->bytes == 0 || m->bytes % PAGE_SIZE != 0 || m->bytes > BLOCK_BUFFER_BYTES_MAX) {
-        return ERR_RANGE;
-    }
-    enum status status = sys_mem_create(m->bytes, MEM_POPULATE, &memory);
-    if (status != OK) {
-        return status;
-    }
-    status = sys_mem_map(HANDLE_NONE, memory, &address, 0, m->bytes, PROT_READ | PROT_WRITE);
-    if (status != OK) {
-        sys_handle_close(memory);
-        return status;
-    }
-    m->memory = memory;
-    m->base = (void *)address;
-    return OK;
+enum status disk_memory_create(struct disk_memory *m)
+{
+    bool good = m->bytes != 0 && m->bytes % PAGE_SIZE == 0 && m->bytes <= BLOCK_BUFFER_BYTES_MAX;
+    return good ? create(m, RT_STATE) : ERR_RANGE;
 }
 
 static enum status make_ring(struct disk *d, uint32_t entries)
 {
     struct disk_memory m = {.bytes = whole_pages(block_ring_bytes(entries))};
-    enum status status = disk_memory_create(&m);
+    enum status status = create(&m, RT_SHARED);
 
     if (status != OK) {
         return status;
@@ -56,7 +53,8 @@ static enum status make_ring(struct disk *d, uint32_t entries)
 
 static void drop_ring(struct disk *d)
 {
-    sys_mem_unmap(HANDLE_NONE, (uint64_t)d->ring, whole_pages(block_ring_bytes(d->entries)));
+    rt_timer_cancel(&d->watch);
+    rt_unmap(d->ring);
     sys_handle_close(d->ring_memory);
     if (d->doorbell != HANDLE_NONE) {
         sys_handle_close(d->doorbell);
@@ -169,6 +167,25 @@ static bool driver_lives(struct disk *d)
            block_info(d->port, &sectors, &features, &max_bytes) != ERR_DEAD;
 }
 
+// A request whose handler has given up waits for nobody but this.
+static void on_watch(void *arg)
+{
+    struct disk *d = arg;
+
+    if (d->under_way > 0 && disk_poll(d) == 0 && d->completions == d->watched && !driver_lives(d)) {
+        disk_fail_all(d, ERR_DEAD);
+    }
+    disk_watch(d);
+}
+
+void disk_watch(struct disk *d)
+{
+    if (d->under_way > 0 && !d->watch.armed) {
+        d->watched = d->completions;
+        rt_timer(&d->watch, rt_now_ns() + ask_after_ns, on_watch, d);
+    }
+}
+
 void disk_wait_any(struct disk *d)
 {
     while (d->under_way > 0 && disk_poll(d) == 0) {
@@ -176,51 +193,4 @@ void disk_wait_any(struct disk *d)
             disk_fail_all(d, ERR_DEAD);
         }
     }
-}
-
-enum status disk_wait(struct disk *d, struct disk_request *r)
-{
-    while (r->under_way) {
-        disk_wait_any(d);
-    }
-    return r->status;
-}
-
-enum status disk_transfer(struct disk *d, enum block_op op, uint64_t sector, uint32_t buffer,
-                          uint32_t offset, uint64_t bytes)
-{
-    while (bytes > 0) {
-        struct disk_request r;
-        uint32_t piece = bytes < d->max_bytes ? (uint32_t)bytes : d->max_bytes;
-        disk_request_init(&r, op, sector);
-        enum status status = disk_request_add(&r, buffer, offset, piece);
-        if (status == OK) {
-            status = disk_run(d, &r);
-        }
-        if (status != OK) {
-            return status;
-        }
-        sector += piece / BLOCK_SECTOR;
-        offset += piece;
-        bytes -= piece;
-    }
-    return OK;
-}
-
-enum status disk_run(struct disk *d, struct disk_request *r)
-{
-    enum status status;
-
-    while ((status = disk_submit(d, r)) == ERR_AGAIN) {
-        disk_wait_any(d);
-    }
-    return status == OK ? disk_wait(d, r) : status;
-}
-
-enum status disk_flush(struct disk *d)
-{
-    struct disk_request r;
-
-    disk_request_init(&r, BLOCK_FLUSH, 0);
-    return disk_run(d, &r);
 }

@@ -6,23 +6,28 @@
 //     status = disk_memory_create(&cache);                     // mapped at cache.base
 //     status = disk_attach(&disk, rt_handle("disk"), 64, DISK_BIT, &cache, 1);
 //     disk_request_init(&r, BLOCK_READ, sector); disk_request_add(&r, 0, offset, bytes);
-//     status = disk_submit(&disk, &r);   … more requests …
-//     status = disk_wait(&disk, &r);     // or let r.done be called from disk_poll / the event loop
+//     status = disk_submit(&disk, &r);   … r.done is called from the event loop
 //
 // A driver that dies and is reborn is no event for the caller: what was submitted is run again, a
 // request only takes longer. Data of a write must stay as it is until the request has completed.
+//
+// In a transaction, submitting takes effect at its commit, and a completion that was taken in is
+// undone with everything else: it will be taken in again. So each request is run, and each `done`
+// called in a transaction that commits, exactly once. Struct disk and its requests are state: they
+// lie in globals or on the heap, never on the stack.
 // All functions are for the one thread of the service.
 #pragma once
 #include "kernel/abi/status.h"
 #include "kernel/abi/handle.h"
 #include "lib/block/ring.h"
+#include "lib/rt/rt.h"
 #include <stddef.h>
 
 struct disk;
 struct disk_request;
 
-// Called once for each request when it has completed, from disk_poll, disk_wait or the event loop.
-// It may submit further requests and reuse the request.
+// Called when the request has completed, from disk_poll, disk_wait_any or the event loop (or at
+// commit, if there is no driver any more). It may submit further requests and reuse the request.
 typedef void disk_done(struct disk *, struct disk_request *);
 
 // One request, in the caller's memory until it has completed. Fill it with disk_request_init and
@@ -42,7 +47,7 @@ struct disk_request {
 // A data buffer that the driver may move data to and from.
 struct disk_memory {
     uint64_t bytes; // multiple of the page size, at most BLOCK_BUFFER_BYTES_MAX
-    void *base;     // where it is mapped in this service
+    void *base;     // where it is mapped in this service; state like all its memory
     handle_t memory;
 };
 
@@ -58,9 +63,14 @@ struct disk {
     handle_t port, doorbell, ring_memory;
     uint32_t session, buffers;
     uint64_t buffer_bytes[BLOCK_BUFFERS];
-    uint64_t free[BLOCK_WORDS]; // a bit for each entry that can be used
-    struct block_ring *ring;
+    uint64_t free[BLOCK_WORDS];   // a bit for each entry that can be used
+    uint64_t queued[BLOCK_WORDS]; // taken; the driver hears of them at commit
+    uint64_t last_number;
+    struct block_ring *ring; // shared with the driver: never undone
     struct disk_request *owner[BLOCK_ENTRIES_MAX];
+    uint64_t number[BLOCK_ENTRIES_MAX]; // of the owner's request
+    struct rt_timer watch;              // while anything is under way
+    uint64_t completions, watched;      // since the start; when the watch looked last
 };
 
 // Creates a Memory object of m->bytes and maps it; sets base and memory. Pages are supplied at
@@ -87,30 +97,23 @@ void disk_request_init(struct disk_request *r, enum block_op op, uint64_t sector
 [[nodiscard]] enum status disk_request_add(struct disk_request *r, uint32_t buffer, uint32_t offset,
                                             uint32_t bytes);
 
-// Hands the request to the driver and returns at once.
-// Errors, nothing submitted then: ERR_AGAIN all entries are under way (call disk_poll or disk_wait,
-// then repeat); ERR_RANGE outside of the disk or of a buffer, or more than max_bytes; ERR_ALIGN;
-// ERR_READ_ONLY; ERR_DEAD the driver is gone for good; ERR_STATE this request is under way already.
+// Hands the request to the driver (at commit) and returns at once.
+// Errors, nothing submitted then: ERR_AGAIN all entries are under way; ERR_RANGE outside of the
+// disk or of a buffer, or more than max_bytes; ERR_ALIGN; ERR_READ_ONLY; ERR_STATE this request is
+// under way already. The request's status, when it has completed: OK, ERR_IO the device failed it
+// for good, ERR_READ_ONLY, ERR_UNSUPPORTED the device does not know the operation, ERR_DEAD the
+// driver is gone for good.
 [[nodiscard]] enum status disk_submit(struct disk *d, struct disk_request *r);
 
 // Takes in what has completed and calls the `done` functions. Never waits. Returns how many.
 uint32_t disk_poll(struct disk *d);
 
-// Waits until the request has completed (others are taken in meanwhile); pings are answered.
-// Returns the request's status: OK, ERR_IO the device failed it for good, ERR_READ_ONLY,
-// ERR_UNSUPPORTED the device does not know the operation, ERR_DEAD the driver is gone for good.
-[[nodiscard]] enum status disk_wait(struct disk *d, struct disk_request *r);
-
-// Waits until at least one request has completed; returns at once if none is under way.
+// Waits until at least one request has completed; returns at once if none is under way. Commits, as
+// rt_wait does.
 void disk_wait_any(struct disk *d);
-
-// Submits, waiting for a free entry if need be, and waits for the result. Errors as of both.
-[[nodiscard]] enum status disk_run(struct disk *d, struct disk_request *r);
-
-// Submits and waits: one stretch of buffer `buffer`, any length up to the buffer's (cut as needed).
-[[nodiscard]] enum status disk_transfer(struct disk *d, enum block_op op, uint64_t sector,
-                                         uint32_t buffer, uint32_t offset, uint64_t bytes);
-[[nodiscard]] enum status disk_flush(struct disk *d);
 
 // Ends everything under way with `status`: for when the driver is known to be gone for good.
 void disk_fail_all(struct disk *d, enum status status);
+
+// client.c, for request.c: something is going to be under way.
+void disk_watch(struct disk *d);

@@ -2,8 +2,14 @@
 // The client's half of the block ring: filling entries, ringing the doorbell, taking in
 // completions. Touches nothing but the ring and the doorbell, so that host tests can play the
 // driver.
+//
+// Struct disk is state and may be undone, the ring is not. So the ring is written in one place
+// only, publish_entry(), which runs when the transaction has committed, and once more in an heir
+// whose predecessor died in there. And completions are not taken out of the ring: a request has
+// completed if its entry says so under its number.
 #include "lib/block/disk.h"
 #include "lib/rt/ipc.h"
+#include "lib/rt/tx.h"
 
 void disk_request_init(struct disk_request *r, enum block_op op, uint64_t sector)
 {
@@ -93,12 +99,75 @@ static int take_entry(struct disk *d)
     return -1;
 }
 
-static void give_entry(struct disk *d, int i)
+static void complete(struct disk *d, int i, enum status status)
 {
+    struct disk_request *r = d->owner[i];
+
     d->owner[i] = nullptr;
-    atomic_store_explicit(&d->ring->entry[i].state, BLOCK_FREE, memory_order_relaxed);
     d->free[i / 64] |= 1ull << (i % 64);
+    d->queued[i / 64] &= ~(1ull << (i % 64));
     d->under_way--;
+    d->completions++;
+    r->status = status;
+    r->under_way = false;
+    if (r->done != nullptr) {
+        r->done(d, r);
+    }
+}
+
+// Runs again if its transaction was undone by a death. The entry may have been submitted by then,
+// and even be done: its number tells. It is stored while the entry is FREE, so that a number that
+// is there without a state after it is one that the driver has not seen.
+static void publish_entry(struct disk *d, int i)
+{
+    struct block_entry *e = &d->ring->entry[i];
+    const struct disk_request *r = d->owner[i];
+
+    if (e->number == d->number[i] &&
+        atomic_load_explicit(&e->state, memory_order_relaxed) != BLOCK_FREE) {
+        return;
+    }
+    atomic_store_explicit(&e->state, BLOCK_FREE, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    e->number = d->number[i];
+    e->op = r->op;
+    e->sector = r->sector;
+    e->segments = r->segments;
+    for (uint32_t s = 0; s < r->segments; s++) {
+        e->segment[s] = r->segment[s];
+    }
+    atomic_store_explicit(&e->state, BLOCK_SUBMITTED, memory_order_release);
+}
+
+static void end_queued(struct disk *d, enum status status)
+{
+    for (uint32_t i = 0; i < d->entries; i++) {
+        if (d->queued[i / 64] >> (i % 64) & 1) {
+            complete(d, (int)i, status);
+        }
+    }
+}
+
+static void publish(void *arg)
+{
+    struct disk *d = arg;
+
+    for (int w = 0; w < BLOCK_WORDS; w++) {
+        uint64_t queued = d->queued[w];
+        for (uint64_t bits = queued; bits != 0; bits &= bits - 1) {
+            publish_entry(d, w * 64 + __builtin_ctzll(bits));
+        }
+        if (queued != 0) {
+            atomic_fetch_or(&d->ring->submitted[w], queued);
+        }
+    }
+    enum status status = ipc_notify(d->doorbell);
+    if (status != OK) { // nobody will ever look at them
+        end_queued(d, status);
+    }
+    for (int w = 0; w < BLOCK_WORDS; w++) {
+        d->queued[w] = 0;
+    }
 }
 
 enum status disk_submit(struct disk *d, struct disk_request *r)
@@ -114,71 +183,45 @@ enum status disk_submit(struct disk *d, struct disk_request *r)
     if (i < 0) {
         return ERR_AGAIN;
     }
-    struct block_entry *e = &d->ring->entry[i];
-    e->op = r->op;
-    e->sector = r->sector;
-    e->segments = r->segments;
-    for (uint32_t s = 0; s < r->segments; s++) {
-        e->segment[s] = r->segment[s];
-    }
     d->owner[i] = r;
+    d->number[i] = ++d->last_number;
+    d->queued[i / 64] |= 1ull << (i % 64);
     d->under_way++;
     r->under_way = true;
-    atomic_store_explicit(&e->state, BLOCK_SUBMITTED, memory_order_release);
-    atomic_fetch_or(&d->ring->submitted[i / 64], 1ull << (i % 64));
-
-    status = ipc_notify(d->doorbell);
-    if (status != OK) { // nobody will ever look at it
-        r->under_way = false;
-        give_entry(d, i);
+    disk_watch(d);
+    if (!rt_at_commit(publish, d)) {
+        complete(d, i, ERR_QUOTA);
     }
-    return status;
+    return OK;
 }
 
-static void complete(struct disk *d, int i)
+static bool is_done(const struct disk *d, uint32_t i)
 {
-    struct disk_request *r = d->owner[i];
-    uint32_t status = d->ring->entry[i].status;
+    struct block_entry *e = &d->ring->entry[i];
 
-    give_entry(d, i);
-    r->status = status < STATUS_COUNT ? (enum status)status : ERR_IO;
-    r->under_way = false;
-    if (r->done != nullptr) {
-        r->done(d, r);
-    }
+    return atomic_load_explicit(&e->state, memory_order_acquire) == BLOCK_DONE &&
+           e->number == d->number[i];
 }
 
 uint32_t disk_poll(struct disk *d)
 {
     uint32_t count = 0;
 
-    for (int w = 0; w < BLOCK_WORDS; w++) {
-        // A plain look first: the exchange locks the bus.
-        if (atomic_load_explicit(&d->ring->completed[w], memory_order_relaxed) == 0) {
-            continue;
-        }
-        uint64_t bits = atomic_exchange(&d->ring->completed[w], 0);
-        for (; bits != 0; bits &= bits - 1) {
-            int i = w * 64 + __builtin_ctzll(bits);
-            // A reborn driver may tell of a completion that was taken in before.
-            if (d->owner[i] != nullptr &&
-                atomic_load_explicit(&d->ring->entry[i].state, memory_order_acquire) ==
-                    BLOCK_DONE) {
-                complete(d, i);
-                count++;
-            }
+    for (uint32_t i = 0; i < d->entries && d->under_way > 0; i++) {
+        if (d->owner[i] != nullptr && is_done(d, i)) {
+            uint32_t status = d->ring->entry[i].status;
+            complete(d, (int)i, status < STATUS_COUNT ? (enum status)status : ERR_IO);
+            count++;
         }
     }
     return count;
 }
 
-// The driver is gone for good: ends everything under way with `status`.
 void disk_fail_all(struct disk *d, enum status status)
 {
     for (uint32_t i = 0; i < d->entries; i++) {
         if (d->owner[i] != nullptr) {
-            d->ring->entry[i].status = status;
-            complete(d, (int)i);
+            complete(d, (int)i, status);
         }
     }
 }

@@ -7,6 +7,10 @@
 // entry; nothing is kept elsewhere. Two requests under way at the same time have no order: whoever
 // needs one (overlapping sectors, say) waits for the first before submitting the second.
 //
+// The ring is no part of the client's transactions: what is stored here stays, although the client
+// that stored it may have died and its heir know nothing of it. So each request has a number of its
+// own. By it an heir tells what its predecessor has submitted, and a completion from an old one.
+//
 // The driver takes what it reads here for an allegation: each field is read once and checked.
 #pragma once
 #include "interfaces/block.types.h"
@@ -36,7 +40,7 @@ struct block_entry {
     uint64_t sector;        // first sector, in units of BLOCK_SECTOR bytes
     uint32_t segments;      // 0 for a flush
     uint32_t status;        // enum status, valid when DONE
-    uint64_t reserved;
+    uint64_t number;        // of the request, the client's: stored while FREE
     struct block_segment segment[BLOCK_SEGMENTS];
 };
 
@@ -46,10 +50,7 @@ struct block_ring {
     uint8_t pad0[56];
     // Written by the client, taken (exchanged with 0) by the driver: entries to look at.
     _Atomic uint64_t submitted[BLOCK_WORDS];
-    uint8_t pad1[32];
-    // Written by the driver, taken by the client: entries that have become DONE.
-    _Atomic uint64_t completed[BLOCK_WORDS];
-    uint8_t pad2[96];
+    uint8_t pad1[160];
     struct block_entry entry[];
 };
 

@@ -45,19 +45,13 @@ void blk_take_submitted(struct blk *b, uint32_t session)
     }
 }
 
-// The dead one may have died between ending a request and marking it as ended, or between marking and
-// telling: what is done is marked again, and the client told. It puts up with hearing it twice.
+// The dead one may have died between ending a request and telling of it: the client is told.
 void blk_take_all(struct blk *b, uint32_t session)
 {
     struct blk_session *s = &b->session[session];
     uint32_t entries = b->saved->session[session].entries;
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
         s->waiting[w] = entry_mask(entries, w);
-    }
-    for (uint32_t i = 0; i < entries; i++) {
-        if (atomic_load_explicit(&s->ring->entry[i].state, memory_order_acquire) == BLOCK_DONE) {
-            atomic_fetch_or(&s->ring->completed[i / 64], 1ull << (i % 64));
-        }
     }
     s->tell = true;
 }

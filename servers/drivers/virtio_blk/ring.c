@@ -114,6 +114,5 @@ void blk_finish_entry(struct blk_session *s, uint32_t index, enum status status)
 
     *(volatile uint32_t *)&e->status = status;
     atomic_store_explicit(&e->state, BLOCK_DONE, memory_order_release);
-    atomic_fetch_or(&s->ring->completed[index / 64], 1ull << (index % 64));
     s->tell = true;
 }

@@ -276,7 +276,8 @@ static enum status do_buffer(struct request *rq, uint32_t session, uint32_t inde
     if (!is_owner(rq, session)) {
         return ERR_STATE;
     }
-    if (blk->session[session].slots > 0) { // it may be in use by the device
+    if (blk->session[session].slots > 0 &&
+        saved->session[session].buffer[index].bytes != 0) { // it may be in use by the device
         return ERR_BUSY;
     }
     enum status status = sys_mem_info(memory, &info);
