@@ -1,47 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Lines: finding, taking, reading in. Writing back is in cache_write.c.
-#include "servers/fs/cache.h"
+// The cache's requests to the disk, waiting for them, and giving out blocks.
 #include "servers/fs/cache_io.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static inline struct line **bucket(struct cache *c, uint64_t number)
+static void io_free(struct cache_io *io)
 {
-    return &c->buckets[number * 0x9e3779b97f4a7c15ull >> c->bucket_shift];
-}
-
-struct line *cache_find(struct cache *c, uint64_t number)
-{
-    struct line *l = *bucket(c, number);
-    while (l && l->number != number) {
-        l = l->hash_next;
-    }
-    return l;
-}
-
-static void add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
-{
-    for (uint64_t at = 0; at + CACHE_LINE_BYTES <= bytes && c->line_count < c->line_max;
-         at += CACHE_LINE_BYTES) {
-        uint32_t n = c->line_count++;
-        c->lines[n] = (struct line){.number = LINE_UNUSED, .index = n, .memory = memory + at};
-    }
-}
-
-// One more stretch of memory, if the device has any and the limit allows.
-static void grow(struct cache *c)
-{
-    uint8_t *memory;
-    uint64_t bytes;
-    if (c->line_count == c->line_max) {
-        return;
-    }
-    if (c->device->more_memory && c->device->more_memory(c->device, &memory, &bytes)) {
-        add_lines(c, memory, bytes);
-    } else {
-        c->line_max = c->line_count;
-    }
+    io->next = io->cache->free_ios;
+    io->cache->free_ios = io;
 }
 
 static int make_tables(struct cache *c)
@@ -59,7 +26,7 @@ static int make_tables(struct cache *c)
     }
     for (uint32_t i = 0; i < CACHE_IOS; i++) {
         c->ios[i].cache = c;
-        cache_io_free(&c->ios[i]);
+        io_free(&c->ios[i]);
     }
     return 0;
 }
@@ -82,7 +49,7 @@ int cache_open(struct cache *c, struct device *device, uint32_t block_bytes,
         return error;
     }
     for (uint32_t i = 0; i < count; i++) {
-        add_lines(c, regions[i].memory, regions[i].bytes);
+        cache_add_lines(c, regions[i].memory, regions[i].bytes);
     }
     return 0;
 }
@@ -90,7 +57,7 @@ int cache_open(struct cache *c, struct device *device, uint32_t block_bytes,
 void cache_close(struct cache *c)
 {
     while (c->ios_under_way) {
-        c->device->wait(c->device);
+        cache_wait(c);
     }
     free(c->lines);
     free(c->buckets);
@@ -101,28 +68,73 @@ void cache_close(struct cache *c)
     c->line_count = 0;
 }
 
+// ---- Waiting ----
+
+void cache_wake(struct cache *c, uint64_t key)
+{
+    c->wakes++;
+    c->device->tx->wake(key);
+}
+
+void cache_wait(struct cache *c)
+{
+    c->device->wait(c->device);
+}
+
+void cache_suspend(struct cache *c, uint64_t key, void (*start)(const void *arg), const void *arg,
+                   size_t bytes)
+{
+    if (in_request(c)) {
+        c->device->tx->await(key, start, arg, bytes);
+    }
+    uint64_t before = c->wakes;
+    if (start) {
+        start(arg);
+    }
+    while (c->wakes == before && c->ios_under_way) {
+        cache_wait(c);
+    }
+}
+
+void cache_wait_settled(struct cache *c)
+{
+    while (c->bound_writes) {
+        cache_suspend(c, KEY_SETTLED, nullptr, nullptr, 0);
+    }
+}
+
+static void wake_all(struct cache *c, const struct cache_io *io)
+{
+    for (uint32_t i = 0; i < io->rq.segments; i++) {
+        cache_wake(c, io->line[i]->number);
+    }
+    for (uint32_t n = 0; n < c->wish_count; n++) {
+        cache_wake(c, c->wishes[n]);
+    }
+    c->wish_count = 0;
+    c->no_room = false;
+    cache_wake(c, KEY_ROOM);
+    if (!c->bound_writes) {
+        cache_wake(c, KEY_SETTLED);
+    }
+}
+
 // ---- Requests ----
 
 static void io_done(struct device_request *rq, int error);
 
 struct cache_io *cache_io_take(struct cache *c, enum device_op op, uint64_t block)
 {
-    while (!c->free_ios) {
-        c->device->wait(c->device);
-    }
     struct cache_io *io = c->free_ios;
+    if (!io) {
+        return nullptr;
+    }
     c->free_ios = io->next;
     io->rq.op = op;
     io->rq.offset = block << c->block_shift;
     io->rq.segments = 0;
     io->rq.done = io_done;
     return io;
-}
-
-void cache_io_free(struct cache_io *io)
-{
-    io->next = io->cache->free_ios;
-    io->cache->free_ios = io;
 }
 
 void cache_io_add(struct cache_io *io, struct line *line, uint64_t mask)
@@ -141,18 +153,46 @@ void cache_io_add(struct cache_io *io, struct line *line, uint64_t mask)
     }
 }
 
+static bool is_bound(const struct cache_io *io)
+{
+    return io->rq.op == DEVICE_WRITE && io->class != CLASS_DATA;
+}
+
 void cache_io_submit(struct cache_io *io)
 {
     struct cache *c = io->cache;
     c->ios_under_way++;
     c->writes_under_way += io->rq.op == DEVICE_WRITE;
+    c->bound_writes += is_bound(io);
+    io->written = c->written;
     int error = c->device->submit(c->device, &io->rq);
-    while (error == EAGAIN) {
-        c->device->wait(c->device);
-        error = c->device->submit(c->device, &io->rq);
-    }
     if (error) {
         io_done(&io->rq, error);
+    }
+}
+
+static void read_done(struct line *l, uint64_t mask, int error)
+{
+    l->reading &= ~mask;
+    if (!error) {
+        l->valid |= mask;
+        l->alone &= ~mask;
+    } else if (mask & l->alone) {
+        l->failed |= mask;
+        l->alone &= ~mask; // who asks again gets it tried again from the start
+    } else {
+        l->alone |= mask;
+    }
+}
+
+static void write_done(struct cache *c, const struct cache_io *io, uint32_t i, int error)
+{
+    struct line *l = io->line[i];
+    l->writing &= ~io->mask[i];
+    // What failed is dirty again, unless it was freed or written to meanwhile.
+    uint64_t again = error ? io->mask[i] & l->valid & ~line_dirty(l) : 0;
+    if (again) {
+        cache_add_dirt(c, l, io->class, again);
     }
 }
 
@@ -161,239 +201,70 @@ static void io_done(struct device_request *rq, int error)
     struct cache_io *io = (struct cache_io *)rq;
     struct cache *c = io->cache;
     for (uint32_t i = 0; i < rq->segments; i++) {
-        struct line *l = io->line[i];
         if (rq->op == DEVICE_READ) {
-            l->reading &= ~io->mask[i];
-            l->valid |= error ? 0 : io->mask[i];
-            continue;
+            read_done(io->line[i], io->mask[i], error);
+        } else {
+            write_done(c, io, i, error);
         }
-        l->writing &= ~io->mask[i];
-        // What failed is dirty again, unless it was freed or written to meanwhile.
-        uint64_t again = error ? io->mask[i] & l->valid & ~line_dirty(l) : 0;
-        if (again) {
-            cache_add_dirt(c, l, io->class, again);
-        }
+    }
+    c->written += rq->op == DEVICE_WRITE;
+    if (rq->op == DEVICE_FLUSH && !error) {
+        c->flushed = io->written;
     }
     if (rq->op != DEVICE_READ && error && !c->write_error) {
         c->write_error = error;
     }
     c->ios_under_way--;
     c->writes_under_way -= rq->op == DEVICE_WRITE;
-    cache_io_free(io);
+    c->bound_writes -= is_bound(io);
+    wake_all(c, io);
+    io_free(io);
 }
 
-// ---- Taking a line ----
+// ---- Giving out blocks ----
 
-static bool is_recent(const struct cache *c, const struct line *l)
+static int get(struct cache *c, uint64_t block, enum need need, uint8_t **out)
 {
-    for (size_t i = 0; i < sizeof(c->recent) / sizeof(c->recent[0]); i++) {
-        if (c->recent[i] == l) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct line *find_victim(struct cache *c)
-{
-    if (c->fresh == c->line_count) {
-        grow(c);
-    }
-    if (c->fresh < c->line_count) {
-        return &c->lines[c->fresh++];
-    }
-    for (uint32_t n = 0; n < 2 * c->line_count; n++) {
-        struct line *l = &c->lines[c->hand];
-        c->hand = c->hand + 1 == c->line_count ? 0 : c->hand + 1;
-        if (l->dirty_next || l->reading || l->writing || is_recent(c, l)) {
-            continue;
-        }
-        if (!l->referenced) {
-            return l;
-        }
-        l->referenced = false;
-    }
-    return nullptr;
-}
-
-static void unhash(struct cache *c, struct line *l)
-{
-    if (l->number == LINE_UNUSED) {
-        return;
-    }
-    struct line **at = bucket(c, l->number);
-    while (*at != l) {
-        at = &(*at)->hash_next;
-    }
-    *at = l->hash_next;
-    l->number = LINE_UNUSED;
-    l->valid = 0;
-}
-
-// Finds the line of that number or makes room for it. nullptr: all lines are dirty or in use.
-static struct line *take(struct cache *c, uint64_t number)
-{
-    struct line *l = cache_find(c, number);
-    if (l) {
-        return l;
-    }
-    while (!(l = find_victim(c))) {
-        if (c->ios_under_way) {
-            c->device->wait(c->device);
-        } else if (!c->dirty_blocks[CLASS_DATA] ||
-                   cache_drain(c, c->dirty_blocks[CLASS_DATA] / 2)) {
-            return nullptr;
-        }
-    }
-    unhash(c, l);
-    l->number = number;
-    struct line **at = bucket(c, number);
-    l->hash_next = *at;
-    *at = l;
-    return l;
-}
-
-// Keeps the line from being taken away by the next few calls.
-static inline void note_use(struct cache *c, struct line *l)
-{
-    l->referenced = true;
-    uint32_t n = sizeof(c->recent) / sizeof(c->recent[0]);
-    if (c->recent[(c->recent_next + n - 1) % n] != l) {
-        c->recent[c->recent_next] = l;
-        c->recent_next = (c->recent_next + 1) % n;
-    }
-}
-
-// ---- Reading in ----
-
-enum { READ_ON_LINES = 3 };
-
-// All blocks of the line that exist on the device.
-static uint64_t existing(const struct cache *c, uint64_t number)
-{
-    uint64_t first = number << c->line_shift;
-    return c->blocks - first > c->line_mask ? mask_bits(0, (uint32_t)c->line_mask + 1)
-                                            : mask_bits(0, (uint32_t)(c->blocks - first));
-}
-
-static void submit_read(struct cache *c, struct line *l, uint64_t run)
-{
-    struct cache_io *io = cache_io_take(
-        c, DEVICE_READ, (l->number << c->line_shift) + (uint32_t)__builtin_ctzll(run));
-    cache_io_add(io, l, run);
-    cache_io_submit(io);
-}
-
-// Starts reading what is missing of `want`, together with everything missing around it: what lies
-// near is wanted soon (inode tables, small files made one after the other), and one request costs
-// less than two.
-static void start_read(struct cache *c, struct line *l, uint64_t want)
-{
-    uint64_t missing = existing(c, l->number) & ~l->valid & ~l->reading & ~l->writing;
-    want &= missing;
-    while (want) {
-        uint32_t at = (uint32_t)__builtin_ctzll(want), first = at;
-        while (first && missing >> (first - 1) & 1) {
-            first--;
-        }
-        uint64_t gap = ~(missing >> at);
-        uint32_t end = gap ? at + (uint32_t)__builtin_ctzll(gap) : 64;
-        uint64_t run = mask_bits(first, end - first);
-        submit_read(c, l, run);
-        want &= ~run;
-        missing &= ~run;
-    }
-}
-
-// Waits until `want` is valid. What did not come in a larger request is asked for once more alone:
-// the damage may be elsewhere in it.
-static int await(struct cache *c, struct line *l, uint64_t want)
-{
-    while (l->reading & want) {
-        c->device->wait(c->device);
-    }
-    for (uint64_t left = want & ~l->valid; left; left &= left - 1) {
-        uint64_t one = left & -left;
-        submit_read(c, l, one);
-        while (l->reading & one) {
-            c->device->wait(c->device);
-        }
-        if (!(l->valid & one)) {
-            return EIO;
-        }
-    }
-    return 0;
-}
-
-// Whoever misses line after line (small files one behind the other, say) gets the next ones
-// unasked.
-static void read_on(struct cache *c, struct line *l)
-{
-    struct line *before = l->number ? cache_find(c, l->number - 1) : nullptr;
-    if (before && before->valid && (l->number + 1) << c->line_shift < c->blocks) {
-        cache_prefetch(c, (l->number + 1) << c->line_shift, READ_ON_LINES << c->line_shift);
-    }
-}
-
-static int prepare(struct cache *c, struct line *l, uint64_t want, bool fill)
-{
-    note_use(c, l);
-    if (fill && !(want & ~l->valid)) {
-        c->hits++;
-        return 0;
-    }
-    if (fill) {
-        c->misses++;
-        start_read(c, l, want);
-        read_on(c, l);
-        return await(c, l, want);
-    }
-    // A read still under way would overwrite what is going to be put there.
-    while (l->reading & want) {
-        c->device->wait(c->device);
-    }
-    return 0;
-}
-
-static int get(struct cache *c, uint64_t block, bool fill, uint8_t **out)
-{
+    struct line *l;
     if (block >= c->blocks) {
         return EUCLEAN;
     }
-    struct line *l = take(c, block >> c->line_shift);
-    if (!l) {
-        return ENOMEM;
-    }
     uint32_t at = (uint32_t)(block & c->line_mask);
-    *out = l->memory + ((size_t)at << c->block_shift);
-    return prepare(c, l, 1ull << at, fill);
+    int error = cache_ready(c, block, 1, 1ull << at, need, &l);
+    if (!error) {
+        *out = l->memory + ((size_t)at << c->block_shift);
+    }
+    return error;
 }
 
 int cache_get(struct cache *c, uint64_t block, uint8_t **out)
 {
-    return get(c, block, true, out);
+    return get(c, block, TO_READ, out);
+}
+
+int cache_get_to_change(struct cache *c, uint64_t block, uint8_t **out)
+{
+    return get(c, block, TO_CHANGE, out);
 }
 
 int cache_get_new(struct cache *c, uint64_t block, uint8_t **out)
 {
-    return get(c, block, false, out);
+    return get(c, block, TO_REPLACE, out);
 }
 
-void cache_prefetch(struct cache *c, uint64_t block, uint32_t count)
+// The line of `block`, if it continues `last` in memory and is as needed.
+static struct line *next_in_run(struct cache *c, const struct line *last, uint64_t block,
+                                uint64_t want, enum need need)
 {
-    uint64_t end = block + count < c->blocks ? block + count : c->blocks;
-    while (block < end && c->free_ios) {
-        uint32_t at = (uint32_t)(block & c->line_mask);
-        uint32_t n = (uint32_t)c->line_mask + 1 - at;
-        n = n < end - block ? n : (uint32_t)(end - block);
-        struct line *l = take(c, block >> c->line_shift);
-        if (!l) {
-            return;
-        }
-        l->referenced = true;
-        start_read(c, l, mask_bits(at, n));
-        block += n;
+    uint64_t number = block >> c->line_shift;
+    struct line *l = need == TO_REPLACE ? cache_place(c, number, !in_request(c))
+                                        : cache_find(c, number);
+    if (!l || l->memory != last->memory + CACHE_LINE_BYTES || cache_lacking(l, want, need)) {
+        return nullptr;
     }
+    cache_note_use(c, l);
+    l->wanted = 0;
+    return l;
 }
 
 int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_t **out,
@@ -402,42 +273,37 @@ int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_
     if (block >= c->blocks || count > c->blocks - block) {
         return EUCLEAN;
     }
-    uint32_t done = 0, limit = CACHE_RUN_LINES << c->line_shift;
-    bool ahead = false;
-    struct line *last = nullptr;
+    enum need need = fill ? TO_READ : TO_REPLACE;
+    uint64_t want;
+    struct line *l;
+    uint32_t done = first_part(c, block, count, &want), limit = CACHE_RUN_LINES << c->line_shift;
+    if (fill && in_request(c)) {
+        cache_gather(c, block, count);
+    }
+    int error = cache_ready(c, block, count, want, need, &l);
+    if (error) {
+        return error;
+    }
+    *out = l->memory + ((size_t)(block & c->line_mask) << c->block_shift);
     while (done < count && done < limit) {
-        uint32_t at = (uint32_t)((block + done) & c->line_mask);
-        uint32_t n = (uint32_t)c->line_mask + 1 - at;
-        n = n < count - done ? n : count - done;
-        struct line *l = take(c, (block + done) >> c->line_shift);
-        // A missing line cuts the run short, but is an error only for the first.
-        if (!l || (last && l->memory != last->memory + CACHE_LINE_BYTES)) {
-            if (!last) {
-                return ENOMEM;
-            }
+        uint32_t n = first_part(c, block + done, count - done, &want);
+        l = next_in_run(c, l, block + done, want, need);
+        if (!l) {
             break;
         }
-        uint64_t want = mask_bits(at, n);
-        if (fill && !ahead && (want & ~l->valid) && n < count - done) {
-            note_use(c, l);
-            start_read(c, l, want);
-            cache_prefetch(c, block + done + n,
-                           count - done - n); // all at once, then wait for the first
-            ahead = true;
-        }
-        int error = prepare(c, l, want, fill);
-        if (error) {
-            if (!last) {
-                return error;
-            }
-            break;
-        }
-        if (!last) {
-            *out = l->memory + ((size_t)at << c->block_shift);
-        }
-        last = l;
         done += n;
     }
     *got = done;
     return 0;
+}
+
+void cache_preserve(struct cache *c, uint64_t block, uint32_t count)
+{
+    for (uint32_t n = 0; n < count; n++) {
+        struct line *l = cache_find(c, (block + n) >> c->line_shift);
+        uint32_t at = (uint32_t)((block + n) & c->line_mask);
+        if (l->valid >> at & 1) {
+            c->device->tx->preserve(l->memory + ((size_t)at << c->block_shift), c->block_bytes);
+        }
+    }
 }

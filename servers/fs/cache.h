@@ -8,14 +8,27 @@
 // Nothing is written back by itself but by cache_write(), cache_start_write() and the need for
 // room; that need only ever writes CLASS_DATA, since everything else has to reach the disk in the
 // order that sync.c keeps. Errors are errno values, 0 for none.
+//
+// Inside of a request (transactions.h) a function that would have to wait does not return: the
+// request is undone and runs again when what it needs is there. What the requests that wait have
+// had fetched is kept for them. Everybody else waits in here for the disk.
+//
+// Memory of a line is undone like all state, but what the disk or a caller's grant moves into it is
+// not. Therefore
+// - the disk is only asked to move anything when a transaction has committed;
+// - in a request, nothing is put into a line that held something else when the request began;
+// - a block that is being written to the disk does not change.
 #pragma once
 #include "servers/fs/device.h"
 
 enum {
     CACHE_LINE_BYTES = 64 << 10,
-    CACHE_REGIONS = 4,   // stretches of memory that the lines are cut from
-    CACHE_IOS = 32,      // requests under way at once
-    CACHE_RUN_LINES = 4, // most that cache_run gives: all of it stays in place until it is used
+    CACHE_REGIONS = 4,          // stretches of memory that the lines are cut from
+    CACHE_IOS = DEVICE_QUEUE,   // requests under way at once
+    CACHE_RUN_LINES = 4,        // most that cache_run gives: all of it stays in place until it is used
+    CACHE_MIN_BYTES = 6 << 20,  // so that all that one request needs fits in half of it
+    CACHE_AHEAD = 4,            // stretches that one request can have read ahead
+    CACHE_WISHES = 64,
 };
 
 // What a dirty block holds, which decides when it may be written (see sync.c).
@@ -34,8 +47,11 @@ struct line {
     uint64_t valid;  // one bit for each block, from here on
     uint64_t dirty[CACHE_CLASSES];
     uint64_t reading, writing; // under way
+    uint64_t alone, failed;    // could not be read: together with others, even by themselves
     uint8_t *memory;
     struct line *hash_next;
+    struct line *unused_next;
+    uint64_t wanted; // fetched for a request that waits, as the so-manieth line; 0: for none
     struct line *dirty_next, *dirty_prev; // ring of lines with anything dirty; null if in none
     uint32_t index;
     bool referenced; // since the clock hand passed
@@ -43,6 +59,11 @@ struct line {
 #define LINE_UNUSED UINT64_MAX
 
 struct cache_io;
+
+struct cache_range {
+    uint64_t block;
+    uint32_t count;
+};
 
 struct cache {
     struct device *device;
@@ -52,7 +73,9 @@ struct cache {
     uint64_t blocks;     // of the device
     struct line *lines;
     uint32_t line_count, line_max; // there are; there may become, if the device has more memory
-    uint32_t fresh, hand;          // first line that was never used; clock hand
+    uint32_t hand;                 // of the clock
+    struct line *unused_first, *unused_last;
+    uint32_t unused_count;
     struct line **buckets;
     uint32_t bucket_shift;
     struct line dirty_ring; // head
@@ -62,8 +85,19 @@ struct cache {
     uint32_t recent_next;
     struct cache_io *ios, *free_ios;
     uint32_t ios_under_way, writes_under_way;
-    int write_error; // of any write since cache_write_result() was asked last
+    uint32_t bound_writes;     // those of them that are not CLASS_DATA
+    uint64_t written, flushed; // writes that have completed; how many of them a flush has made safe
+    int write_error; // of any write since cache_settle() was asked last
     uint64_t hits, misses;
+
+    // For those who wait.
+    uint64_t wants; // lines fetched for them, ever
+    uint64_t wakes; // keys woken, ever
+    uint64_t wishes[CACHE_WISHES]; // keys to be woken by the next completion, whatever it is
+    uint32_t wish_count;
+    bool no_room; // somebody waited for room and there cannot be any
+    struct cache_range ahead[CACHE_AHEAD]; // to be read when this transaction commits
+    uint32_t ahead_count;
 };
 
 struct cache_region {
@@ -80,8 +114,10 @@ void cache_close(struct cache *c);
 
 // The contents of one block, read in if need be. The pointer stays good over the next six calls
 // that get blocks. EIO and others from the device; ENOMEM: every line is dirty with what may not be
-// written now.
+// written now. Metadata may be changed in it after cache_wait_settled().
 int cache_get(struct cache *c, uint64_t block, uint8_t **out);
+// The same for contents of a file that are going to be changed.
+int cache_get_to_change(struct cache *c, uint64_t block, uint8_t **out);
 // The same without reading: for a block that is going to be overwritten whole. Its contents count
 // as valid from cache_dirty() on.
 int cache_get_new(struct cache *c, uint64_t block, uint8_t **out);
@@ -90,6 +126,16 @@ int cache_get_new(struct cache *c, uint64_t block, uint8_t **out);
 // With `fill`, they are read in; without, see cache_get_new.
 int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_t **out,
               uint32_t *got);
+// Something other than compiled code is going to overwrite these blocks of one run. What is valid
+// of them can be undone then.
+void cache_preserve(struct cache *c, uint64_t block, uint32_t count);
+// No metadata is on its way to the disk any more: it may be changed. Only after the death of a
+// service in the middle of a sync has this anything to wait for.
+void cache_wait_settled(struct cache *c);
+
+// So many bytes are going to be put into lines that are perhaps not there: waits for room now rather
+// than in the middle.
+void cache_make_room(struct cache *c, uint64_t bytes);
 
 // Marks blocks (of one run) valid and dirty.
 void cache_dirty(struct cache *c, uint64_t block, uint32_t count, enum cache_class class);
@@ -99,14 +145,15 @@ void cache_dirty_valid(struct cache *c, uint64_t block, uint32_t count);
 void cache_forget(struct cache *c, uint64_t block, uint32_t count);
 bool cache_is_dirty(struct cache *c, uint64_t block);
 
-// Starts reading blocks that are not there and will be wanted; never waits, may do nothing.
+// Starts reading blocks that are not there and will be wanted (in a request: at its commit); never
+// waits, may do nothing.
 void cache_prefetch(struct cache *c, uint64_t block, uint32_t count);
 
 // Writes all dirty blocks of a class and waits for it; flushes the device if it needs that and
 // anything was written. The first error; what could not be written stays dirty.
 int cache_write(struct cache *c, enum cache_class class);
-// Starts writing dirty CLASS_DATA blocks, at most `requests`, without waiting.
-void cache_start_write(struct cache *c, uint32_t requests);
+// Starts writing some dirty CLASS_DATA blocks (in a request: at its commit), without waiting.
+void cache_start_write(struct cache *c);
 // Waits until at most `blocks` of CLASS_DATA are dirty. EIO if it cannot be done.
 int cache_drain(struct cache *c, uint64_t blocks);
 // Waits for everything under way. Returns and forgets the first write error since the last call.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Dirty blocks: keeping count of them, writing them back in large requests, forgetting them.
-#include "servers/fs/cache.h"
 #include "servers/fs/cache_io.h"
 #include <errno.h>
 
@@ -71,10 +70,8 @@ static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_clas
 static struct line *next_line(struct cache *c, uint64_t *block, uint32_t *count, uint64_t *mask)
 {
     while (*count) {
-        uint32_t at = (uint32_t)(*block & c->line_mask), n = (uint32_t)c->line_mask + 1 - at;
-        n = n < *count ? n : *count;
+        uint32_t n = first_part(c, *block, *count, mask);
         struct line *l = cache_find(c, *block >> c->line_shift);
-        *mask = mask_bits(at, n);
         *block += n;
         *count -= n;
         if (l) {
@@ -127,7 +124,7 @@ bool cache_is_dirty(struct cache *c, uint64_t block)
 void cache_drop(struct cache *c)
 {
     cache_settle(c);
-    for (uint32_t i = 0; i < c->fresh; i++) {
+    for (uint32_t i = 0; i < c->line_count; i++) {
         struct line *l = &c->lines[i];
         l->valid = line_dirty(l);
         l->referenced = false;
@@ -157,9 +154,13 @@ static struct line *run_start(struct cache *c, struct line *l, enum cache_class 
 }
 
 // Submits one request with the last (when it reaches the line's end) or else first run of dirty
-// blocks of `l`, and what follows it in the next lines.
-static void submit_run(struct cache *c, struct line *l, enum cache_class class)
+// blocks of `l`, and what follows it in the next lines. false: no request is free.
+static bool submit_run(struct cache *c, struct line *l, enum cache_class class)
 {
+    struct cache_io *io = cache_io_take(c, DEVICE_WRITE, 0);
+    if (!io) {
+        return false;
+    }
     uint64_t bits = writable(l, class);
     uint32_t end = (uint32_t)c->line_mask + 1, first;
     if (bits >> c->line_mask & 1) {
@@ -174,7 +175,7 @@ static void submit_run(struct cache *c, struct line *l, enum cache_class class)
             end++;
         }
     }
-    struct cache_io *io = cache_io_take(c, DEVICE_WRITE, (l->number << c->line_shift) + first);
+    io->rq.offset = ((l->number << c->line_shift) + first) << c->block_shift;
     io->class = class;
     uint64_t mask = mask_bits(first, end - first), room = c->device->max_bytes;
     while (true) {
@@ -195,6 +196,7 @@ static void submit_run(struct cache *c, struct line *l, enum cache_class class)
         mask = mask_bits(0, n <= c->line_mask ? n : (uint32_t)c->line_mask + 1);
     }
     cache_io_submit(io);
+    return true;
 }
 
 static void rotate(struct cache *c, struct line *l)
@@ -215,7 +217,7 @@ static uint32_t dirty_lines(const struct cache *c)
 }
 
 // Submits up to `requests` writes of the class, oldest dirt first. Visits each line at most once.
-static void submit_class(struct cache *c, enum cache_class class, uint32_t requests)
+static void submit_class(struct cache *c, enum cache_class class, uint32_t requests, bool wait)
 {
     for (uint32_t n = dirty_lines(c); n && requests && c->dirty_blocks[class]; n--) {
         struct line *l = c->dirty_ring.dirty_next;
@@ -223,8 +225,13 @@ static void submit_class(struct cache *c, enum cache_class class, uint32_t reque
             return;
         }
         while (requests && writable(l, class)) {
-            submit_run(c, run_start(c, l, class), class);
-            requests--;
+            if (submit_run(c, run_start(c, l, class), class)) {
+                requests--;
+            } else if (wait) {
+                cache_wait(c);
+            } else {
+                return;
+            }
         }
         if (l->dirty_next) {
             rotate(c, l);
@@ -235,7 +242,7 @@ static void submit_class(struct cache *c, enum cache_class class, uint32_t reque
 int cache_settle(struct cache *c)
 {
     while (c->ios_under_way) {
-        c->device->wait(c->device);
+        cache_wait(c);
     }
     int error = c->write_error;
     c->write_error = 0;
@@ -244,7 +251,7 @@ int cache_settle(struct cache *c)
 
 static int flush_device(struct cache *c)
 {
-    struct cache_io *io = cache_io_take(c, DEVICE_FLUSH, 0);
+    struct cache_io *io = cache_io_take(c, DEVICE_FLUSH, 0); // all is settled: there is one
     io->class = CLASS_DATA;
     cache_io_submit(io);
     return cache_settle(c);
@@ -253,29 +260,40 @@ static int flush_device(struct cache *c)
 int cache_write(struct cache *c, enum cache_class class)
 {
     int error = cache_settle(c);
-    if (!c->dirty_blocks[class]) {
-        return error;
+    if (c->dirty_blocks[class]) {
+        submit_class(c, class, UINT32_MAX, true);
+        int second = cache_settle(c);
+        error = error ? error : second;
     }
-    submit_class(c, class, UINT32_MAX);
-    int second = cache_settle(c);
-    error = error ? error : second;
-    if (!error && c->device->flush_needed) {
+    // Also what was written by somebody else: a predecessor that died here, the need for room.
+    if (!error && c->device->flush_needed && c->written != c->flushed) {
         error = flush_device(c);
     }
     return error;
 }
 
-void cache_start_write(struct cache *c, uint32_t requests)
+void cache_write_some(struct cache *c)
 {
-    uint32_t room = CACHE_IOS / 2 > c->writes_under_way ? CACHE_IOS / 2 - c->writes_under_way : 0;
-    submit_class(c, CLASS_DATA, requests < room ? requests : room);
+    enum { MOST = CACHE_IOS / 2, AT_ONCE = CACHE_IOS / 4 };
+    uint32_t room = MOST > c->writes_under_way ? MOST - c->writes_under_way : 0;
+    submit_class(c, CLASS_DATA, room < AT_ONCE ? room : AT_ONCE, false);
+}
+
+static void start_write(void *arg)
+{
+    cache_write_some(arg);
+}
+
+void cache_start_write(struct cache *c)
+{
+    (void)c->device->tx->at_commit(start_write, c); // if not now, then with a later request
 }
 
 int cache_drain(struct cache *c, uint64_t blocks)
 {
     while (c->dirty_blocks[CLASS_DATA] > blocks && !c->write_error) {
-        cache_start_write(c, CACHE_IOS / 2);
-        c->device->wait(c->device);
+        cache_write_some(c);
+        cache_wait(c);
     }
     // The error stays for the next sync to report as well.
     return c->dirty_blocks[CLASS_DATA] > blocks ? EIO : 0;

@@ -4,12 +4,11 @@
 // Two implementations: block_device.c (a block driver, through lib/block) and test/file_device.c (a
 // file on the host, with faults to order).
 #pragma once
-#include <stddef.h>
-#include <stdint.h>
+#include "servers/fs/transactions.h"
 
 enum device_op { DEVICE_READ, DEVICE_WRITE, DEVICE_FLUSH };
 
-enum { DEVICE_SEGMENTS = 14 };
+enum { DEVICE_SEGMENTS = 14, DEVICE_QUEUE = 32 };
 
 struct device_segment {
     uint8_t *memory; // inside the memory that the device was set up with
@@ -32,13 +31,15 @@ struct device {
     uint32_t max_bytes; // most that one request may carry
     bool read_only;
     bool flush_needed; // written data is only safe after a DEVICE_FLUSH
-    // Takes the request. EAGAIN: too many under way, wait and repeat; other errors: not taken.
+    const struct transactions *tx;
+    // Takes the request, which begins when the transaction commits. At least DEVICE_QUEUE may be
+    // under way. Errors: not taken.
     int (*submit)(struct device *, struct device_request *);
     // Waits until at least one request has completed (calling its `done`). Returns at once if none
-    // is under way.
+    // is under way. Commits; not inside of requests.
     void (*wait)(struct device *);
-    // Another stretch of memory that requests may use, for as long as the device is used. false:
-    // there is no more. May be null.
-    bool (*more_memory)(struct device *, uint8_t **memory, uint64_t *bytes);
+    // Another stretch of memory that requests may use, for as long as the device is used. ENOMEM:
+    // there is no more. EAGAIN: perhaps later. May be null.
+    int (*more_memory)(struct device *, uint8_t **memory, uint64_t *bytes);
     void *arg;
 };

@@ -123,13 +123,15 @@ static int write_part(struct volume *v, uint64_t place, uint32_t skip, size_t by
                       file_copy *copy, void *arg, uint64_t done)
 {
     uint8_t *memory;
-    int error =
-        fresh ? cache_get_new(&v->cache, place, &memory) : cache_get(&v->cache, place, &memory);
+    int error = fresh ? cache_get_new(&v->cache, place, &memory)
+                      : cache_get_to_change(&v->cache, place, &memory);
     if (error) {
         return error;
     }
     if (fresh) {
         memset(memory, 0, block_bytes(v));
+    } else {
+        cache_preserve(&v->cache, place, 1);
     }
     error = copy(arg, done, memory + skip, bytes);
     // Also after an error: part of it may have been changed.
@@ -144,6 +146,9 @@ static int write_whole(struct volume *v, uint64_t place, uint32_t blocks, bool f
     int error = cache_run(&v->cache, place, blocks, false, &memory, got);
     if (error) {
         return error;
+    }
+    if (!fresh) { // else what is there is nobody's
+        cache_preserve(&v->cache, place, *got);
     }
     error = copy(arg, done, memory, (size_t)*got << v->cache.block_shift);
     if (error && fresh) {
@@ -205,7 +210,7 @@ static int clear_tail(struct volume *v, struct inode *i, uint64_t size)
     if (error || !r.place || r.unwritten) {
         return error;
     }
-    error = cache_get(&v->cache, r.place, &memory);
+    error = cache_get_to_change(&v->cache, r.place, &memory);
     if (!error) {
         memset(memory + used, 0, block_bytes(v) - used);
         cache_dirty(&v->cache, r.place, 1, CLASS_DATA);
@@ -271,6 +276,7 @@ int file_write(struct volume *v, struct inode *i, uint64_t offset, size_t bytes,
     if (error || !bytes) {
         return error;
     }
+    cache_make_room(&v->cache, bytes);
     error = offset > size ? clear_tail(v, i, size) : 0;
     while (*count < bytes && !error) {
         size_t before = *count;
@@ -284,7 +290,7 @@ int file_write(struct volume *v, struct inode *i, uint64_t offset, size_t bytes,
         }
         if (error == ENOSPC && !waited && space_is_held(v)) {
             waited = true;
-            error = volume_sync(v, false); // frees what is held back
+            error = volume_chore(v, CHORE_SYNC); // frees what is held back
         }
     }
     if (error && offset + bytes > size) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Open files. A number is incarnation << 32 | generation << 16 | place in the table.
+// Open files. A number is life << 32 | generation << 16 | place in the table.
 #include "servers/fs/open.h"
 #include "interfaces/fs.types.h"
 #include "servers/fs/file.h"
@@ -120,7 +120,7 @@ int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, 
                                .readable = flags & FS_READ,
                                .writable = flags & FS_WRITE,
                                .append = flags & FS_APPEND};
-    *id = (uint64_t)v->incarnation << 32 | (uint32_t)file->generation << 16 | place;
+    *id = (uint64_t)v->life << 32 | (uint32_t)file->generation << 16 | place;
     *out = file;
     return 0;
 }
@@ -128,7 +128,7 @@ int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, 
 int open_find(struct volume *v, uint64_t id, uint64_t badge, struct open_file **out)
 {
     uint32_t place = id & 0xffff;
-    if (id >> 32 && id >> 32 != v->incarnation) {
+    if (id >> 32 && id >> 32 != v->life) {
         return ESTALE;
     }
     if (!(id >> 32) || !v->files || place >= OPEN_FILES_MAX) {
@@ -148,6 +148,9 @@ int open_close(struct volume *v, uint64_t id, uint64_t badge)
     int error = open_find(v, id, badge, &file);
     if (!error) {
         struct inode *inode = file->inode;
+        if (!inode->raw.i_links_count) { // it may be freed
+            cache_wait_settled(&v->cache);
+        }
         file->inode = nullptr;
         volume_set_clock(v);
         inode_put(v, inode);

@@ -24,6 +24,6 @@ void open_files_close(struct volume *v, bool properly);
 // Opens (and makes, and truncates) as `flags` (enum fs_open_flag) say.
 int open_path(struct volume *v, const char *path, size_t bytes, uint32_t flags, uint32_t mode,
               uint64_t badge, uint64_t *id, struct open_file **out);
-// EBADF; ESTALE: a number of an earlier incarnation.
+// EBADF; ESTALE: a number of an earlier life, before the state was lost.
 int open_find(struct volume *v, uint64_t id, uint64_t badge, struct open_file **out);
 int open_close(struct volume *v, uint64_t id, uint64_t badge);

@@ -9,12 +9,12 @@
 #include <string.h>
 
 // Runs an operation that changes something. An operation that found no space has changed nothing,
-// so when a sync can free some, it is run again.
+// so when a sync can free some, it is run again. (A request does not come back from volume_chore.)
 #define CHANGE(v, operation)                                                                       \
     ({                                                                                             \
         int error_ = volume_begin(v);                                                              \
         error_ = error_ ? error_ : (operation);                                                    \
-        if (error_ == ENOSPC && space_is_held(v) && !volume_sync(v, false)) {                      \
+        if (error_ == ENOSPC && space_is_held(v) && !volume_chore(v, CHORE_SYNC)) {                \
             error_ = volume_begin(v);                                                              \
             error_ = error_ ? error_ : (operation);                                                \
         }                                                                                          \
@@ -25,7 +25,7 @@ int op_open(struct volume *v, const char *path, size_t bytes, uint32_t flags, ui
             uint64_t badge, uint64_t *id, struct open_file **out)
 {
     int error = open_path(v, path, bytes, flags, mode, badge, id, out);
-    if (error == ENOSPC && space_is_held(v) && !volume_sync(v, false)) {
+    if (error == ENOSPC && space_is_held(v) && !volume_chore(v, CHORE_SYNC)) {
         error = open_path(v, path, bytes, flags, mode, badge, id, out);
     }
     return error;

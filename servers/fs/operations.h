@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The operations of interfaces/fs.idl on a volume, without messages: what main.c and the host tests
-// call. 0 or an errno value (ESTALE: a file number of an earlier incarnation). Paths are not
+// call. 0 or an errno value (ESTALE: a file number of an earlier life). Paths are not
 // zero-terminated.
 #pragma once
 #include "interfaces/fs.types.h"

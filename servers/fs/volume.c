@@ -242,7 +242,8 @@ void volume_mount(struct volume *v, const struct volume_options *o)
     v->now_ns = o->now_ns;
     v->note = o->note;
     v->alive = o->alive;
-    v->incarnation = o->incarnation;
+    v->ask_chores = o->ask_chores;
+    v->life = o->life;
     v->mode = VOLUME_WRITABLE;
     if (o->read_only || o->device->read_only) {
         restrict_to(v, VOLUME_READ_ONLY, 0);
@@ -299,23 +300,24 @@ int volume_begin(struct volume *v)
     if (v->mode != VOLUME_WRITABLE || v->shut_down) {
         return EROFS;
     }
-    volume_set_clock(v);
     struct cache *c = &v->cache;
+    cache_wait_settled(c);
+    volume_set_clock(v);
     uint64_t blocks = cache_bytes(c) >> c->block_shift;
     // Metadata can only leave the cache in order, by a sync: not to be put off until there is no
     // room.
     if (c->bound_lines > c->line_max / 4 || v->dirty_inode_count > v->inode_limit / 2) {
-        error = volume_sync(v, false);
+        error = volume_chore(v, CHORE_SYNC);
     }
     if (!error && c->dirty_blocks[CLASS_DATA] > blocks / 4) {
-        cache_start_write(c, CACHE_IOS / 4);
+        cache_start_write(c);
     }
     if (!error && c->dirty_blocks[CLASS_DATA] > blocks / 2) {
-        error = cache_drain(c, blocks / 4);
+        error = volume_chore(v, CHORE_DRAIN);
     }
     error = error ? error : dir_reserve(v);
     if (!error && !v->dirty) {
-        error = volume_mark_dirty(v);
+        error = volume_chore(v, CHORE_MARK_DIRTY);
     }
     return error;
 }

@@ -38,6 +38,12 @@ struct volume {
     uint64_t (*now_ns)(void);       // since 1970
     void (*note)(const char *text); // one line for the log
     void (*alive)(void);            // called now and then inside of long work
+    void (*ask_chores)(void);
+
+    // chores.c
+    uint32_t chores;        // asked for
+    uint32_t chores_failed; // and nobody has been told yet
+    int chores_error;
 
     // inode.c
     struct inode **inode_buckets;
@@ -67,7 +73,7 @@ struct volume {
 
     // open.c
     struct open_file *files;
-    uint32_t incarnation;
+    uint32_t life; // part of their numbers, not 0
     uint32_t orphans; // open files without a name
 };
 
@@ -76,11 +82,12 @@ struct volume_options {
     const struct cache_region *regions;
     uint32_t region_count;
     uint64_t cache_max_bytes; // the device may have more memory to give than the regions
-    uint32_t incarnation;
+    uint32_t life; // not 0: a file number of another life is known to be old
     bool read_only;
     uint64_t (*now_ns)(void);
     void (*note)(const char *text);
     void (*alive)(void);
+    void (*ask_chores)(void); // has volume_do_chores called soon
 };
 
 // Mounts. Never fails as such: what is wrong with the disk is told by v->mode and v->reason, and
@@ -115,6 +122,17 @@ bool volume_needs_sync(const struct volume *v);
 int volume_mark_dirty(struct volume *v);
 // Forgets all that can be read again. Writes first.
 int volume_drop_caches(struct volume *v);
+
+// chores.c: work at the disk that has to come before an operation. In a request, gives it up until
+// that is done. An error: it could not be done.
+enum chore {
+    CHORE_MARK_DIRTY = 1, // volume_mark_dirty
+    CHORE_SYNC = 2,       // volume_sync, not clean
+    CHORE_DRAIN = 4,      // writes contents of files until a quarter of the cache is left dirty
+};
+int volume_chore(struct volume *v, enum chore what);
+// Does what was asked for; not in a request. May be begun again after a death in its middle.
+void volume_do_chores(struct volume *v);
 
 // channel.c: the library's way to the block cache.
 extern struct struct_io_manager channel_manager;

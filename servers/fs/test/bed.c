@@ -75,7 +75,7 @@ static void mount(struct bed *b, size_t cache_bytes, bool read_only, uint64_t fa
                                .regions = b->region,
                                .region_count = 2,
                                .cache_max_bytes = 2 * half,
-                               .incarnation = 1,
+                               .life = 1,
                                .now_ns = now_ns,
                                .note = note,
                                .alive = alive};

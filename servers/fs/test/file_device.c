@@ -6,6 +6,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool never(void)
+{
+    return false;
+}
+
+static void no_wake(uint64_t)
+{
+}
+
+static bool at_once(void (*fn)(void *arg), void *arg)
+{
+    fn(arg);
+    return true;
+}
+
+static void no_preserve(const void *, size_t)
+{
+}
+
+const struct transactions transactions_none = {
+    .may_await = never, .wake = no_wake, .at_commit = at_once, .preserve = no_preserve};
+
 static int submit(struct device *device, struct device_request *rq)
 {
     struct file_device *d = device->arg;
@@ -82,6 +104,7 @@ bool file_device_open(struct file_device *d, const char *path, bool read_only)
                                 .flush_needed = true,
                                 .submit = submit,
                                 .wait = wait_one,
+                                .tx = &transactions_none,
                                 .arg = d};
     return true;
 }

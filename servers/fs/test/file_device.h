@@ -18,6 +18,9 @@ struct file_device {
     bool failed; // a fault was delivered
 };
 
+// Nothing is ever undone; every wait is one in place.
+extern const struct transactions transactions_none;
+
 // Opens an image of the host. false: there is none.
 bool file_device_open(struct file_device *d, const char *path, bool read_only);
 void file_device_close(struct file_device *d);

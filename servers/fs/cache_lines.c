@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// Lines: finding them, and finding room for more.
+//
+// A request never takes a line that holds something: what is copied into it from a caller's grant
+// could not be undone. So some lines are kept free for requests; they are made so between requests,
+// and when they run out, a request waits for KEY_ROOM.
+#include "servers/fs/cache_io.h"
+#include <errno.h>
+
+static inline struct line **bucket(struct cache *c, uint64_t number)
+{
+    return &c->buckets[number * 0x9e3779b97f4a7c15ull >> c->bucket_shift];
+}
+
+struct line *cache_find(struct cache *c, uint64_t number)
+{
+    struct line *l = *bucket(c, number);
+    while (l && l->number != number) {
+        l = l->hash_next;
+    }
+    return l;
+}
+
+// First in, first out: lines that lie side by side are given out in a row.
+static void add_unused(struct cache *c, struct line *l)
+{
+    l->unused_next = nullptr;
+    *(c->unused_first ? &c->unused_last->unused_next : &c->unused_first) = l;
+    c->unused_last = l;
+    c->unused_count++;
+}
+
+static struct line *take_unused(struct cache *c)
+{
+    struct line *l = c->unused_first;
+    if (l) {
+        c->unused_first = l->unused_next;
+        c->unused_count--;
+    }
+    return l;
+}
+
+void cache_add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
+{
+    for (uint64_t at = 0; at + CACHE_LINE_BYTES <= bytes && c->line_count < c->line_max;
+         at += CACHE_LINE_BYTES) {
+        uint32_t n = c->line_count++;
+        c->lines[n] = (struct line){.number = LINE_UNUSED, .index = n, .memory = memory + at};
+        add_unused(c, &c->lines[n]);
+    }
+}
+
+void cache_note_use(struct cache *c, struct line *l)
+{
+    l->referenced = true;
+    uint32_t n = sizeof(c->recent) / sizeof(c->recent[0]);
+    if (c->recent[(c->recent_next + n - 1) % n] != l) {
+        c->recent[c->recent_next] = l;
+        c->recent_next = (c->recent_next + 1) % n;
+    }
+}
+
+// ---- Taking lines away ----
+
+static bool is_recent(const struct cache *c, const struct line *l)
+{
+    for (size_t i = 0; i < sizeof(c->recent) / sizeof(c->recent[0]); i++) {
+        if (c->recent[i] == l) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Somebody will come back for it. Who never does (its caller was killed) is forgotten once half of
+// the cache has been fetched for others.
+static bool is_kept(const struct cache *c, const struct line *l)
+{
+    return l->wanted && c->wants - l->wanted < c->line_count / 2;
+}
+
+static struct line *find_victim(struct cache *c)
+{
+    // What is kept goes only when nothing under way can help.
+    uint32_t rounds = c->ios_under_way ? 2 : 3, hand = c->hand;
+    struct line *found = nullptr;
+    for (uint32_t n = 0; n < rounds * c->line_count && !found; n++) {
+        struct line *l = &c->lines[hand];
+        hand = hand + 1 == c->line_count ? 0 : hand + 1;
+        if (l->number == LINE_UNUSED || l->dirty_next || l->reading || l->writing ||
+            is_recent(c, l) || (is_kept(c, l) && n < 2 * c->line_count)) {
+            continue;
+        }
+        if (!l->referenced) {
+            found = l;
+        } else {
+            l->referenced = false;
+        }
+    }
+    c->hand = hand;
+    return found;
+}
+
+static void unhash(struct cache *c, struct line *l)
+{
+    struct line **at = bucket(c, l->number);
+    while (*at != l) {
+        at = &(*at)->hash_next;
+    }
+    *at = l->hash_next;
+    l->number = LINE_UNUSED;
+    l->valid = l->alone = l->failed = l->wanted = 0;
+}
+
+// How many lines are to be kept free for requests.
+static uint32_t reserve(const struct cache *c)
+{
+    uint32_t n = c->line_count / 32;
+    return n < 2 ? 2 : n < 16 ? n : 16;
+}
+
+// Frees lines beyond those that are free already: less was not enough for somebody.
+static uint32_t free_some(struct cache *c, uint32_t lines)
+{
+    uint32_t n = 0;
+    struct line *l;
+    while ((n < 2 * reserve(c) || c->unused_count < lines) && (l = find_victim(c))) {
+        unhash(c, l);
+        add_unused(c, l);
+        n++;
+    }
+    return n;
+}
+
+// One more stretch of memory, if the device has any and the limit allows.
+static void grow(struct cache *c)
+{
+    uint8_t *memory;
+    uint64_t bytes;
+    int error = c->device->more_memory ? c->device->more_memory(c->device, &memory, &bytes) : ENOMEM;
+    if (!error) {
+        cache_add_lines(c, memory, bytes);
+    } else if (error == ENOMEM) {
+        c->line_max = c->line_count;
+    }
+}
+
+static void refill(void *arg)
+{
+    struct cache *c = arg;
+    if (c->line_count < c->line_max) {
+        grow(c);
+    }
+    if (c->unused_count < reserve(c)) {
+        free_some(c, 0);
+    }
+}
+
+// ---- Giving lines out ----
+
+struct line *cache_place(struct cache *c, uint64_t number, bool evict)
+{
+    struct line *l = cache_find(c, number);
+    if (l) {
+        return l;
+    }
+    if (c->unused_count <= reserve(c)) {
+        (void)c->device->tx->at_commit(refill, c); // else some request will have to wait for it
+    }
+    if (evict && c->unused_count <= reserve(c) && (l = find_victim(c))) {
+        unhash(c, l);
+    } else {
+        l = take_unused(c);
+    }
+    if (l) {
+        l->number = number;
+        l->hash_next = *bucket(c, number);
+        *bucket(c, number) = l;
+    }
+    return l;
+}
+
+struct room_wanted {
+    struct cache *cache;
+    uint32_t lines;
+};
+
+static void make_room(const void *arg)
+{
+    const struct room_wanted *w = arg;
+    struct cache *c = w->cache;
+    if (!free_some(c, w->lines)) {
+        cache_write_some(c);
+        if (c->ios_under_way) {
+            return; // whatever completes wakes
+        }
+        c->no_room = true;
+    }
+    cache_wake(c, KEY_ROOM);
+}
+
+int cache_wait_for_room(struct cache *c, uint32_t lines)
+{
+    if (c->no_room) {
+        c->no_room = false;
+        return ENOMEM;
+    }
+    struct room_wanted wanted = {c, lines};
+    cache_suspend(c, KEY_ROOM, make_room, &wanted, sizeof(wanted));
+    return 0;
+}
+
+void cache_make_room(struct cache *c, uint64_t bytes)
+{
+    uint32_t lines = (uint32_t)(bytes / CACHE_LINE_BYTES) + 2;
+    while (in_request(c) && c->unused_count < lines && lines < c->line_count / 2 && !c->no_room) {
+        (void)cache_wait_for_room(c, lines);
+    }
+}
