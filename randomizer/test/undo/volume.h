@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VOLUME_HEAP_BYTES = 16 << 20, VOLUME_FILE_MAX = 40000 };
+#ifndef VOLUME_HEAP_MIB
+#define VOLUME_HEAP_MIB 16
+#endif
+enum { VOLUME_HEAP_BYTES = VOLUME_HEAP_MIB << 20, VOLUME_FILE_MAX = 40000 };
 
 extern uint8_t *volume_image;
 extern size_t volume_image_bytes;

@@ -104,3 +104,9 @@ char *volume_strncpy(char *to, const char *from, size_t bytes)
     memset(to + length, 0, bytes - length);
     return to;
 }
+
+char *volume_strdup(const char *from)
+{
+    char *to = volume_malloc(strlen(from) + 1);
+    return to ? volume_strcpy(to, from) : NULL;
+}

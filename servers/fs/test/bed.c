@@ -2,6 +2,7 @@
 #include "servers/fs/test/bed.h"
 #include "interfaces/fs.types.h"
 #include "servers/fs/operations.h"
+#include "servers/fs/test/engine.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,6 +68,7 @@ static void mount(struct bed *b, size_t cache_bytes, bool read_only, uint64_t fa
         abort();
     }
     b->disk.fail_from = fail_from;
+    engine_attach(&b->disk, &b->v);
     size_t half = cache_bytes / 2 / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     b->memory = aligned_alloc(4096, 2 * half + 4096);
     b->region[0] = (struct cache_region){b->memory, half};
@@ -78,8 +80,9 @@ static void mount(struct bed *b, size_t cache_bytes, bool read_only, uint64_t fa
                                .life = 1,
                                .now_ns = now_ns,
                                .note = note,
-                               .alive = alive};
-    volume_mount(&b->v, &o);
+                               .alive = alive,
+                               .ask_chores = engine_ask_chores};
+    (void)WORK((volume_mount(&b->v, &o), 0));
 }
 
 void bed_mount(struct bed *b, size_t cache_bytes, bool read_only)
@@ -101,14 +104,14 @@ static void close_disk(struct bed *b)
 
 int bed_unmount(struct bed *b)
 {
-    int error = volume_unmount(&b->v);
+    int error = WORK(volume_unmount(&b->v));
     close_disk(b);
     return error;
 }
 
 void bed_abandon(struct bed *b)
 {
-    volume_abandon(&b->v);
+    (void)WORK((volume_abandon(&b->v), 0));
     close_disk(b);
 }
 
@@ -144,57 +147,57 @@ static int copy_in(void *arg, uint64_t offset, uint8_t *memory, size_t bytes)
 int bed_open(struct bed *b, const char *path, uint32_t flags, uint64_t *id)
 {
     struct open_file *file;
-    return op_open(&b->v, path, strlen(path), flags, 0644, 7, id, &file);
+    return REQUEST(op_open(&b->v, path, strlen(path), flags, 0644, 7, id, &file));
 }
 
 int bed_close(struct bed *b, uint64_t id)
 {
-    return open_close(&b->v, id, 7);
+    return REQUEST(open_close(&b->v, id, 7));
 }
 
 int bed_write(struct bed *b, uint64_t id, uint64_t at, const void *data, size_t bytes,
               size_t *count)
 {
     uint64_t end;
-    return op_write(&b->v, id, 7, at, bytes, copy_in, (void *)data, count, &end);
+    return REQUEST(op_write(&b->v, id, 7, at, bytes, copy_in, (void *)data, count, &end));
 }
 
 int bed_read(struct bed *b, uint64_t id, uint64_t at, void *data, size_t bytes, size_t *count)
 {
-    return op_read(&b->v, id, 7, at, bytes, copy_out, data, count);
+    return REQUEST(op_read(&b->v, id, 7, at, bytes, copy_out, data, count));
 }
 
 int bed_truncate(struct bed *b, uint64_t id, uint64_t size)
 {
-    return op_truncate(&b->v, id, 7, size);
+    return REQUEST(op_truncate(&b->v, id, 7, size));
 }
 
 int bed_mkdir(struct bed *b, const char *path)
 {
-    return op_mkdir(&b->v, path, strlen(path), 0755);
+    return REQUEST(op_mkdir(&b->v, path, strlen(path), 0755));
 }
 
 int bed_rmdir(struct bed *b, const char *path)
 {
-    return op_rmdir(&b->v, path, strlen(path));
+    return REQUEST(op_rmdir(&b->v, path, strlen(path)));
 }
 
 int bed_unlink(struct bed *b, const char *path)
 {
-    return op_unlink(&b->v, path, strlen(path));
+    return REQUEST(op_unlink(&b->v, path, strlen(path)));
 }
 
 int bed_rename(struct bed *b, const char *from, const char *to)
 {
-    return op_rename(&b->v, from, strlen(from), to, strlen(to));
+    return REQUEST(op_rename(&b->v, from, strlen(from), to, strlen(to)));
 }
 
 int bed_link(struct bed *b, const char *from, const char *to)
 {
-    return op_link(&b->v, from, strlen(from), to, strlen(to));
+    return REQUEST(op_link(&b->v, from, strlen(from), to, strlen(to)));
 }
 
 int bed_symlink(struct bed *b, const char *target, const char *path)
 {
-    return op_symlink(&b->v, target, strlen(target), path, strlen(path));
+    return REQUEST(op_symlink(&b->v, target, strlen(target), path, strlen(path)));
 }

@@ -73,11 +73,10 @@ static int run(struct file_device *d, struct device_request *rq)
     return 0;
 }
 
-static void wait_one(struct device *device)
+struct device_request *file_device_run(struct file_device *d, int *error)
 {
-    struct file_device *d = device->arg;
     if (!d->queued) {
-        return;
+        return nullptr;
     }
     uint32_t n = 0;
     if (d->seed) {
@@ -87,7 +86,17 @@ static void wait_one(struct device *device)
     struct device_request *rq = d->queue[n];
     memmove(&d->queue[n], &d->queue[n + 1], (d->queued - n - 1) * sizeof(d->queue[0]));
     d->queued--;
-    rq->done(rq, run(d, rq));
+    *error = run(d, rq);
+    return rq;
+}
+
+static void wait_one(struct device *device)
+{
+    int error;
+    struct device_request *rq = file_device_run(device->arg, &error);
+    if (rq) {
+        rq->done(rq, error);
+    }
 }
 
 bool file_device_open(struct file_device *d, const char *path, bool read_only)
@@ -112,7 +121,7 @@ bool file_device_open(struct file_device *d, const char *path, bool read_only)
 void file_device_close(struct file_device *d)
 {
     while (d->queued) {
-        wait_one(&d->device);
+        d->device.wait(&d->device);
     }
     close(d->fd);
 }

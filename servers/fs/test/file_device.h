@@ -23,4 +23,7 @@ extern const struct transactions transactions_none;
 
 // Opens an image of the host. false: there is none.
 bool file_device_open(struct file_device *d, const char *path, bool read_only);
+// Moves the data of one request that waits. Returns it for its `done` to be called with *error;
+// nullptr: none waits.
+struct device_request *file_device_run(struct file_device *d, int *error);
 void file_device_close(struct file_device *d);

@@ -5,6 +5,7 @@
 #include "interfaces/fs.types.h"
 #include "servers/fs/operations.h"
 #include "servers/fs/test/bed.h"
+#include "servers/fs/test/engine.h"
 #include "servers/fs/test/model.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,8 +110,10 @@ static void step_file(struct game *r)
     size_t bytes = below(r, 3) ? below(r, 5000) : below(r, WRITE_MAX);
     if (what < 4) {
         fill(r, r->second, bytes);
+        engine_callers_die = true;
         int error = bed_write(&r->bed, o->id, at, r->second, bytes, &count);
-        if (error == ENOSPC && r->may_fill) {
+        engine_callers_die = false;
+        if (error == ECANCELED || (error == ENOSPC && r->may_fill)) {
             return;
         }
         assert_int_equal(error, 0);
@@ -126,8 +129,10 @@ static void step_file(struct game *r)
         assert_int_equal(count, expected);
         assert_memory_equal(r->buffer, o->node->data ? o->node->data + at : r->buffer, count);
     } else if (what < 7) {
+        engine_callers_die = true;
         int error = bed_truncate(&r->bed, o->id, at);
-        assert_true(!error || (error == ENOSPC && r->may_fill));
+        engine_callers_die = false;
+        assert_true(!error || error == ECANCELED || (error == ENOSPC && r->may_fill));
         if (!error) {
             model_truncate(o->node, at);
         }
@@ -154,8 +159,10 @@ static void step_names(struct game *r)
     // The real one first: when the disk is full the model stays as it is.
 #define BOTH(real_call, model_call)                                                                \
     do {                                                                                           \
+        engine_callers_die = true;                                                                 \
         real = (real_call);                                                                        \
-        if (real == ENOSPC && r->may_fill) {                                                       \
+        engine_callers_die = false;                                                                \
+        if (real == ECANCELED || (real == ENOSPC && r->may_fill)) {                                                     \
             return;                                                                                \
         }                                                                                          \
         expected = (model_call);                                                                   \
@@ -183,13 +190,16 @@ static void step_names(struct game *r)
 
 static uint32_t count_entries(struct game *r, const char *path)
 {
-    uint64_t id, cursor = 0;
+    uint64_t id, from, cursor = 0;
     uint32_t n = 0;
     size_t used;
     uint8_t list[600]; // small, so that many calls are needed
     assert_int_equal(bed_open(&r->bed, path, FS_READ | FS_DIRECTORY, &id), 0);
     do {
-        assert_int_equal(op_readdir(&r->bed.v, id, 7, &cursor, list, sizeof(list), &used), 0);
+        from = cursor;
+        assert_int_equal(REQUEST((cursor = from, op_readdir(&r->bed.v, id, 7, &cursor, list,
+                                                            sizeof(list), &used))),
+                         0);
         for (size_t at = 0; at < used; n++) {
             struct fs_entry e;
             memcpy(&e, list + at, sizeof(e));
@@ -208,9 +218,9 @@ static void compare(struct game *r, struct model_node *dir, const char *path)
         struct model_node *node = dir->entries[n].node;
         char child[2048], text[4096];
         struct fs_stat st;
-        uint32_t length;
+        uint32_t length = 0;
         snprintf(child, sizeof(child), "%s/%s", path, dir->entries[n].name);
-        assert_int_equal(op_stat(&r->bed.v, child, strlen(child), false, &st), 0);
+        assert_int_equal(REQUEST(op_stat(&r->bed.v, child, strlen(child), false, &st)), 0);
         if (node->kind == MODEL_DIR) {
             dirs++;
             compare(r, node, child);
@@ -219,8 +229,9 @@ static void compare(struct game *r, struct model_node *dir, const char *path)
         assert_int_equal(st.links, node->names);
         assert_int_equal(st.size, node->size);
         if (node->kind == MODEL_LINK) {
-            assert_int_equal(
-                op_readlink(&r->bed.v, child, strlen(child), text, sizeof(text), &length), 0);
+            assert_int_equal(REQUEST(op_readlink(&r->bed.v, child, strlen(child), text,
+                                                 sizeof(text), &length)),
+                             0);
             assert_int_equal(length, node->size);
             assert_memory_equal(text, node->data, length);
         } else {
@@ -232,7 +243,7 @@ static void compare(struct game *r, struct model_node *dir, const char *path)
     }
     struct fs_stat st;
     const char *own = *path ? path : "/";
-    assert_int_equal(op_stat(&r->bed.v, own, strlen(own), false, &st), 0);
+    assert_int_equal(REQUEST(op_stat(&r->bed.v, own, strlen(own), false, &st)), 0);
     if (*path) {
         assert_int_equal(st.links, dirs);
     }
@@ -259,6 +270,12 @@ static uint32_t setting(const char *name, uint32_t otherwise)
     return text ? (uint32_t)atoi(text) : otherwise;
 }
 
+// Others are served while a request waits.
+static void idle(void *arg)
+{
+    step_names(arg);
+}
+
 static void play(const char *options, const char *size, uint32_t seed, uint32_t steps,
                  bool may_fill)
 {
@@ -272,6 +289,8 @@ static void play(const char *options, const char *size, uint32_t seed, uint32_t 
     for (int life = 0; life < 3; life++) {
         bed_mount(&r->bed, (2 + life * 4) << 20, false);
         r->bed.disk.seed = seed;
+        engine_idle = idle;
+        engine_idle_arg = r;
         assert_int_equal(r->bed.v.mode, VOLUME_WRITABLE);
         for (uint32_t n = 0; n < steps; n++) {
             if (below(r, 2)) {
@@ -280,12 +299,14 @@ static void play(const char *options, const char *size, uint32_t seed, uint32_t 
                 step_names(r);
             }
             if (!below(r, 300)) {
-                assert_int_equal(volume_sync(&r->bed.v, below(r, 2)), 0);
+                bool clean = below(r, 2);
+                assert_int_equal(WORK(volume_sync(&r->bed.v, clean)), 0);
             }
             if (!below(r, 1000)) {
-                assert_int_equal(volume_drop_caches(&r->bed.v), 0);
+                assert_int_equal(WORK(volume_drop_caches(&r->bed.v)), 0);
             }
         }
+        engine_idle = nullptr;
         compare(r, r->model.root, "");
         close_all(r);
         assert_int_equal(r->bed.v.mode, VOLUME_WRITABLE);
@@ -301,6 +322,7 @@ static void play(const char *options, const char *size, uint32_t seed, uint32_t 
     free(r->buffer);
     free(r->second);
     free(r);
+    engine_report();
 }
 
 static uint32_t steps(void)
