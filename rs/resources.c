@@ -88,6 +88,7 @@ static const char *fill_startup(const struct service *s, struct startup *b,
     b->tsc_base = rt_startup->tsc_base;
     b->stack_bytes = s->entry->stack;
     b->heap_limit_bytes = s->entry->heap;
+    b->undo_bytes = s->entry->undo;
     b->handle_count = s->entry->handles;
     for (uint32_t i = 0; i < s->entry->handles; i++) {
         struct named_handle *named = &b->handles[i];

@@ -13,7 +13,7 @@ $(O)/lib/rt.a: $(O)/lib/rt_core.a $(O)/lib/rt_mem.a $(O)/lib/musl.a $(O)/lib/lib
 	$(Q)rm -f $@ && printf 'create $@\n$(^:%=addlib %\n)save\nend\n' | sed 's/^ *//' | $(AR) -M
 ALL_TARGETS += $(O)/lib/rt.a
 
-RT_TESTED := $(RT_SOURCES) lib/rt/undo_log.c lib/rt/test/fake_kernel.c
+RT_TESTED := $(RT_SOURCES) $(RT_HEIR) lib/rt/undo_log.c lib/rt/test/fake_kernel.c
 $(eval $(call host_test,rt_heap,lib/rt/test/heap_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_serve,lib/rt/test/serve_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_start,lib/rt/test/start_test.c $(RT_TESTED),))

@@ -83,9 +83,9 @@ static bool on_overflow(size_t bytes)
     while (more < bytes + UNDO_GROUP_MAX) {
         more *= 2;
     }
-    if (end - (uint64_t)undo_log.base + more > UNDO_MAX || log_map(end, more) == 0) {
+    if (end - (uint64_t)undo_log.start + more > UNDO_MAX || log_map(end, more) == 0) {
         rt_die("the undo log is full, and cannot grow at %llu bytes",
-               (unsigned long long)(end - (uint64_t)undo_log.base));
+               (unsigned long long)(end - (uint64_t)undo_log.start));
     }
     undo_extend(more);
     return true;

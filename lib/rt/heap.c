@@ -219,6 +219,16 @@ void *heap_place_large(size_t bytes, uint32_t type)
     return large_alloc(bytes, type);
 }
 
+void heap_displace(void *p)
+{
+    struct record *record = find_record(p);
+    if (record->kind == RECORD_SLAB) {
+        slab_free(record, p);
+    } else {
+        large_free(record);
+    }
+}
+
 void heap_placed(uint64_t count_of_all, uint64_t bytes_of_all)
 {
     count((int64_t)count_of_all, (int64_t)bytes_of_all);

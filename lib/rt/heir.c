@@ -26,6 +26,20 @@ void rt_on_reborn(void (*fn)(const struct rt_rebirth *rebirth))
     sys_task_exit(MOVE_EXIT_BASE + error);
 }
 
+void spare_copies_ahead(const struct startup *startup)
+{
+    struct move_report report;
+    enum move_error error = move_ahead(startup, H_PREDECESSOR, &report);
+    if (error != MOVE_OK) {
+        sys_task_exit(MOVE_EXIT_BASE + error);
+    }
+}
+
+bool heir_cleans_up(void)
+{
+    return move_clean_up();
+}
+
 static void publish(const struct move_report *report, uint64_t began_ns)
 {
     rt_status->move_ns = rt_now_ns() - began_ns;
@@ -77,6 +91,7 @@ void heir_begin(void)
     drop_bootstrap();
     undo_commit();
     catch_up();
+    serve_untidy = true;
     rt_status->movable = 1;
     rt_ready();
     (void)loop_run();

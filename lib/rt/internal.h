@@ -50,6 +50,7 @@ void reply_give_back(handle_t reply);
 
 // serve.c: the event loop. Compiled without the undo log: what it stores is never undone.
 extern handle_t serve_reply; // the Reply object that it receives with next
+extern bool serve_untidy;
 int serve_forever(int why);  // of loop_restart; LOOP_FIRST at first
 void serve_committed_on(void); // what is in work has committed something: no rt_await any more
 void serve_parked(handle_t reply); // this transaction has parked the caller
@@ -104,6 +105,7 @@ void await_take(struct waiting *w); // off the list and freed, in the transactio
 
 // heap.c, for the mover: a large object that is not filled; nullptr: no memory.
 void *heap_place_large(size_t bytes, uint32_t type);
+void heap_displace(void *p); // takes one away again
 void heap_placed(uint64_t objects, uint64_t bytes); // all are there
 
 // map.c: free entries have no address.
@@ -116,3 +118,5 @@ extern struct rt_mapping rt_mappings[RT_MAPS];
 
 // heir.c: taking over from a predecessor, instead of service_main.
 [[noreturn]] void heir_begin(void);
+void spare_copies_ahead(const struct startup *startup); // ends the task if it cannot
+bool heir_cleans_up(void); // a little of what the move left; false: nothing is left

@@ -11,6 +11,7 @@
 #include "lib/rt/undo_log.h"
 
 handle_t serve_reply;
+RT_OWN bool serve_untidy; // an heir has still to give back what its move needed
 
 // The interface of each protocol number; the list itself stays the caller's.
 enum { PROTOCOLS = 256 };
@@ -231,8 +232,12 @@ static bool receive(struct request *rq)
     enum status status;
     serve_ready();
     do {
-        status = ipc_recv(rt_port, serve_reply, &rq->m, 0);
-    } while (status == ERR_CANCELLED); // stopped and started again by a debugger
+        // With nothing to do, an heir tidies up after its birth.
+        status = ipc_recv(rt_port, serve_reply, &rq->m, serve_untidy ? RECV_NONBLOCK : 0);
+        if (status == ERR_AGAIN) {
+            serve_untidy = heir_cleans_up();
+        }
+    } while (status == ERR_CANCELLED || status == ERR_AGAIN); // or stopped by a debugger
     if (status != OK) {
         log_error("receive: %s", rt_status_text(status));
     }

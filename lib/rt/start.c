@@ -15,7 +15,6 @@ handle_t rt_port;
 // Goes on counting where the predecessor stopped; what it was doing is over.
 MOVE_ADDRESSES static void begin_status_page(void)
 {
-    rt_status = own_startup.status ? (struct status_page *)own_startup.status : &own_status;
     rt_status->magic = STATUS_MAGIC;
     rt_status->incarnation = own_startup.incarnation;
     rt_status->ready = 0;
@@ -63,27 +62,43 @@ void drop_bootstrap(void)
     own_startup.bootstrap = own_startup.layout = own_startup.module = own_startup.old_layout = 0;
 }
 
-// A spare has nothing of its service but its code: it waits until the supervisor has written the rest
-// of the start-up block. A debugger may start it too early.
-static void wait_as_spare(const struct startup *given)
+// What an incarnation has of its own, a spare too: not the status page, which belongs to the living.
+MOVE_ADDRESSES static void begin_own(void)
 {
-    while (*(volatile const uint32_t *)&given->flags & STARTUP_SPARE) {
+    rt_startup = &own_startup;
+    own_startup = *given_startup;
+    rt_status = own_startup.status ? (struct status_page *)own_startup.status : &own_status;
+    time_init(own_startup.tsc_hz, own_startup.tsc_base);
+    random_init(own_startup.seed);
+    __builtin_memset(own_startup.seed, 0, sizeof(own_startup.seed));
+    tx_init();
+    rt_heap_init(own_startup.heap_limit_bytes);
+}
+
+// A spare waits until the supervisor has written the rest of the start-up block. Meanwhile it may be
+// told to copy ahead. A debugger may start it too early.
+static void wait_as_spare(void)
+{
+    const volatile uint32_t *flags = &given_startup->flags;
+    bool spare = *flags & STARTUP_SPARE;
+    while (*flags & STARTUP_SPARE) {
+        if (*flags & STARTUP_AHEAD) {
+            spare_copies_ahead(given_startup);
+        }
         (void)sys_thread_stop(H_SELF_THREAD);
+    }
+    if (spare) {
+        own_startup = *given_startup;
+        __builtin_memset(own_startup.seed, 0, sizeof(own_startup.seed));
     }
 }
 
 void rt_begin(const struct startup *given)
 {
-    wait_as_spare(given);
     given_startup = given;
-    rt_startup = &own_startup;
-    own_startup = *given;
-    time_init(own_startup.tsc_hz, own_startup.tsc_base);
+    begin_own();
+    wait_as_spare();
     begin_status_page();
-    random_init(own_startup.seed);
-    __builtin_memset(own_startup.seed, 0, sizeof(own_startup.seed));
-    tx_init();
-    rt_heap_init(own_startup.heap_limit_bytes);
     if (own_startup.flags & STARTUP_HEIR) {
         return; // everything else comes with the state
     }

@@ -13,6 +13,7 @@ __attribute__((section(".bss.own"))) static uint8_t early[8 * UNDO_GROUP_MAX]
 __attribute__((section(".data.own"))) struct undo_log undo_log = {.cursor = early,
                             .limit = early + sizeof(early) - UNDO_GROUP_MAX,
                             .base = early,
+                            .start = early,
                             .end = early + sizeof(early)};
 
 void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_high,
@@ -22,6 +23,7 @@ void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_
     undo_log = (struct undo_log){.cursor = base,
                                  .limit = base + bytes - UNDO_GROUP_MAX,
                                  .base = base,
+                                 .start = base,
                                  .end = base + bytes,
                                  .stack_low = stack_low,
                                  .stack_high = stack_high,
@@ -46,6 +48,7 @@ static bool overflow(size_t bytes)
     log->cursor = log->base;
     log->overflowed = 1;
     log->overflows++;
+    log->lap += 2; // nobody can tell what has changed
     return false;
 }
 
@@ -133,7 +136,12 @@ static void reset(struct undo_log *log)
     log->renewing = 0;
     log->fresh_next = 0;
     log->overflowed = 0;
-    log->cursor = log->base;
+    log->base = log->cursor;
+    if (log->cursor - log->start > (log->end - log->start) / 2) {
+        log->lap_end = log->cursor;
+        log->lap++;
+        log->cursor = log->base = log->start;
+    }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->opened = log->transaction;
 }
@@ -220,10 +228,6 @@ enum undo_result undo_rollback_of(struct undo_log *log)
         }
         at = e.old;
     }
-    log->renewing = 0;
-    log->cursor = log->base;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    log->opened = log->transaction;
     return UNDO_DONE;
 }
 
@@ -233,6 +237,39 @@ enum undo_result undo_rollback(void)
     undo_log.rollbacks += result == UNDO_DONE;
     reset(&undo_log);
     return result;
+}
+
+// ---- What has changed ----
+
+struct undo_mark undo_mark_of(const struct undo_log *log)
+{
+    return (struct undo_mark){log->lap, (uint64_t)(log->base - log->start)};
+}
+
+static void visit_back(const uint8_t *from, const uint8_t *to,
+                       void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
+{
+    while (from > to) {
+        struct entry e = read_back(from);
+        visit(context, e.address, e.bytes);
+        from = e.old;
+    }
+}
+
+bool undo_since(const struct undo_log *log, struct undo_mark mark,
+                void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
+{
+    const uint8_t *from = log->start + mark.at;
+    if (log->lap == mark.lap) {
+        visit_back(log->cursor, from, visit, context);
+        return true;
+    }
+    if (log->lap != mark.lap + 1 || log->cursor > from) {
+        return false;
+    }
+    visit_back(log->cursor, log->start, visit, context);
+    visit_back(log->lap_end, from, visit, context);
+    return true;
 }
 
 int undo_skip_add(uintptr_t low, uintptr_t high)

@@ -75,10 +75,16 @@ struct undo_skip {
 #define UNDO_LOGGED_BITS  8
 
 // The pass knows the offsets of the first two fields.
+//
+// The memory is start..end. Committed records stay where they are, behind them begins the next
+// transaction (base): they tell whoever copies the service's state ahead of a move what has changed
+// since. Beyond the middle a commit begins again at the start: another lap.
 struct undo_log {
     uint8_t *cursor; // where the next record begins
     uint8_t *limit;  // above it, a group may not fit any more
-    uint8_t *base, *end;
+    uint8_t *base, *start, *end;
+    uint8_t *lap_end; // where the lap before this one ended
+    uint64_t lap;
     uintptr_t stack_low, stack_high;   // records of it are not played back
     int overflowed;                    // since the last commit; the log is of no use
     // May leave by longjmp; true: there is room now, see undo_extend. May be null.
@@ -124,6 +130,18 @@ enum undo_result undo_rollback(void);
 // The same for the log of a dead one whose memory is mapped here at its own addresses. May be
 // repeated from the start if it was interrupted.
 enum undo_result undo_rollback_of(struct undo_log *log);
+// ---- What has changed, for a mover that copied ahead ----
+
+struct undo_mark {
+    uint64_t lap, at;
+};
+// Everything stored from now on has records behind this place.
+struct undo_mark undo_mark_of(const struct undo_log *log);
+// Calls visit for every record since the mark, of undone transactions, too. false: they have been
+// overwritten meanwhile.
+bool undo_since(const struct undo_log *log, struct undo_mark mark,
+                void (*visit)(void *context, uintptr_t address, size_t bytes), void *context);
+
 // Stores to [low, high) are no part of a transaction. 0: there is no room for more.
 int undo_skip_add(uintptr_t low, uintptr_t high);
 void undo_skip_remove(uintptr_t low);

@@ -16,8 +16,10 @@ struct source {
     uint32_t slot_bytes, slots; // large: 0 and one slot
     uint64_t inverse;           // 2^32 / slot_bytes, rounded up
     uint64_t large_bytes;
-    const uint32_t *info;       // of each slot
+    const uint32_t *info;       // of each slot, the predecessor's
+    uint32_t *seen;             // the same as it was when the object was placed
     uint64_t *to;               // new address of each slot's object; 0: not visited
+    bool gone;                  // not in the predecessor's heap any more
 };
 
 struct section {
@@ -65,9 +67,12 @@ struct visit { // an object whose contents are still to be moved
 struct mover {
     const struct startup *startup;
     handle_t predecessor;
-    struct move_report *report;
+    struct move_report *report; // of objects and bytes the sum, of the rest what the last pass did
     enum move_error error;
     bool check;
+    bool live;   // the predecessor is still at work: what is read may change under the hand
+    bool copied; // a first copy is here; the next pass brings up to date what has changed
+    struct undo_mark mark; // since when
 
     // A bump allocator; everything of it is given back at the end.
     uint8_t *arena, *arena_end;
@@ -94,16 +99,19 @@ struct mover {
 
     // objects.c
     const struct heap *heap; // the predecessor's
-    const struct heap_entry *heap_table;
-    size_t heap_mask;
-    struct source **sources; // by place in its heap's table
+    struct heap_entry *heap_table; // a copy of its table
+    size_t heap_mask, heap_slots;  // heap_slots: room for that many
+    struct source **sources; // by place in that table; nullptr: not known
     struct source *source_list;
-    uint32_t source_count;
+    uint32_t source_count, source_max;
+    const struct source **by_info;
+    uint32_t by_info_count;
     struct type_plan *plans; // by type id
     uint32_t living[HEAP_CLASSES]; // objects of each size class
     uint64_t random;
     struct visit *stack;     // work list
     uint32_t depth, depth_max;
+    bool whole; // everything was brought up to date: changes are not known one by one
 
     // handles.c
     uint64_t named[8192 / 64]; // handles that the state names, by index
@@ -116,7 +124,8 @@ void move_fail(struct mover *m, enum move_error error, const char *format, ...)
 
 // view.c
 void view_open(struct mover *m);
-void view_close(struct mover *m);
+bool view_has(const struct mover *m, uint64_t address, uint64_t bytes);
+bool view_close_one(struct mover *m); // false: none is left
 
 // address.c
 void address_open(struct mover *m);
@@ -129,6 +138,7 @@ bool address_is_own(const struct mover *m, uint32_t section);
 // objects.c
 void objects_open(struct mover *m);
 uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot); // 0: m->error
+void objects_update(struct mover *m); // a second pass: what has been freed, reused or stored to
 void objects_drain(struct mover *m); // moves all that was visited, and what that leads to
 void objects_rest(struct mover *m);  // visits what nothing points to
 

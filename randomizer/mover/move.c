@@ -16,10 +16,16 @@ const char *move_error_text(enum move_error error)
     return error < MOVE_ERRORS ? text[error] : "unknown";
 }
 
+// What a predecessor that is still at work may look like for a moment.
+static bool is_fleeting(enum move_error error)
+{
+    return error == MOVE_HEAP || error == MOVE_TAG || error == MOVE_TYPE || error == MOVE_STALE;
+}
+
 // The first failure counts.
 void move_fail(struct mover *m, enum move_error error, const char *format, ...)
 {
-    if (m->error == MOVE_OK) {
+    if (m->error == MOVE_OK && !(m->live && is_fleeting(error))) {
         va_list args;
         va_start(args, format);
         vsnprintf(m->report->where, sizeof(m->report->where), format, args);
@@ -60,20 +66,23 @@ void *move_alloc(struct mover *m, size_t bytes)
     return p;
 }
 
-static void drop_arenas(struct mover *m)
-{
-    for (uint32_t i = 0; i < m->arenas; i++) {
-        (void)sys_mem_unmap(HANDLE_NONE, m->arena_region[i].from, m->arena_region[i].bytes);
-    }
-}
-
 static void undo_unfinished(struct mover *m)
 {
     struct undo_log *log = address_old(m, &undo_log);
-    if (!log || log->cursor < log->base || log->cursor > log->end ||
+    if (!log || log->cursor < log->base || log->base < log->start || log->cursor > log->end ||
         undo_rollback_of(log) != UNDO_DONE) {
         move_fail(m, MOVE_LOG, "%s", log && log->overflowed ? "overflowed" : "damaged");
     }
+}
+
+static bool is_mapped(const struct mover *m, const struct rt_mapping *old)
+{
+    for (uint32_t i = 0; i < m->mapping_count; i++) {
+        if (m->mappings[i].from == (uint64_t)old->address && m->mappings[i].bytes == old->bytes) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Registered mappings: here they are made anew, wherever the kernel likes.
@@ -81,7 +90,7 @@ static void map_again(struct mover *m)
 {
     const struct rt_mapping *old = address_old(m, rt_mappings);
     for (int i = 0; old && m->error == MOVE_OK && i < RT_MAPS; i++) {
-        if (!old[i].address) {
+        if (!old[i].address || is_mapped(m, &old[i])) {
             continue;
         }
         uint64_t to = 0;
@@ -110,20 +119,47 @@ static void keep_answer(struct mover *m)
     answer_last = (struct answer_note){0};
 }
 
-static void take_over(struct mover *m)
+static struct undo_mark mark_now(const struct undo_log *log)
 {
-   undo_unfinished(m);
+    const volatile uint64_t *lap = &log->lap;
+    struct undo_mark mark;
+    do { // it may begin another lap just now
+        mark = undo_mark_of(log);
+    } while (*lap != mark.lap);
+    return mark;
+}
+
+// One pass over everything, or over what has changed since the pass before.
+static void pass(struct mover *m)
+{
+    struct undo_mark now = {0};
+    view_open(m);
     if (m->error == MOVE_OK) {
+        now = mark_now(address_old(m, &undo_log));
+    }
+    if (m->error == MOVE_OK && !m->live) {
+        undo_unfinished(m);
         map_again(m);
     }
     if (m->error == MOVE_OK) {
-       objects_open(m);
+        objects_open(m);
+    }
+    if (m->error == MOVE_OK && m->copied) {
+        objects_update(m);
+        objects_drain(m);
     }
     if (m->error == MOVE_OK) {
-       globals_move(m);
+        globals_move(m);
     }
-   objects_drain(m);
-   objects_rest(m);
+    objects_drain(m);
+    m->copied = m->error == MOVE_OK;
+    m->mark = now;
+}
+
+static void take_over(struct mover *m)
+{
+    pass(m);
+    objects_rest(m);
     if (m->error == MOVE_OK) {
         keep_answer(m);
         heap_placed(m->report->objects, m->report->bytes);
@@ -131,24 +167,59 @@ static void take_over(struct mover *m)
     }
 }
 
+// One for the whole life: passes ahead of the move leave here what they have found.
+RT_OWN static struct mover mover;
+RT_OWN static struct move_report own_report;
+
+static struct mover *begin(const struct startup *startup, handle_t predecessor, bool live)
+{
+    struct mover *m = &mover;
+    m->startup = startup;
+    m->predecessor = predecessor;
+    m->report = &own_report;
+    m->report->pointers = m->report->leaks = m->report->wild = 0;
+    m->check = (startup->flags & STARTUP_CHECK) != 0;
+    m->live = live;
+    if (!m->copied) {
+        m->random = rt_random64();
+        address_open(m);
+    }
+    return m;
+}
+
+enum move_error move_ahead(const struct startup *startup, handle_t predecessor,
+                           struct move_report *report)
+{
+    struct mover *m = begin(startup, predecessor, true);
+    if (m->error == MOVE_OK) {
+        pass(m);
+    }
+    *report = *m->report;
+    return m->error;
+}
+
 enum move_error move_state(const struct startup *startup, handle_t predecessor,
                            struct move_report *report)
 {
-    RT_OWN static struct mover m;
-    m = (struct mover){.startup = startup, .predecessor = predecessor, .report = report,
-                       .check = (startup->flags & STARTUP_CHECK) != 0};
-    m.random = rt_random64();
-    *report = (struct move_report){0};
-   address_open(&m);
-    if (m.error == MOVE_OK) {
-        view_open(&m);
+    struct mover *m = begin(startup, predecessor, false);
+    if (m->error == MOVE_OK) {
+        take_over(m);
     }
-    if (m.error == MOVE_OK) {
-        take_over(&m);
+    *report = *m->report;
+    return m->error; // if not OK the task ends, and all of this with it
+}
+
+bool move_clean_up(void)
+{
+    struct mover *m = &mover;
+    if (view_close_one(m)) {
+        return true;
     }
-    if (m.error == MOVE_OK) { // else the task ends, and all of it with it
-       view_close(&m);
-        drop_arenas(&m);
+    if (m->arenas == 0) {
+        return false;
     }
-    return m.error;
+    m->arenas--;
+    (void)sys_mem_unmap(HANDLE_NONE, m->arena_region[m->arenas].from,
+                        m->arena_region[m->arenas].bytes);
+    return true;
 }

@@ -48,7 +48,16 @@ struct move_report {
     char where[128];         // what was wrong, if something was
 };
 
-// Runs once in an heir, when its own runtime has started and nothing is on its heap yet.
-// `predecessor` is a task handle with READ and WRITE.
+// Copies ahead, while the predecessor still serves: everything the first time, later what has
+// changed since. So the move itself has less to do. May be called any number of times.
+[[nodiscard]] enum move_error move_ahead(const struct startup *startup, handle_t predecessor,
+                                         struct move_report *report);
+
+// The move: runs once in an heir, when its own runtime has started and nothing is on its heap but
+// what move_ahead brought there. `predecessor` is the handle of a dead task, with READ and WRITE.
 [[nodiscard]] enum move_error move_state(const struct startup *startup, handle_t predecessor,
                                          struct move_report *report);
+
+// Gives back a part of what the move needed, the view of the predecessor's memory for one; false:
+// nothing is left. For idle moments after the move.
+bool move_clean_up(void);

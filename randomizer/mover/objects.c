@@ -5,74 +5,135 @@
 // contents follow later. What no pointer led to is a leak.
 #include "randomizer/mover/lookup.h"
 
-// ---- What the predecessor had ----
+// ---- What the predecessor has ----
 
-static bool sound(struct mover *m, const struct record *r)
+static bool sound(const struct mover *m, const struct record *r)
 {
     const struct slab *slab = (const struct slab *)r;
+    if (!view_has(m, (uint64_t)r, sizeof(*slab)) || !view_has(m, r->start, r->bytes)) {
+        return false;
+    }
     if (r->kind == RECORD_LARGE) {
         return ((const struct large *)r)->bytes < r->bytes;
     }
-    if (r->kind != RECORD_SLAB || slab->size_class >= HEAP_CLASSES ||
-        slab->slot_count != r->bytes / slab_slot_bytes[slab->size_class] ||
-        slab->free_count > slab->slot_count) {
-        move_fail(m, MOVE_HEAP, "record of %#llx", (unsigned long long)r->start);
-        return false;
-    }
-    return true;
+    return r->kind == RECORD_SLAB && slab->size_class < HEAP_CLASSES &&
+           slab->slot_count == r->bytes / slab_slot_bytes[slab->size_class] &&
+           slab->free_count <= slab->slot_count &&
+           view_has(m, (uint64_t)slab->info, slab->slot_count * sizeof(uint32_t));
 }
 
-static struct source *add_source(struct mover *m, const struct record *r)
+static void fill_source(struct mover *m, struct source *s, const struct record *r)
 {
-    struct source *s = &m->source_list[m->source_count];
-    if (!sound(m, r)) {
-        return nullptr;
-    }
-    bool is_slab = r->kind == RECORD_SLAB;
     const struct slab *slab = (const struct slab *)r;
+    bool is_slab = r->kind == RECORD_SLAB;
     *s = (struct source){.record = r, .start = r->start, .slots = is_slab ? slab->slot_count : 1};
     if (is_slab) {
         s->info = slab->info;
-        m->living[slab->size_class] += slab->slot_count - slab->free_count;
         s->slot_bytes = slab_slot_bytes[slab->size_class];
         s->inverse = (1ull << 32) / s->slot_bytes + 1;
-        m->depth_max += slab->slot_count - slab->free_count;
+        m->living[slab->size_class] += slab->slot_count - slab->free_count;
     } else {
         s->large_bytes = ((const struct large *)r)->bytes;
-        m->depth_max++;
     }
     s->to = move_alloc(m, s->slots * sizeof(uint64_t));
-    m->source_count += s->to != nullptr;
-    return s->to ? s : nullptr;
+    s->seen = move_alloc(m, s->slots * sizeof(uint32_t));
 }
 
 // A record stands in the table once for each of its granules.
 static struct source *find_source(const struct mover *m, const struct record *r)
 {
     for (uint32_t i = m->source_count; i-- > 0;) { // most often the one that was added last
-        if (m->source_list[i].record == r) {
-            return &m->source_list[i];
+        struct source *s = &m->source_list[i];
+        if (s->record == r && s->start == r->start &&
+            (s->slot_bytes == 0 ? r->kind == RECORD_LARGE
+                                : r->kind == RECORD_SLAB &&
+                                      s->slot_bytes ==
+                                          slab_slot_bytes[((const struct slab *)r)->size_class])) {
+            return s;
         }
     }
     return nullptr;
 }
 
-static void open_sources(struct mover *m)
+static bool more_sources(struct mover *m)
+{
+    uint32_t room = m->source_max ? 2 * m->source_max : 256;
+    struct source *list = move_alloc(m, room * sizeof(struct source));
+    if (!list) {
+        return false;
+    }
+    __builtin_memcpy(list, m->source_list, m->source_count * sizeof(struct source));
+    // The table leads to the old list: it is filled anew, see open_sources.
+    m->source_list = list;
+    m->source_max = room;
+    return true;
+}
+
+static struct source *source_of(struct mover *m, const struct record *r)
+{
+    if (!sound(m, r)) {
+        if (!m->live) {
+            move_fail(m, MOVE_HEAP, "record of %#llx", (unsigned long long)r->start);
+        }
+        return nullptr;
+    }
+    struct source *s = find_source(m, r);
+    if (!s && m->source_count < m->source_max) {
+        s = &m->source_list[m->source_count++];
+        fill_source(m, s, r);
+    }
+    if (s) {
+        s->gone = false;
+    }
+    return s;
+}
+
+static bool copy_table(struct mover *m)
 {
     const struct heap *old = m->heap;
-    m->sources = move_alloc(m, old->table_slots * sizeof(struct source *));
-    m->source_list = move_alloc(m, (old->table_used + 1) * sizeof(struct source));
-    for (size_t i = 0; m->error == MOVE_OK && i < old->table_slots; i++) {
-        const struct record *r = old->table[i].granule ? old->table[i].record : nullptr;
-        if (!r) {
-            continue;
-        }
-        bool first = old->table[i].granule == r->start >> GRANULE_SHIFT;
-        struct source *s = first ? nullptr : find_source(m, r);
-        m->sources[i] = s ? s : find_source(m, r);
-        if (!m->sources[i]) {
-            m->sources[i] = add_source(m, r);
-        }
+    size_t slots = old->table_slots;
+    const struct heap_entry *table = old->table;
+    bool good = slots >= HEAP_FIRST_SLOTS && (slots & (slots - 1)) == 0 &&
+                view_has(m, (uint64_t)table, slots * sizeof(struct heap_entry));
+    if (!good) {
+        move_fail(m, MOVE_HEAP, "its table");
+        return false;
+    }
+    if (slots > m->heap_slots) {
+        m->heap_table = move_alloc(m, slots * sizeof(struct heap_entry));
+        m->sources = move_alloc(m, slots * sizeof(struct source *));
+        m->heap_slots = slots;
+    }
+    m->heap_mask = slots - 1;
+    if (m->error != MOVE_OK) {
+        return false;
+    }
+    __builtin_memcpy(m->heap_table, table, slots * sizeof(struct heap_entry));
+    return true;
+}
+
+static uint32_t records_in_table(const struct mover *m)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i <= m->heap_mask; i++) {
+        count += m->heap_table[i].granule != 0;
+    }
+    return count;
+}
+
+static void open_sources(struct mover *m)
+{
+    if (!copy_table(m)) {
+        return;
+    }
+    while (m->source_count + records_in_table(m) > m->source_max && more_sources(m)) {
+    }
+    for (uint32_t i = 0; i < m->source_count; i++) {
+        m->source_list[i].gone = true;
+    }
+    for (size_t i = 0; m->error == MOVE_OK && i <= m->heap_mask; i++) {
+        const struct heap_entry *e = &m->heap_table[i];
+        m->sources[i] = e->granule ? source_of(m, e->record) : nullptr;
     }
 }
 
@@ -98,29 +159,37 @@ static void reserve(struct mover *m)
         if (m->living[c] > 0 && !slab_reserve(c, m->living[c])) {
             move_fail(m, MOVE_NO_MEMORY, "slabs for %u objects", m->living[c]);
         }
+        m->living[c] = 0;
     }
 }
 
-static bool same_account(const struct heap *old)
+// Of each source, what is not placed yet has to find room on the work list and in the slabs.
+static bool make_room(struct mover *m)
 {
-    return old->table && old->table_slots >= HEAP_FIRST_SLOTS &&
-           (old->table_slots & (old->table_slots - 1)) == 0 && old->table_used <= old->table_slots;
+    uint64_t objects = 0;
+    for (uint32_t i = 0; i < m->source_count; i++) {
+        objects += m->source_list[i].slots;
+    }
+    if (objects + 1 > m->depth_max) {
+        m->depth_max = (uint32_t)objects * 2 + 64;
+        m->stack = move_alloc(m, m->depth_max * sizeof(struct visit));
+    }
+    if (!m->plans) {
+        m->plans = move_alloc(m, HEAP_TYPES * sizeof(struct type_plan));
+    }
+    return m->error == MOVE_OK;
 }
 
 void objects_open(struct mover *m)
 {
     m->heap = address_old(m, &heap);
-    if (!m->heap || !same_account(m->heap)) {
-        move_fail(m, MOVE_HEAP, "its table");
+    if (!m->heap) {
+        move_fail(m, MOVE_HEAP, "it has none");
         return;
     }
-    m->heap_table = m->heap->table;
-    m->heap_mask = m->heap->table_slots - 1;
     open_sources(m);
-    reserve(m);
-    m->stack = m->error == MOVE_OK ? move_alloc(m, (m->depth_max + 1) * sizeof(struct visit)) : nullptr;
-    m->plans = m->error == MOVE_OK ? move_alloc(m, HEAP_TYPES * sizeof(struct type_plan)) : nullptr;
-    if (m->error == MOVE_OK) {
+    if (m->error == MOVE_OK && make_room(m)) {
+        reserve(m);
         take_types(m);
     }
 }
@@ -130,15 +199,17 @@ void objects_open(struct mover *m)
 static void *place_small(struct mover *m, const struct source *s, uint32_t slot, uint32_t *bytes,
                          uint32_t *type)
 {
-    int c = ((const struct slab *)s->record)->size_class;
+    int c = slab_class(s->slot_bytes - 1);
     uint32_t info = s->info[slot];
+    s->seen[slot] = info;
     *bytes = info & INFO_BYTES;
     *type = (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT;
     // The seed's numbers choose the windows and slabs; between slots a fast generator will do.
     uint64_t z = m->random += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
     z ^= z >> 27;
-    if (*type >= heap.type_count || *bytes >= s->slot_bytes || heap.classes[c].free_slots == 0) {
+    if (*type >= heap.type_count || *bytes >= s->slot_bytes || !(info & INFO_LIVING) ||
+        (heap.classes[c].free_slots == 0 && !slab_reserve(c, 1))) {
         return nullptr;
     }
     return slab_take(&heap.classes[c], s->slot_bytes, *bytes, *type, z);
@@ -155,6 +226,9 @@ uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
         type = ((const struct large *)s->record)->type;
         to = type < heap.type_count ? heap_place_large(bytes, type) : nullptr;
     }
+    if ((!to || m->depth == m->depth_max) && m->live) {
+        return 0; // it changes just now; the next pass will see to it
+    }
     if (!to || m->depth == m->depth_max) {
         move_fail(m, type < heap.type_count ? MOVE_NO_MEMORY : MOVE_TYPE, "an object of %u bytes",
                   bytes);
@@ -167,6 +241,125 @@ uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
     m->report->bytes += bytes;
     return (uint64_t)to;
 }
+
+// ---- A second pass ----
+
+static void forget(struct source *s, uint32_t slot)
+{
+    heap_displace((void *)s->to[slot]);
+    s->to[slot] = 0;
+}
+
+// What is not there any more, or is another object in the same place, loses its copy.
+static void drop_freed(struct mover *m)
+{
+    for (uint32_t i = 0; i < m->source_count; i++) {
+        struct source *s = &m->source_list[i];
+        for (uint32_t slot = 0; slot < s->slots; slot++) {
+            bool same = !s->gone && (s->slot_bytes == 0 || s->info[slot] == s->seen[slot]);
+            if (s->to[slot] != 0 && !same) {
+                m->report->objects--;
+                m->report->bytes -= s->slot_bytes ? s->seen[slot] & INFO_BYTES : s->large_bytes;
+                forget(s, slot);
+            }
+        }
+    }
+}
+
+static void again(struct mover *m, const struct source *s, uint32_t slot)
+{
+    if (s->to[slot] == 0 || m->depth == m->depth_max) {
+        m->whole = m->whole || m->depth == m->depth_max;
+        return;
+    }
+    uint32_t info = s->slot_bytes ? s->seen[slot] : 0;
+    m->stack[m->depth++] = (struct visit){
+        (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), (uint64_t *)s->to[slot],
+        s->slot_bytes ? info & INFO_BYTES : (uint32_t)s->large_bytes,
+        s->slot_bytes ? (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT
+                      : ((const struct large *)s->record)->type};
+}
+
+// Sources by the address of their slots' records, for is_info. Shell's sort: there are hundreds.
+static void sort_by_info(struct mover *m)
+{
+    m->by_info = move_alloc(m, (m->source_count + 1) * sizeof(struct source *));
+    m->by_info_count = 0;
+    for (uint32_t i = 0; m->by_info && i < m->source_count; i++) {
+        if (m->source_list[i].slot_bytes != 0 && !m->source_list[i].gone) {
+            m->by_info[m->by_info_count++] = &m->source_list[i];
+        }
+    }
+    for (uint32_t gap = m->by_info_count / 2; gap > 0; gap /= 2) {
+        for (uint32_t i = gap; i < m->by_info_count; i++) {
+            const struct source *s = m->by_info[i];
+            uint32_t at = i;
+            for (; at >= gap && m->by_info[at - gap]->info > s->info; at -= gap) {
+                m->by_info[at] = m->by_info[at - gap];
+            }
+            m->by_info[at] = s;
+        }
+    }
+}
+
+// A store to a slot's record: the slot was freed and given out again, perhaps to just such an
+// object.
+static void if_info(struct mover *m, uintptr_t address)
+{
+    uint32_t low = 0, high = m->by_info_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if ((uintptr_t)m->by_info[middle]->info <= address) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const struct source *s = low > 0 ? m->by_info[low - 1] : nullptr;
+    uint64_t slot = s ? (address - (uintptr_t)s->info) / sizeof(uint32_t) : 0;
+    if (s && slot < s->slots) {
+        again(m, s, (uint32_t)slot);
+    }
+}
+
+static void on_change(void *context, uintptr_t address, size_t bytes)
+{
+    struct mover *m = context;
+    const struct source *s = source_at(m, address);
+    if (!s) {
+        if_info(m, address);
+        return;
+    }
+    uint64_t first = address - s->start, last = first + bytes - 1;
+    if (s->slot_bytes == 0) {
+        again(m, s, 0);
+        return;
+    }
+    for (uint64_t slot = first / s->slot_bytes; slot <= last / s->slot_bytes && slot < s->slots;
+         slot++) {
+        again(m, s, (uint32_t)slot);
+    }
+}
+
+void objects_update(struct mover *m)
+{
+    drop_freed(m);
+    sort_by_info(m);
+    m->whole = false;
+    bool known = undo_since(address_old(m, &undo_log), m->mark, on_change, m);
+    if (known && !m->whole) {
+        return;
+    }
+    m->depth = 0;
+    for (uint32_t i = 0; i < m->source_count; i++) {
+        for (uint32_t slot = 0; slot < m->source_list[i].slots; slot++) {
+            again(m, &m->source_list[i], slot);
+        }
+        objects_drain(m);
+    }
+}
+
+// ---- The work list ----
 
 void objects_drain(struct mover *m)
 {

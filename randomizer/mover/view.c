@@ -1,8 +1,25 @@
 // SPDX-License-Identifier: MIT
-// The predecessor's writable memory, mapped here where it was there.
+// The predecessor's writable memory, mapped here where it was there. Sorted by address.
 #include "randomizer/mover/internal.h"
 
-static void map(struct mover *m, const struct region_info *r)
+static void insert(struct mover *m, uint32_t at, const struct region_info *r)
+{
+    for (uint32_t i = m->views++; i > at; i--) {
+        m->view[i] = m->view[i - 1];
+    }
+    m->view[at] = (struct region){r->start, r->start, r->bytes};
+}
+
+static void remove_view(struct mover *m, uint32_t at)
+{
+    (void)sys_mem_unmap(HANDLE_NONE, m->view[at].from, m->view[at].bytes);
+    m->views--;
+    for (uint32_t i = at; i < m->views; i++) {
+        m->view[i] = m->view[i + 1];
+    }
+}
+
+static void map(struct mover *m, uint32_t at, const struct region_info *r)
 {
     uint64_t address = r->start;
     if (m->views == MOVE_REGIONS) {
@@ -13,30 +30,57 @@ static void map(struct mover *m, const struct region_info *r)
         sys_mem_map_from(m->predecessor, r->start, &address, PROT_READ | PROT_WRITE);
     if (status == ERR_EXISTS) {
         move_fail(m, MOVE_CONFLICT, "%#llx", (unsigned long long)r->start);
-    } else if (status != OK) {
+    } else if (status == OK) {
+        insert(m, at, r);
+    } else if (!(m->live && status == ERR_NOT_FOUND)) { // else it has just gone
         move_fail(m, MOVE_VIEW, "%#llx: %s", (unsigned long long)r->start, rt_status_text(status));
-    } else {
-        m->view[m->views++] = (struct region){r->start, r->start, r->bytes};
     }
 }
 
-// The status page is here already: all incarnations share it.
+// What is here from the time before stays if it is still the same there. The status page is here
+// already: all incarnations share it.
 void view_open(struct mover *m)
 {
     struct region_info r;
-    uint64_t at = USER_MIN;
-    while (m->error == MOVE_OK && sys_task_region(m->predecessor, at, &r) == OK) {
-        at = r.start + r.bytes;
-        if ((r.prot & PROT_WRITE) && !(r.flags & REGION_DEVICE)) {
-            map(m, &r);
+    uint64_t address = USER_MIN;
+    uint32_t at = 0;
+    while (m->error == MOVE_OK && sys_task_region(m->predecessor, address, &r) == OK) {
+        address = r.start + r.bytes;
+        if (!(r.prot & PROT_WRITE) || (r.flags & REGION_DEVICE)) {
+            continue;
         }
+        while (at < m->views && m->view[at].from < r.start + r.bytes &&
+               (m->view[at].from != r.start || m->view[at].bytes != r.bytes)) {
+            remove_view(m, at);
+        }
+        if (at == m->views || m->view[at].from != r.start) {
+            map(m, at, &r);
+        }
+        at += at < m->views && m->view[at].from == r.start;
     }
 }
 
-void view_close(struct mover *m)
+bool view_has(const struct mover *m, uint64_t address, uint64_t bytes)
 {
-    for (uint32_t i = 0; i < m->views; i++) {
-        (void)sys_mem_unmap(HANDLE_NONE, m->view[i].from, m->view[i].bytes);
+    uint32_t low = 0, high = m->views;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (m->view[middle].from + m->view[middle].bytes <= address) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    m->views = 0;
+    return low < m->views && address >= m->view[low].from &&
+           address + bytes <= m->view[low].from + m->view[low].bytes;
+}
+
+bool view_close_one(struct mover *m)
+{
+    if (m->views == 0) {
+        return false;
+    }
+    m->views--;
+    (void)sys_mem_unmap(HANDLE_NONE, m->view[m->views].from, m->view[m->views].bytes);
+    return true;
 }
