@@ -18,6 +18,7 @@ static void clear_status(struct service *s)
     p->waiting_since = 0;
     p->assert_line = 0;
     p->moved = 0;
+    p->movable = 0;
     p->move_ns = p->move_bytes = p->move_objects = p->move_pointers = p->move_leaks = 0;
     p->move_error = 0;
     s->born_work = p->work;
@@ -25,11 +26,12 @@ static void clear_status(struct service *s)
 
 // ---- The predecessor's estate ----
 
-static enum status show(const struct body *to, handle_t memory, uint64_t bytes, uint64_t *address)
+static enum status show(const struct body *to, handle_t memory, uint64_t offset, uint64_t bytes,
+                        uint64_t *address)
 {
     uint64_t whole = (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
     *address = 0;
-    return sys_mem_map(to->task, memory, address, 0, whole, PROT_READ);
+    return sys_mem_map(to->task, memory, address, offset, whole, PROT_READ);
 }
 
 // The heir reads its predecessor's memory through the handle, and finds its way there with the
@@ -44,13 +46,14 @@ static enum status open_estate(const struct service *s, struct body *heir, struc
                                             RIGHT_READ | RIGHT_WRITE, 0, &there);
     if (status == OK) {
         why->step = "show the old layout";
-        at->old_layout_bytes = holder->layout_bytes;
-        status = show(heir, holder->layout_view, holder->layout_bytes, &at->old_layout);
+        at->old_layout_bytes = s->layout_bytes;
+        status = show(heir, s->pages_to_read, holder->layout_offset, s->layout_bytes,
+                      &at->old_layout);
     }
     if (status == OK && holder->module != heir->module) {
         why->step = "show the old module";
         at->old_module_bytes = holder->module->size;
-        status = show(heir, holder->module->memory, holder->module->size, &at->old_module);
+        status = show(heir, holder->module->memory, 0, holder->module->size, &at->old_module);
     }
     return status;
 }

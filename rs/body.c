@@ -81,26 +81,28 @@ static enum status create_task(struct making *n)
 
 static enum status map_all(struct making *n)
 {
+    const struct service *s = n->s;
     const struct body *b = n->b;
     struct startup *at = b->startup;
     const uint32_t rw = PROT_READ | PROT_WRITE;
     const struct part {
         handle_t memory;
         uint32_t prot;
-        uint64_t bytes, *address;
+        uint64_t offset, bytes, *address;
     } parts[] = {
-        {machine.bootstrap, PROT_READ | PROT_EXEC, machine.bootstrap_bytes, &at->bootstrap},
-        {b->module->memory, PROT_READ, b->module->size, &at->module},
-        {b->startup_memory, PROT_READ, PAGE_SIZE, &n->startup},
-        {n->s->status_memory, rw, PAGE_SIZE, &at->status},
-        {b->layout_memory, rw, b->layout_bytes, &at->layout},
-        {b->stack_memory, rw, BOOTSTRAP_STACK, &n->stack},
+        {machine.bootstrap, PROT_READ | PROT_EXEC, 0, machine.bootstrap_bytes, &at->bootstrap},
+        {b->module->memory, PROT_READ, 0, b->module->size, &at->module},
+        {s->pages_to_read, PROT_READ, b->startup_offset, PAGE_SIZE, &n->startup},
+        {s->pages, rw, 0, PAGE_SIZE, &at->status},
+        {s->pages, rw, b->layout_offset, s->layout_bytes, &at->layout},
+        {s->stacks, rw, (uint64_t)(b - s->bodies) * BOOTSTRAP_STACK, BOOTSTRAP_STACK, &n->stack},
     };
     n->step = "map memory";
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         *parts[i].address = 0;
-        enum status status = sys_mem_map(b->task, parts[i].memory, parts[i].address, 0,
-                                         page_round(parts[i].bytes), parts[i].prot);
+        enum status status = sys_mem_map(b->task, parts[i].memory, parts[i].address,
+                                         parts[i].offset, page_round(parts[i].bytes),
+                                         parts[i].prot);
         if (status != OK) {
             return status;
         }
@@ -199,12 +201,12 @@ static struct body *free_place(struct service *s)
     return nullptr;
 }
 
-static void describe_to_itself(struct body *b)
+static void describe_to_itself(const struct service *s, struct body *b)
 {
     struct startup *at = b->startup;
     at->module_bytes = b->module->size;
     at->bootstrap_bytes = machine.bootstrap_bytes;
-    at->layout_bytes = b->layout_bytes;
+    at->layout_bytes = s->layout_bytes;
     at->flags = 0;
     at->old_layout = at->old_layout_bytes = 0;
     at->old_module = at->old_module_bytes = 0;
@@ -230,7 +232,7 @@ struct body *body_make(struct service *s, struct module_file *module, uint32_t p
         *why = (struct failure){status, n.step};
         return nullptr;
     }
-    describe_to_itself(n.b);
+    describe_to_itself(s, n.b);
     return n.b;
 }
 

@@ -15,13 +15,14 @@ static struct rt_timer settle_timer;
 // ---- The stack ----
 
 struct walk {
+    const struct service *s;
     const struct body *b;
     struct rs_death *d;
 };
 
 static bool find(const struct walk *w, uint64_t address, struct symbol_place *place)
 {
-    return symbolise(&w->b->module->elf, w->b->layout, w->b->layout_bytes, address, place);
+    return symbolise(&w->b->module->elf, w->b->layout, w->s->layout_bytes, address, place);
 }
 
 // `back` is 1 for return addresses: the byte before belongs to the call, also when that was the
@@ -136,7 +137,7 @@ void corpse_describe(struct service *s)
     if (d == nullptr) {
         return; // so many deaths since that the ring has dropped it
     }
-    walk_stack(&(struct walk){b, d});
+    walk_stack(&(struct walk){s, b, d});
     name_place(s, d);
     complete_event(s, d);
     log_death(s, d);

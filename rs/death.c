@@ -242,11 +242,11 @@ static void carry_on(struct service *s, const struct rs_death *d)
     }
 }
 
-// It has state to leave if it was ready, or had just taken over its predecessor's.
+// It has state to leave if it was in its event loop, or had just taken over its predecessor's.
 static bool has_state(const struct service *s)
 {
     return s->living->module->moves &&
-           (s->status->ready != 0 || (s->heir && s->status->moved != 0));
+           (s->status->movable != 0 || (s->heir && s->status->moved != 0));
 }
 
 void service_lay_out(struct service *s, uint64_t record)

@@ -56,7 +56,7 @@ enum status inject(struct service *s, enum rs_how how)
         return sys_thread_stop(s->living->thread);
     }
     const struct body *b = s->living;
-    uint64_t function = symbol_address(&b->module->elf, b->layout, b->layout_bytes,
+    uint64_t function = symbol_address(&b->module->elf, b->layout, s->layout_bytes,
                                        function_of(how));
     (void)sys_thread_stop(s->living->thread);
     if (function == 0 || divert(s, function) != OK) {

@@ -8,6 +8,7 @@
 // never waits for any of those that it supervises: not in a call, not in a reply.
 #include "interfaces/rs.server.h"
 #include "lib/rt/movable.h"
+#include "lib/rt/tx.h"
 #include "rs/archive.h"
 #include "rs/events.h"
 #include "rs/record.h"
@@ -26,8 +27,9 @@ static struct manifest manifest;
     rt_die("%s: %s", what, why);
 }
 
-// A file of the boot archive as a memory object, which can be mapped into newborns.
-MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t prot, const void **mapped)
+// The file is copied through a mapping that is gone before anybody else sees the memory.
+MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t prot,
+                                       void **mapped)
 {
     uint64_t bytes = (file->bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), at = 0;
     handle_t memory;
@@ -37,14 +39,13 @@ MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t
         cannot_start("boot archive", rt_status_text(status));
     }
     memcpy((void *)at, file->data, file->bytes);
-    if (prot == PROT_READ && sys_mem_protect(0, at, bytes, PROT_READ) == OK) {
-        *mapped = (const void *)at;
-    } else {
-        (void)sys_mem_unmap(0, at, bytes);
-        *mapped = nullptr;
-    }
+    (void)sys_mem_unmap(0, at, bytes);
+    *mapped = nullptr;
     if (weaken(&memory, prot == PROT_READ ? RIGHT_READ : RIGHT_READ | RIGHT_EXEC) != OK) {
         cannot_start("boot archive", "no handle");
+    }
+    if (prot == PROT_READ && rt_map(memory, 0, bytes, PROT_READ, RT_SHARED, mapped) != OK) {
+        cannot_start("boot archive", "cannot be mapped");
     }
     return memory;
 }
@@ -76,7 +77,7 @@ static void load_manifest(void)
 static void find_machine(void)
 {
     struct archive_file file;
-    const void *nowhere;
+    void *nowhere;
     machine.ports = rt_handle("ports");
     machine.mmio = rt_handle("mmio");
     machine.irqs = rt_handle("irq");

@@ -75,8 +75,8 @@ static void on_look(void *arg)
 
 enum status move_begin(struct service *s, enum birth_cause cause)
 {
-    if (!s->module->moves) {
-        return ERR_UNSUPPORTED;
+    if (!s->module->moves || (s->state == RS_READY && !s->status->movable)) {
+        return ERR_UNSUPPORTED; // the latter: a program with a loop of its own
     }
     if (s->state != RS_READY || s->move.wanted || s->move.under_way) {
         return ERR_STATE;

@@ -3,7 +3,7 @@
 // handles. All of it is made once at start-up, so that a rebirth allocates nothing here and a
 // thousand of them leave the supervisor as they found it.
 #include "randomizer/linker/bootstrap.h"
-#include "lib/rt/movable.h"
+#include "lib/rt/tx.h"
 #include "rs/args.h"
 #include "rs/service.h"
 #include <stdio.h>
@@ -14,18 +14,6 @@ enum { PAGE_MASK = PAGE_SIZE - 1 };
 static uint64_t page_round(uint64_t bytes)
 {
     return (bytes + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
-}
-
-// A new memory object, mapped here for reading and writing.
-MOVE_ADDRESSES static enum status shared_memory(uint64_t bytes, handle_t *memory, void **mapped)
-{
-    uint64_t address = 0;
-    enum status status = sys_mem_create(page_round(bytes), MEM_POPULATE, memory);
-    if (status == OK) {
-        status = sys_mem_map(0, *memory, &address, 0, page_round(bytes), PROT_READ | PROT_WRITE);
-        *mapped = (void *)address;
-    }
-    return status;
 }
 
 enum status weaken(handle_t *handle, uint32_t rights)
@@ -39,34 +27,38 @@ enum status weaken(handle_t *handle, uint32_t rights)
     return status;
 }
 
-// The layout record of another module may need more room; see module_fits.
-enum { LAYOUT_SPARE_BYTES = PAGE_SIZE };
-
-static enum status make_body_pages(struct body *b, uint64_t sections)
+// A service's pages are one memory object, mapped here once: the status page, then a start-up block
+// and a layout record for each body. Another module may have twice as many sections.
+static uint64_t layout_bytes_of(const struct module *m)
 {
-    void *startup, *layout;
-    b->layout_bytes = page_round(sizeof(struct layout_record) + sections * sizeof(uint64_t)) +
-                      LAYOUT_SPARE_BYTES;
-    enum status status = shared_memory(PAGE_SIZE, &b->startup_memory, &startup);
-    status = status == OK ? weaken(&b->startup_memory, RIGHT_READ) : status;
-    status = status == OK ? shared_memory(b->layout_bytes, &b->layout_memory, &layout) : status;
-    status = status == OK ? sys_handle_copy(b->layout_memory, RIGHT_READ, 0, &b->layout_view)
-                          : status;
-    status = status == OK ? sys_mem_create(BOOTSTRAP_STACK, 0, &b->stack_memory) : status;
-    if (status == OK) {
-        b->startup = startup;
-        b->layout = layout;
+    return page_round(sizeof(struct layout_record) + 2ull * m->section_count * sizeof(uint64_t));
+}
+
+static void divide_pages(struct service *s, uint8_t *at, uint64_t layout_bytes)
+{
+    s->status = (struct status_page *)(void *)at;
+    s->layout_bytes = layout_bytes;
+    for (uint32_t i = 0; i < BODIES; i++) {
+        struct body *b = &s->bodies[i];
+        b->startup_offset = PAGE_SIZE * (1ull + i);
+        b->layout_offset = PAGE_SIZE * (1ull + BODIES) + i * layout_bytes;
+        b->startup = (struct startup *)(void *)(at + b->startup_offset);
+        b->layout = (struct layout_record *)(void *)(at + b->layout_offset);
     }
-    return status;
 }
 
 static enum status make_pages(struct service *s)
 {
-    void *page;
-    enum status status = shared_memory(PAGE_SIZE, &s->status_memory, &page);
-    s->status = status == OK ? page : nullptr;
-    for (uint32_t i = 0; i < BODIES && status == OK; i++) {
-        status = make_body_pages(&s->bodies[i], s->module->elf.section_count);
+    void *at;
+    uint64_t layout_bytes = layout_bytes_of(&s->module->elf);
+    uint64_t bytes = PAGE_SIZE * (1ull + BODIES) + BODIES * layout_bytes;
+    enum status status = sys_mem_create(bytes, MEM_POPULATE, &s->pages);
+    status = status == OK ? sys_handle_copy(s->pages, RIGHT_READ, 0, &s->pages_to_read) : status;
+    status = status == OK ? sys_mem_create(BODIES * BOOTSTRAP_STACK, 0, &s->stacks) : status;
+    status = status == OK ? rt_map(s->pages, 0, bytes, PROT_READ | PROT_WRITE, RT_SHARED, &at)
+                          : status;
+    if (status == OK) {
+        divide_pages(s, at, layout_bytes);
     }
     return status;
 }

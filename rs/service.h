@@ -16,6 +16,7 @@
 #include "interfaces/rs.types.h"
 #include "kernel/abi/startup.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 #include "randomizer/linker/symbolise.h"
 #include "rs/policy.h"
 
@@ -23,7 +24,7 @@
 struct module_file {
     const char *name;
     handle_t memory;
-    const void *bytes; // mapped here, read-only
+    void *bytes; // mapped here, read-only
     uint64_t size;
     struct module elf;
     bool usable;
@@ -41,11 +42,9 @@ struct given_handle {
 // A task made for a service, and the pages that it shares with the supervisor. The pages stay with
 // the place when the task is gone, so that a rebirth allocates nothing here.
 struct body {
-    handle_t startup_memory, stack_memory, layout_memory;
-    handle_t layout_view; // of layout_memory, for an heir: read-only
     struct startup *startup;
     struct layout_record *layout;
-    uint64_t layout_bytes;
+    uint64_t startup_offset, layout_offset; // in the service's pages
 
     handle_t task, thread; // HANDLE_NONE: the place is free
     struct module_file *module;
@@ -96,8 +95,10 @@ struct service {
 
     // Outlive every incarnation.
     handle_t port, ping;
-    handle_t status_memory;
+    handle_t pages, pages_to_read; // see resources.c
+    handle_t stacks;               // for the bootstrap, one for each body
     struct status_page *status;
+    uint64_t layout_bytes;         // room in each layout record
     struct body bodies[BODIES];
     bool prepared;       // all of the above is there; without, it can never be born
 
@@ -175,13 +176,15 @@ struct archive_file;
 bool archive_has(const char *name, struct archive_file *file);
 // A file of the archive as a memory object that newborns can map; *mapped: here, nullptr unless
 // prot is PROT_READ.
-handle_t archive_memory(const struct archive_file *file, uint32_t prot, const void **mapped);
+handle_t archive_memory(const struct archive_file *file, uint32_t prot, void **mapped);
 
 // What cannot be taken back is done when all that belongs to it has been noted. fn must be able to
-// find out what it has done already. (When the supervisor runs as transactions: at commit.)
+// find out what it has done already.
 static inline void at_commit(void (*fn)(void *arg), void *arg)
 {
-    fn(arg);
+    if (!rt_at_commit(fn, arg)) {
+        fn(arg); // no memory to remember it: early is better than never
+    }
 }
 
 // body.c

@@ -78,7 +78,7 @@ void spare_hurry(struct service *s)
 
 void spare_tend(struct service *s, bool idle)
 {
-    bool wanted = s->entry->flags & MANIFEST_SPARE && s->module->moves;
+    bool wanted = s->entry->flags & MANIFEST_SPARE && s->module->moves && s->status->movable;
     bool calm = s->state == RS_READY && s->corpse == nullptr && s->holder == nullptr &&
                 rt_now_ns() - s->ready_ns > CALM_NS;
     if (wanted && calm && idle && s->spare == nullptr && s->spare_failures < SPARE_FAILURES) {

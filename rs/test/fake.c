@@ -204,6 +204,21 @@ enum status fake_ipc(uint64_t number, uint64_t, struct ipc_message *m, uint64_t,
 
 // ---- Runtime ----
 
+enum status rt_map(handle_t memory, uint64_t offset, uint64_t bytes, uint32_t prot,
+                   enum rt_map_kind, void **address)
+{
+    uint64_t at = 0;
+    enum status status = sys_mem_map(0, memory, &at, offset, bytes, prot);
+    *address = (void *)at;
+    return status;
+}
+
+bool rt_at_commit(void (*fn)(void *arg), void *arg)
+{
+    fn(arg);
+    return true;
+}
+
 static struct rt_timer *timers;
 
 uint64_t rt_now_ns(void)
@@ -386,6 +401,7 @@ void fake_ready(uint32_t number, uint64_t work)
 {
     struct service *s = service_by_number(number);
     s->status->ready = 1;
+    s->status->movable = module.moves;
     s->status->work += work;
     s->status->first_work_ns = work ? clock_ns + 1 : 0;
     watch_news(number, nullptr);
