@@ -21,6 +21,7 @@ static void clear_status(struct service *s)
     p->movable = 0;
     p->move_ns = p->move_bytes = p->move_objects = p->move_pointers = p->move_leaks = 0;
     p->move_error = 0;
+    p->letter.call = 0;
     s->born_work = p->work;
 }
 
@@ -74,6 +75,7 @@ static void fill_startup(const struct service *s, const struct body *b)
     at->cause = s->plan.cause;
     at->flags = s->heir ? STARTUP_HEIR : 0;
     at->flags |= s->heir && !(planned && s->plan.between_requests) ? STARTUP_AFTER_CRASH : 0;
+    at->poison_call = s->poison_call;
     change_environment(at, s->plan.rung == POLICY_CHANGED);
 }
 

@@ -2,6 +2,7 @@
 // The rs interface: who may do what, and the doing.
 #include "interfaces/rs.server.h"
 #include "rs/events.h"
+#include "rs/letters.h"
 #include "rs/record.h"
 #include <stdio.h>
 #include <string.h>
@@ -291,6 +292,45 @@ static enum status do_record_text(struct request *rq, uint32_t number, uint32_t 
     return rt_grant_write(rq, 0, text, there < bytes ? there : bytes);
 }
 
+// ---- Dead letters ----
+
+static enum status do_letters(struct request *rq, size_t bytes, uint32_t *count)
+{
+    size_t room = bytes / sizeof(struct rs_letter);
+    if (!may(rq, RS_WATCH)) {
+        return ERR_RIGHTS;
+    }
+    *count = letters_kept();
+    enum status status = OK;
+    for (uint32_t i = 0; i < *count && i < room && status == OK; i++) {
+        const struct rs_letter *letter = letter_at(i);
+        status = rt_grant_write(rq, i * sizeof(*letter), letter, sizeof(*letter));
+    }
+    return status;
+}
+
+// The supervisor itself never waits for a service, so the call is left to whoever asked.
+static enum status do_replay(struct request *rq, uint64_t number, handle_t *port)
+{
+    const struct rs_letter *letter = letter_find(number);
+    if (!may(rq, RS_CONTROL)) {
+        return ERR_RIGHTS;
+    }
+    if (letter == nullptr) {
+        return ERR_NOT_FOUND;
+    }
+    if (!letter->answered) {
+        return ERR_STATE;
+    }
+    const struct service *s = &services[letter->service - 1];
+    note_command(rq, s, "replay");
+    enum status status = sys_handle_copy(s->port, RIGHT_CALL | RIGHT_TRANSFER, letter->badge, port);
+    if (status == OK) {
+        rt_close_after(rq, *port);
+    }
+    return status;
+}
+
 static enum status do_log(struct request *rq, uint64_t start, size_t bytes, uint64_t *next,
                           uint32_t *got)
 {
@@ -346,6 +386,8 @@ const struct rs_ops rs_commands = {
     .watch = do_watch,
     .record = do_record,
     .record_text = do_record_text,
+    .letters = do_letters,
+    .replay = do_replay,
     .log = do_log,
     .subscribe = do_subscribe,
     .power = do_power,

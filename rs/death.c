@@ -6,6 +6,7 @@
 #include "interfaces/trace.h"
 #include "randomizer/linker/error.h"
 #include "rs/events.h"
+#include "rs/letters.h"
 #include "rs/record.h"
 #include <stdio.h>
 #include <string.h>
@@ -181,13 +182,36 @@ static void disown(struct service *s, bool make_room)
     }
 }
 
+// The death's own event, and one for each step up the ladder: beyond plain rebirth, or when state
+// is given up.
+static void note_rung(struct service *s, const struct rs_death *d, bool state_lost)
+{
+    struct rs_event *death = s->corpse ? event_find(s->corpse->event) : nullptr;
+    if (death != nullptr) {
+        death->rung = d->rung;
+        death->decision = d->decision;
+    }
+    bool plain = d->rung <= POLICY_STATE || (d->rung == POLICY_AFRESH && !state_lost);
+    if (plain) {
+        return;
+    }
+    struct rs_event *e = event_add(RS_CLIMBED, s);
+    e->cause = d->cause;
+    e->rung = d->rung;
+    e->decision = d->decision;
+    e->value = d->sequence;
+    memcpy(e->seed, d->seed, sizeof(e->seed));
+    snprintf(e->text, sizeof(e->text), "rebirth%s", rung_text(d->rung));
+}
+
 // What the policy says, as far as it can be done at once. true: to be reborn now.
 static bool decide(struct service *s, struct rs_death *d, bool ready)
 {
     const struct policy_death facts = {
         .now_ns = d->detected_ns, .born_ns = d->born_ns,
         .ready = ready, .work = d->work, .asked = d->asked,
-        .no_room = left_no_room(d), .state = service_has_state(s) && d->cause != RS_REPLACED,
+        .no_room = left_no_room(d), .group = ladder_has_group(s),
+        .state = service_has_state(s) && d->cause != RS_REPLACED,
         .second_try = move_failed_first(s), .working = d->request_since != 0, .request = request_of(d)};
     struct policy_decision decision = policy_decide(&s->rules, &s->history, &facts);
     d->decision = decision.action;
@@ -195,6 +219,11 @@ static bool decide(struct service *s, struct rs_death *d, bool ready)
     d->delay_ns = decision.delay_ns;
     d->fruitless = s->history.fruitless;
     s->plan = (struct birth_plan){.cause = birth_cause(d), .rung = decision.rung};
+    if (decision.rung == POLICY_POISON) {
+        letter_add(s, d);
+    }
+    bool lost = service_has_state(s) && decision.rung >= POLICY_AFRESH;
+    note_rung(s, d, lost);
     if (decision.rung >= POLICY_AFRESH || decision.make_room) {
         disown(s, decision.make_room);
     }
@@ -237,8 +266,13 @@ static void carry_on(struct service *s, const struct rs_death *d)
 {
     if (d->decision == POLICY_GIVE_UP) {
         give_up(s);
+    } else if (d->decision == POLICY_RESTART_MACHINE) {
+        ladder_restart_machine(s);
     } else if (d->decision == POLICY_REBIRTH_LATER) {
         delay(s, d->delay_ns);
+    }
+    if (d->rung == POLICY_GROUP) {
+        ladder_group(s);
     }
 }
 
@@ -290,9 +324,8 @@ void service_died(struct service *s, const struct death_facts *f)
     add_death_event(s, d);
     if (decide(s, d, was_ready)) {
         service_birth(s);
-    } else {
-        carry_on(s, d);
     }
+    carry_on(s, d);
     corpses_settle_later();
 }
 

@@ -22,14 +22,14 @@ const char *events_init(void)
     return ring ? nullptr : "no memory for the event log";
 }
 
-static uint64_t oldest(void)
+uint64_t events_oldest(void)
 {
     return newest > RS_EVENTS_KEPT ? newest - RS_EVENTS_KEPT + 1 : 1;
 }
 
 struct rs_event *event_find(uint64_t sequence)
 {
-    bool there = sequence >= oldest() && sequence <= newest;
+    bool there = sequence >= events_oldest() && sequence <= newest;
     return there ? &ring[sequence % RS_EVENTS_KEPT] : nullptr;
 }
 
@@ -50,7 +50,7 @@ struct rs_event *event_add(enum rs_event_kind kind, const struct service *s)
 static enum status copy_out(struct request *rq, uint64_t after, uint32_t *count, uint64_t *next,
                             uint64_t *lost)
 {
-    uint64_t first = after + 1 > oldest() ? after + 1 : oldest();
+    uint64_t first = after + 1 > events_oldest() ? after + 1 : events_oldest();
     uint64_t room = rt_grant_bytes(rq) / sizeof(struct rs_event);
     uint64_t many = newest + 1 - first < room ? newest + 1 - first : room;
     *lost = after != 0 ? first - (after + 1) : 0;

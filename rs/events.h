@@ -12,6 +12,8 @@ struct rs_event *event_add(enum rs_event_kind kind, const struct service *s);
 // nullptr: not in the ring any more.
 struct rs_event *event_find(uint64_t sequence);
 
+uint64_t events_oldest(void); // sequence number of the oldest that is kept
+
 // Answers all watchers that wait for something that is there now. Called at the end of each turn,
 // except while a death is not described yet.
 void events_wake(void);

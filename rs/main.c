@@ -11,6 +11,7 @@
 #include "lib/rt/tx.h"
 #include "rs/archive.h"
 #include "rs/events.h"
+#include "rs/letters.h"
 #include "rs/record.h"
 #include <stdio.h>
 #include <string.h>
@@ -95,7 +96,7 @@ static void name_service(struct service *s, uint32_t index)
     s->name = manifest_string(&manifest, s->entry->name);
     s->index = index;
     s->number = index + 1;
-    s->rules = policy_rules(&s->entry->rules);
+    s->rules = policy_rules(&s->entry->rules, s->entry->flags);
     s->module = module_named(manifest_string(&manifest, s->entry->module));
     s->state = RS_WAITING;
 }
@@ -136,6 +137,7 @@ int service_main(void)
     find_machine();
     check("events", events_init());
     check("records", records_init());
+    check("letters", letters_init());
     service_count = manifest.header->services;
     services = new_array(struct service, service_count);
     check("services", services ? nullptr : "no memory");

@@ -3,7 +3,7 @@
 
 enum : uint64_t { MS = 1000000 };
 
-struct policy_rules policy_rules(const struct manifest_rules *from)
+struct policy_rules policy_rules(const struct manifest_rules *from, uint32_t flags)
 {
     return (struct policy_rules){
         .heartbeat_ns = from->heartbeat_ms * MS,
@@ -16,6 +16,7 @@ struct policy_rules policy_rules(const struct manifest_rules *from)
         .fruitless_limit = from->fruitless_limit,
         .proven_ns = from->proven_ms * MS,
         .heal_ns = from->heal_ms * MS,
+        .reboot = flags & MANIFEST_REBOOT,
     };
 }
 

@@ -23,7 +23,7 @@ struct policy_rules {
     bool reboot;           // the machine is restarted rather than the service given up
 };
 
-struct policy_rules policy_rules(const struct manifest_rules *from);
+struct policy_rules policy_rules(const struct manifest_rules *from, uint32_t flags);
 
 // ---- Alive? ----
 

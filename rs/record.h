@@ -27,3 +27,4 @@ size_t record_format(const struct rs_death *d, char *to, size_t size);
 void exception_text(char *to, size_t size, uint32_t vector, uint32_t error, uint64_t address);
 const char *cause_text(uint32_t cause);
 const char *state_text(uint32_t state);
+const char *rung_text(uint32_t rung); // ", with its state" and the like

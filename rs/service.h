@@ -10,6 +10,7 @@
 //   resources.c  what outlives its incarnations         corpse.c  what is read of the dead, later
 //   record.c     the ring of death records              events.c  the event log and its watchers
 //   commands.c   the rs interface                       policy.c  all judgement
+//   letters.c    requests that kill                     ladder.c  the group, the machine
 //   modules.c    program files                          text.c    records for people
 //   manifest.c, archive.c, args.c  what the boot archive says
 #pragma once
@@ -123,6 +124,8 @@ struct service {
     struct policy_history history;
     struct birth_plan plan;
     struct planned_move move;
+    uint32_t poison_call; // to be answered without being run, until it has been; 0: none
+    uint64_t letter;      // what is known of it
     bool recovering;     // reborn, but no work done yet
     uint64_t last_record; // sequence number; 0: none
     uint64_t detected_ns, recovery_ns;
@@ -226,6 +229,11 @@ void service_stillborn(struct service *s, const struct failure *why);
 void service_lay_out(struct service *s, uint64_t record);
 // A fault message, from the event loop.
 uint32_t on_fault(struct request *rq, void *arg);
+
+// ladder.c: its upper rungs
+bool ladder_has_group(const struct service *s);
+void ladder_group(struct service *s); // all around it begin afresh
+void ladder_restart_machine(struct service *s);
 
 // corpse.c: what can wait until the newborn is at work. Describing: stack, names, the DEATH event's
 // texts.

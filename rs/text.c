@@ -131,7 +131,7 @@ static void put_request(struct text *t, const struct rs_death *d)
     put(t, "\n");
 }
 
-static const char *rung_text(uint32_t rung)
+const char *rung_text(uint32_t rung)
 {
     static const char *const names[] = {"", ", with its state", ", in a changed environment",
                                         ", without the request that kills it",

@@ -2,6 +2,7 @@
 // Watching the living: pings, progress, readiness, healing; and those who want to know of rebirths.
 // Everything is read from the status page and the kernel; no message is ever sent to a service.
 #include "rs/events.h"
+#include "rs/letters.h"
 #include "rs/record.h"
 #include <stdio.h>
 #include <string.h>
@@ -177,6 +178,7 @@ void watch_tick(struct service *s)
     watch_note_recovery(s);
     heal(s, now);
     corpses_let_go(s);
+    letter_collect(s);
     spare_tend(s, sight.request_since == 0 && sight.queue == 0);
     move_after_work(s);
 }

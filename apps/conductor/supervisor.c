@@ -50,7 +50,7 @@ static void tell_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"unknown",   "birth",   "ready",  "death", "recovered",
                                         "backoff", "giveup", "healed", "command",
-                                        "moved", "move_gave_up"};
+                                        "moved", "move_gave_up", "climbed", "poisoned"};
     char line[LINE_MAX];
     struct json j;
     json_start(&j, line, sizeof(line));
@@ -75,6 +75,11 @@ static void tell_event(const struct rs_event *e)
         json_number(&j, "bytes", e->move_bytes);
         json_number(&j, "objects", e->move_objects);
         json_number(&j, "pointers", e->move_pointers);
+        break;
+    case RS_CLIMBED:
+        json_number(&j, "rung", e->rung);
+        json_text(&j, "cause", cause_text(e->cause));
+        json_text_n(&j, "text", e->text, sizeof(e->text));
         break;
     case RS_GIVE_UP:
         json_text_n(&j, "why", e->text, sizeof(e->text));

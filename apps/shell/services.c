@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Commands about services: ps kill hang hold release restart move log trace deaths.
+// Commands about services: ps kill hang hold release restart log trace deaths.
 #include "apps/lib/poll.h"
 #include "apps/shell/output.h"
+#include "apps/shell/services.h"
 #include "apps/shell/shell.h"
 #include "interfaces/rs.client.h"
 #include "interfaces/trace.h"
@@ -10,13 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int complain_status(const char *what, enum status status)
+int complain_status(const char *what, enum status status)
 {
     return complain_about(what, (struct outcome){status, 0});
 }
-
-// A fixed field from another domain need not be terminated.
-#define FIELD(array) (int)sizeof(array), (array)
 
 static const char *state_text(uint32_t state)
 {
@@ -24,7 +22,7 @@ static const char *state_text(uint32_t state)
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
 }
 
-static const char *cause_text(uint32_t cause)
+const char *death_cause_text(uint32_t cause)
 {
     static const char *const names[] = {"-",    "exception", "assert",       "hang",   "exit",
                                         "quota", "slow birth", "failed birth", "killed", "replaced",
@@ -32,8 +30,7 @@ static const char *cause_text(uint32_t cause)
     return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "?";
 }
 
-// The number of the service that a word names. 0 after complaining: the supervisor's own, which nobody may command.
-static uint32_t find_service(const char *word)
+uint32_t find_service(const char *word)
 {
     uint32_t number = 0;
     size_t n = strlen(word);
@@ -87,8 +84,8 @@ static void show_service(const struct rs_service *s)
 {
     char memory[16], limit[16], last[24] = "-";
     if (s->cause != RS_NONE) {
-        size_t n = strlen(cause_text(s->cause));
-        memcpy(last, cause_text(s->cause), n);
+        size_t n = strlen(death_cause_text(s->cause));
+        memcpy(last, death_cause_text(s->cause), n);
         strcpy(last + n, s->asked ? " (asked)" : "");
     }
     say("%-12.*s %-8s %5u %5u  %-18s %6llu %7llu %10s %10s %8llu\n", FIELD(s->name),
@@ -207,11 +204,6 @@ static enum status order_release(uint32_t number)
     return rs_release(shell.rs, number);
 }
 
-static enum status order_move(uint32_t number)
-{
-    return rs_move(shell.rs, number);
-}
-
 static enum status order_restart(uint32_t number)
 {
     return rs_restart(shell.rs, number);
@@ -230,11 +222,6 @@ int cmd_hold(int argc, char **argv)
 int cmd_release(int argc, char **argv)
 {
     return command(argc, argv, order_release);
-}
-
-int cmd_move(int argc, char **argv)
-{
-    return command(argc, argv, order_move);
 }
 
 int cmd_restart(int argc, char **argv)
@@ -302,13 +289,16 @@ void show_figures(uint64_t since)
 static void show_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"?",        "born",    "ready",  "died",   "serves again",
-                                        "back-off", "given up", "healed", "command", "moved", "not moved"};
+                                        "back-off", "given up", "healed", "command", "moved", "not moved",
+                                        "ladder", "poisoned"};
     uint64_t us = e->time_ns / 1000;
     say("%6llu.%06llu %-12.*s %3u  %-12s", (unsigned long long)(us / 1000000),
         (unsigned long long)(us % 1000000), FIELD(e->name), e->incarnation,
         e->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[e->kind] : "?");
-    if (e->kind == RS_DEATH) {
-        say(" %s: %.*s at %.*s", cause_text(e->cause), FIELD(e->text), FIELD(e->place));
+    if (e->kind == RS_POISONED) {
+        say(" letter %llu", (unsigned long long)e->value);
+    } else if (e->kind == RS_DEATH) {
+        say(" %s: %.*s at %.*s", death_cause_text(e->cause), FIELD(e->text), FIELD(e->place));
     } else if (e->kind == RS_MOVED) {
         say(" away for %llu us; %llu bytes, %llu objects, %llu pointers in %llu us",
             (unsigned long long)e->value / 1000, (unsigned long long)e->move_bytes,
@@ -316,7 +306,8 @@ static void show_event(const struct rs_event *e)
             (unsigned long long)e->move_ns / 1000);
     } else if (e->text[0]) {
         say(" %.*s", FIELD(e->text));
-    } else if (e->kind == RS_RECOVERED || e->kind == RS_READY_TO_WORK || e->kind == RS_BACKOFF) {
+    } else if (e->kind == RS_RECOVERED || e->kind == RS_READY_TO_WORK ||
+               e->kind == RS_BACKOFF) {
         say(" after %llu us", (unsigned long long)e->value / 1000);
     }
     say("\n");
@@ -409,7 +400,7 @@ int cmd_deaths(int argc, char **argv)
         status = rs_record(shell.rs, 0, age, &d, sizeof(d));
         if (status == OK) {
             say("%8llu ms  %-12.*s %3u  %-10s%s %.*s\n", (unsigned long long)d.detected_ns / 1000000,
-                FIELD(d.name), d.incarnation, cause_text(d.cause), d.asked ? " (asked)" : "", FIELD(d.text));
+                FIELD(d.name), d.incarnation, death_cause_text(d.cause), d.asked ? " (asked)" : "", FIELD(d.text));
         }
     }
     return status == OK || status == ERR_NOT_FOUND ? 0 : complain_status("the records", status);

@@ -2,6 +2,7 @@
 #include "rs/test/fake.h"
 #include "interfaces/rs.server.h"
 #include "rs/events.h"
+#include "rs/letters.h"
 #include "rs/record.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ int fake_handles, fake_tasks, fake_fail_at = -1, fake_queue, fake_dead_answers, 
 uint64_t fake_calls;
 bool fake_beats = true, fake_suspended;
 handle_t fake_subscriber = 8000, fake_inherited;
-bool fake_linked = true;
+bool fake_linked = true, fake_rebooted;
+uint64_t fake_badge;
 
 struct service *services;
 uint32_t service_count;
@@ -160,6 +162,9 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
         if (a[1] == H_PREDECESSOR) {
             handles[a[0]].predecessor = (handle_t)a[2];
         }
+        return OK;
+    case SYS_system_control:
+        fake_rebooted = true;
         return OK;
     case SYS_task_inherit:
         fake_inherited = (handle_t)a[1];
@@ -330,6 +335,12 @@ void rt_answer(struct parked *p, enum status, const uint64_t *)
     free(p);
 }
 
+void rt_answer_handle(struct parked *p, enum status status, const uint64_t *words, handle_t,
+                      uint32_t)
+{
+    rt_answer(p, status, words);
+}
+
 enum status fake_request(uint32_t from, uint32_t label, uint64_t w[6], void *grant, uint64_t bytes)
 {
     bool in = label == RS_LABEL_FIND;
@@ -343,6 +354,10 @@ enum status fake_request(uint32_t from, uint32_t label, uint64_t w[6], void *gra
     grant_memory = grant;
     enum status status = rs_dispatch(&rs_commands, &rq);
     memcpy(w, rq.m.w, sizeof(rq.m.w));
+    if (rq.close_after != HANDLE_NONE) {
+        fake_badge = handles[rq.close_after].badge;
+        (void)close_handle(rq.close_after);
+    }
     return status;
 }
 
@@ -364,7 +379,7 @@ void fake_begin(uint32_t count, bool moves)
     module.moves = moves;
     fake_linked = true;
     ready_mask = 0;
-    if (events_init() || records_init()) {
+    if (events_init() || records_init() || letters_init()) {
         abort();
     }
 }
@@ -388,7 +403,7 @@ void fake_prepare(void)
         s->name = manifest_strings + fake_entries[i].name;
         s->index = i;
         s->number = i + 1;
-        s->rules = policy_rules(&s->entry->rules);
+        s->rules = policy_rules(&s->entry->rules, s->entry->flags);
         s->module = &module;
         if (service_prepare_port(s) || service_prepare(s, &manifest)) {
             abort();

@@ -615,6 +615,109 @@ static void test_moves_by_plan(void **)
     fake_entries[0].care = fake_entries[1].care = (struct manifest_care){0};
 }
 
+// ---- The ladder ----
+
+static void die_at(uint32_t number, uint32_t call, uint32_t delivery)
+{
+    struct status_page *p = one(number)->status;
+    p->request_since = now;
+    p->request_badge = 0x77;
+    p->request_label = 0x601;
+    p->request_call = call;
+    p->request_delivery = delivery;
+    p->messages[p->message_next++ % STATUS_MESSAGES] = (struct message_trace){
+        .time_ns = now + 1, .badge = 0x77, .label = 0x601, .word0 = 5};
+    fake_fault(number, one(number)->incarnation, FAULT_EXCEPTION, 14);
+}
+
+static void test_poison(void **)
+{
+    static struct rs_letter letters[4];
+    all_ready();
+    pass(100);
+    die_at(1, 99, 0);
+    assert_int_equal(given(1)->heap_pad, 0);
+    fake_moved(1);
+    die_at(1, 99, 1);
+    assert_int_equal(given(1)->heap_pad, 64);
+    assert_int_equal(given(1)->poison_call, 0);
+    fake_moved(1);
+    die_at(1, 99, 2);
+    assert_int_equal(given(1)->heap_pad, 0);
+    assert_int_equal(given(1)->poison_call, 99);
+    assert_int_equal(given(1)->flags & STARTUP_HEIR, STARTUP_HEIR);
+    assert_int_equal(last_event(RS_CLIMBED)->rung, POLICY_POISON);
+    assert_int_equal(one(1)->history.fruitless, 0);
+    uint64_t w[6] = {0};
+    assert_int_equal(fake_request(3, RS_LABEL_LETTERS, w, letters, sizeof(letters)), OK);
+    assert_int_equal(w[0], 1);
+    assert_int_equal(letters[0].words[0], 5);
+    assert_int_equal(letters[0].answered, 0);
+    assert_int_equal(fake_request(3, RS_LABEL_REPLAY, (uint64_t[6]){1}, nullptr, 0), ERR_STATE);
+    // It dies of something else before it has answered: the next one is told, too.
+    fake_moved(1);
+    fake_fault(1, one(1)->incarnation, FAULT_EXCEPTION, 14);
+    pass(50);
+    assert_int_equal(given(1)->poison_call, 99);
+    struct dead_letter *said = &one(1)->status->letter;
+    *said = (struct dead_letter){.call = 99, .bytes = 1000, .words = {5, 6}, .data = "grant"};
+    fake_moved(1);
+    fake_ready(1, 1);
+    pass(100);
+    memset(w, 0, sizeof(w));
+    assert_int_equal(fake_request(3, RS_LABEL_LETTERS, w, letters, sizeof(letters)), OK);
+    assert_int_equal(letters[0].answered, 1);
+    assert_int_equal(letters[0].words[1], 6);
+    assert_int_equal(letters[0].bytes, 256);
+    assert_int_equal(last_event(RS_POISONED)->value, 1);
+    assert_int_equal(fake_request(3, RS_LABEL_REPLAY, (uint64_t[6]){1}, nullptr, 0), OK);
+    assert_int_equal(fake_badge, 0x77);
+    assert_int_equal(fake_request(3, RS_LABEL_REPLAY, (uint64_t[6]){9}, nullptr, 0), ERR_NOT_FOUND);
+    assert_int_equal(fake_request(2, RS_LABEL_REPLAY, (uint64_t[6]){1}, nullptr, 0), ERR_RIGHTS);
+    memset(w, 0, sizeof(w));
+    assert_int_equal(fake_request(2, RS_LABEL_LETTERS, w, letters, sizeof(letters)), ERR_RIGHTS);
+    fake_fault(1, one(1)->incarnation, FAULT_EXCEPTION, 14);
+    assert_int_equal(given(1)->poison_call, 0);
+}
+
+// The last life of service 2 is tried together with 1, which it needs, and 3, which needs it.
+static void test_group(void **)
+{
+    all_ready();
+    pass(10000);
+    for (int life = 0; life < 4; life++) {
+        assert_int_equal(one(1)->incarnation, 1);
+        fake_exit(2, 7);
+        if (life == 0) {
+            fake_exit(2, 7); // the first one had done some work
+        }
+        if (life < 3) {
+            pass(1000);
+        }
+    }
+    assert_int_equal(last_event(RS_CLIMBED)->rung, POLICY_GROUP);
+    assert_int_equal(one(1)->incarnation, 2);
+    assert_int_equal(one(3)->incarnation, 2);
+    assert_int_equal(record_of(1, 0)->cause, RS_REPLACED);
+    assert_int_equal(one(2)->state, RS_DELAYED);
+    pass(1000);
+    assert_int_equal(one(2)->state, RS_BORN);
+    fake_exit(2, 7);
+    assert_int_equal(one(2)->state, RS_GIVEN_UP);
+}
+
+static void test_restart_of_the_machine(void **)
+{
+    one(1)->rules.reboot = true;
+    fake_rebooted = false;
+    for (int life = 0; life < 5; life++) {
+        fake_exit(1, 7);
+        pass(1000);
+    }
+    assert_true(fake_rebooted);
+    assert_int_equal(record_of(1, 0)->rung, POLICY_REBOOT);
+}
+
 static void test_move_unsupported(void **)
 {
     all_ready();
@@ -639,9 +742,13 @@ static void test_flat_moving(void **)
             fake_fault(number, one(number)->incarnation, FAULT_EXCEPTION, 14);
             pass(1500);
         }
-        one(number)->history.fruitless = 0;
-        fake_moved(number);
-        fake_ready(number, 1);
+        for (uint32_t n = 1; n <= 3; n++) {
+            one(n)->history.fruitless = 0;
+            if (one(n)->state == RS_BORN) {
+                fake_moved(n);
+                fake_ready(n, 1);
+            }
+        }
         pass((uint64_t)rand() % 200);
     }
     for (uint32_t i = 1; i <= 3; i++) {
@@ -682,6 +789,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_move_fails, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_moves_by_plan, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move_unsupported, begin, end),
+        cmocka_unit_test_setup_teardown(test_poison, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_group, begin, end),
+        cmocka_unit_test_setup_teardown(test_restart_of_the_machine, begin, end),
         cmocka_unit_test_setup_teardown(test_flat_moving, begin_moving, end),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

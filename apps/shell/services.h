@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// What the commands about services share.
+#pragma once
+#include "kernel/abi/status.h"
+#include <stdint.h>
+
+// A fixed field from another domain need not be terminated.
+#define FIELD(array) (int)sizeof(array), (array)
+
+int complain_status(const char *what, enum status status); // returns 1
+// The number of the service that a word names. 0 after complaining: the supervisor's own, which
+// nobody may command.
+uint32_t find_service(const char *word);
+const char *death_cause_text(uint32_t cause);
