@@ -113,7 +113,7 @@ static void describe(struct service *s, struct rs_service *out)
         .number = s->number, .state = s->state, .incarnation = s->incarnation,
         .deaths = s->deaths, .fruitless = s->history.fruitless, .cause = s->last_cause,
         .asked = s->last_asked, .priority = s->entry->priority, .recovery_ns = s->recovery_ns,
-        .moves = s->move.count, .pause_ns = s->move.pause_ns,
+        .on_trial = s->trial.old != nullptr, .moves = s->move.count, .pause_ns = s->move.pause_ns,
     };
     snprintf(out->name, sizeof(out->name), "%s", s->name);
     snprintf(out->module, sizeof(out->module), "%s", s->module->name);
@@ -226,6 +226,39 @@ static enum status do_move(struct request *rq, uint32_t number)
     status = move_begin(s, BIRTH_MOVED);
     (void)done();
     return status;
+}
+
+static enum status begin_update(struct request *rq, struct service *s, struct module_file *module)
+{
+    char what[RS_TEXT_BYTES];
+    snprintf(what, sizeof(what), "update to %s", module->name);
+    note_command(rq, s, what);
+    enum status status = update_begin(s, module);
+    modules_sweep();
+    (void)done();
+    return status;
+}
+
+static enum status do_update(struct request *rq, uint32_t number, size_t bytes)
+{
+    struct service *s;
+    char name[RS_NAME_BYTES] = {0};
+    enum status status = commanded(rq, number, &s);
+    status = status == OK ? rt_grant_read(rq, 0, name, bytes) : status;
+    if (status != OK) {
+        return status;
+    }
+    struct module_file *module = module_in_archive(name);
+    return module != nullptr ? begin_update(rq, s, module) : ERR_NOT_FOUND;
+}
+
+static enum status do_update_file(struct request *rq, uint32_t number, size_t)
+{
+    struct service *s;
+    struct module_file *module;
+    enum status status = commanded(rq, number, &s);
+    status = status == OK ? module_from_grant(rq, s->name, &module) : status;
+    return status == OK ? begin_update(rq, s, module) : status;
 }
 
 static enum status do_restart(struct request *rq, uint32_t number)
@@ -383,6 +416,8 @@ const struct rs_ops rs_commands = {
     .release = do_release,
     .restart = do_restart,
     .move = do_move,
+    .update = do_update,
+    .update_file = do_update_file,
     .watch = do_watch,
     .record = do_record,
     .record_text = do_record_text,

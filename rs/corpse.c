@@ -164,7 +164,8 @@ void corpses_let_go(struct service *s)
     if (s->corpse != nullptr && s->corpse->described && (s->corpse->passed_on || ready)) {
         body_leave(s, &s->corpse);
     }
-    if (s->holder != nullptr && (s->heir ? s->status->moved != 0 : ready)) {
+    if (s->holder != nullptr && (s->heir ? s->status->moved != 0 : ready) &&
+        !update_needs_holder(s)) {
         body_leave(s, &s->holder);
     }
     account_fit(s);

@@ -78,31 +78,48 @@ static bool died_of_assertion(const struct service *s, const struct death_facts 
            s->status->assert_incarnation == s->incarnation;
 }
 
+static bool cannot_be_linked(const struct death_facts *f)
+{
+    return f->cause == RS_EXIT && f->detail >= LINK_EXIT_BASE &&
+           f->detail < LINK_EXIT_BASE + LINK_ERROR_COUNT;
+}
+
+static bool cannot_move(const struct death_facts *f, const struct service *s)
+{
+    return f->cause == RS_EXIT && s->heir && f->detail >= MOVE_EXIT_BASE &&
+           f->detail < MOVE_EXIT_BASE + MOVE_EXITS;
+}
+
+void describe_end(char *to, size_t size, const struct death_facts *f)
+{
+    if (f->text != nullptr) {
+        snprintf(to, size, "%s", f->text);
+    } else if (f->cause == RS_EXCEPTION) {
+        exception_text(to, size, f->vector, f->error, f->detail);
+    } else if (cannot_be_linked(f)) {
+        snprintf(to, size, "cannot be linked: %s",
+                 link_error_text((enum link_error)(f->detail - LINK_EXIT_BASE)));
+    } else if (f->cause == RS_EXIT) {
+        snprintf(to, size, "ended with code %lld", (long long)f->detail);
+    } else if (f->cause == RS_QUOTA) {
+        snprintf(to, size, "no memory for the page at %#llx", (unsigned long long)f->detail);
+    }
+}
+
 static void describe_cause(struct rs_death *d, const struct service *s,
                            const struct death_facts *f)
 {
-    if (f->text != nullptr) {
-        snprintf(d->text, sizeof(d->text), "%s", f->text);
-    } else if (d->cause == RS_ASSERT) {
+    static const char refused[] = "cannot take the state over: ";
+    if (d->cause == RS_ASSERT) {
         snprintf(d->text, sizeof(d->text), "%s:%u: %.90s", d->file, d->line, d->assertion);
-    } else if (d->cause == RS_EXCEPTION) {
-        exception_text(d->text, sizeof(d->text), d->vector, d->error, d->detail);
-    } else if (d->cause == RS_EXIT && d->detail >= LINK_EXIT_BASE &&
-               d->detail < LINK_EXIT_BASE + LINK_ERROR_COUNT) {
-        d->cause = RS_BIRTH_FAILED;
-        snprintf(d->text, sizeof(d->text), "cannot be linked: %s",
-                 link_error_text((enum link_error)(d->detail - LINK_EXIT_BASE)));
-    } else if (d->cause == RS_EXIT && d->detail >= MOVE_EXIT_BASE &&
-               d->detail < MOVE_EXIT_BASE + MOVE_EXITS && s->heir) {
+    } else if (cannot_move(f, s)) {
         d->cause = RS_MOVE_FAILED;
-        snprintf(d->text, sizeof(d->text), "cannot take the state over: ");
-        size_t used = strlen(d->text);
-        copy_text(d->text + used, sizeof(d->text) - used, s->status->assert_text, STATUS_TEXT);
-    } else if (d->cause == RS_EXIT) {
-        snprintf(d->text, sizeof(d->text), "ended with code %lld", (long long)d->detail);
-    } else if (d->cause == RS_QUOTA) {
-        snprintf(d->text, sizeof(d->text), "no memory for the page at %#llx",
-                 (unsigned long long)d->detail);
+        memcpy(d->text, refused, sizeof(refused));
+        copy_text(d->text + sizeof(refused) - 1, sizeof(d->text) - sizeof(refused) + 1,
+                  s->status->assert_text, STATUS_TEXT);
+    } else {
+        describe_end(d->text, sizeof(d->text), f);
+        d->cause = cannot_be_linked(f) ? RS_BIRTH_FAILED : d->cause;
     }
 }
 
@@ -207,12 +224,14 @@ static void note_rung(struct service *s, const struct rs_death *d, bool state_lo
 // What the policy says, as far as it can be done at once. true: to be reborn now.
 static bool decide(struct service *s, struct rs_death *d, bool ready)
 {
+    bool second_try = update_roll_back(s, d) || move_failed_first(s); // first: it changes s->module
     const struct policy_death facts = {
         .now_ns = d->detected_ns, .born_ns = d->born_ns,
         .ready = ready, .work = d->work, .asked = d->asked,
         .no_room = left_no_room(d), .group = ladder_has_group(s),
         .state = service_has_state(s) && d->cause != RS_REPLACED,
-        .second_try = move_failed_first(s), .working = d->request_since != 0, .request = request_of(d)};
+        .second_try = second_try,
+        .working = d->request_since != 0, .request = request_of(d)};
     struct policy_decision decision = policy_decide(&s->rules, &s->history, &facts);
     d->decision = decision.action;
     d->rung = decision.rung;
@@ -288,7 +307,7 @@ void service_lay_out(struct service *s, uint64_t record)
     struct body *dead = s->living;
     corpse_describe(s); // of the incarnation before, should it still lie there
     body_leave(s, &s->corpse);
-    if (has_state(s)) {
+    if (has_state(s) && !update_needs_holder(s)) {
         body_leave(s, &s->holder);
         s->holder = dead;
     }

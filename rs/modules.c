@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Program files: each is copied out of the boot archive once, checked once, and shared by the
-// services that run it.
+// Program files: each is checked once, when it is read, and shared by the services that run it.
+// Those of the boot archive stay for ever; those that came with an update go with their last user.
+#include "lib/rt/movable.h"
 #include "rs/archive.h"
 #include "rs/manifest.h"
 #include "rs/service.h"
 #include <stdio.h>
 #include <string.h>
 
-static struct module_file modules[MANIFEST_SERVICES_MAX];
-static uint32_t module_count;
+enum { MODULES_MAX = MANIFEST_SERVICES_MAX + 32 };
+static struct module_file modules[MODULES_MAX];
+static uint32_t files_seen;
 
 // Modules whose runtime can take over a predecessor's state say so by this symbol.
 static const char moves_symbol[] = "rt_moves";
@@ -23,30 +25,128 @@ static bool has_symbol(const struct module *m, const char *name)
     return false;
 }
 
-static void load(struct module_file *f)
+static void examine(struct module_file *f)
 {
-    char file_name[MANIFEST_NAME_MAX + 5];
-    struct archive_file file;
     struct link_failure why;
-    snprintf(file_name, sizeof(file_name), "%s.mod", f->name);
-    if (!archive_has(file_name, &file)) {
-        return;
-    }
-    f->memory = archive_memory(&file, PROT_READ, &f->bytes);
-    f->size = file.bytes;
     f->usable = f->bytes && module_open(&f->elf, f->bytes, f->size, &why) == LINK_OK;
     f->moves = f->usable && has_symbol(&f->elf, moves_symbol);
 }
 
-struct module_file *module_named(const char *name)
+static struct module_file *free_place(void)
 {
-    for (uint32_t i = 0; i < module_count; i++) {
-        if (strcmp(modules[i].name, name) == 0) {
+    for (uint32_t i = 0; i < MODULES_MAX; i++) {
+        if (modules[i].name[0] == '\0') {
             return &modules[i];
         }
     }
-    struct module_file *f = &modules[module_count++];
-    f->name = name;
-    load(f);
+    return nullptr;
+}
+
+static struct module_file *known(const char *name)
+{
+    for (uint32_t i = 0; i < MODULES_MAX; i++) {
+        if (strcmp(modules[i].name, name) == 0 && name[0] != '\0') {
+            return &modules[i];
+        }
+    }
+    return nullptr;
+}
+
+static void load(struct module_file *f)
+{
+    char file_name[sizeof(f->name) + 5];
+    struct archive_file file;
+    snprintf(file_name, sizeof(file_name), "%s.mod", f->name);
+    if (archive_has(file_name, &file)) {
+        f->memory = archive_memory(&file, PROT_READ, &f->bytes);
+        f->size = file.bytes;
+        examine(f);
+    }
+}
+
+struct module_file *module_named(const char *name)
+{
+    struct module_file *f = known(name);
+    if (f == nullptr && (f = free_place()) != nullptr) {
+        snprintf(f->name, sizeof(f->name), "%s", name);
+        f->stays = true;
+        load(f);
+    }
     return f;
+}
+
+struct module_file *module_in_archive(const char *name)
+{
+    char file_name[RS_NAME_BYTES + 5];
+    struct archive_file file;
+    snprintf(file_name, sizeof(file_name), "%s.mod", name);
+    return archive_has(file_name, &file) ? module_named(name) : nullptr;
+}
+
+// ---- Handed over by a caller ----
+
+// Copied through a mapping that is gone before anybody else sees the memory.
+MOVE_ADDRESSES static enum status copy_grant(struct request *rq, handle_t memory, uint64_t bytes,
+                                             uint64_t room)
+{
+    uint64_t at = 0;
+    enum status status = sys_mem_map(0, memory, &at, 0, room, PROT_READ | PROT_WRITE);
+    if (status == OK) {
+        status = rt_grant_read(rq, 0, (void *)at, bytes);
+        (void)sys_mem_unmap(0, at, room);
+    }
+    return status;
+}
+
+enum status module_from_grant(struct request *rq, const char *service, struct module_file **out)
+{
+    struct module_file *f = free_place();
+    uint64_t bytes = rt_grant_bytes(rq), room = (bytes + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE;
+    if (f == nullptr) {
+        return ERR_QUOTA;
+    }
+    enum status status = sys_mem_create(room, MEM_POPULATE, &f->memory);
+    if (status != OK) {
+        return status;
+    }
+    status = copy_grant(rq, f->memory, bytes, room);
+    status = status == OK ? weaken(&f->memory, RIGHT_READ) : status;
+    status = status == OK ? rt_map(f->memory, 0, room, PROT_READ, RT_SHARED, &f->bytes) : status;
+    if (status != OK) {
+        (void)sys_handle_close(f->memory);
+        *f = (struct module_file){0};
+        return status;
+    }
+    f->size = bytes;
+    snprintf(f->name, sizeof(f->name), "%.20s:%u", service, ++files_seen);
+    examine(f);
+    *out = f;
+    return OK;
+}
+
+static bool in_use(const struct module_file *f)
+{
+    for (uint32_t i = 0; i < service_count; i++) {
+        const struct service *s = &services[i];
+        bool used = s->module == f || s->next_module == f || s->trial.old == f;
+        for (uint32_t k = 0; k < BODIES; k++) {
+            used |= s->bodies[k].task != HANDLE_NONE && s->bodies[k].module == f;
+        }
+        if (used) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void modules_sweep(void)
+{
+    for (uint32_t i = 0; i < MODULES_MAX; i++) {
+        struct module_file *f = &modules[i];
+        if (f->name[0] != '\0' && !f->stays && !in_use(f)) {
+            rt_unmap(f->bytes);
+            (void)sys_handle_close(f->memory);
+            *f = (struct module_file){0};
+        }
+    }
 }

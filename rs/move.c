@@ -20,7 +20,20 @@ static void come_to_nothing(struct service *s, const char *why)
     rt_timer_cancel(&s->link_timer);
     struct rs_event *e = event_add(RS_MOVE_GAVE_UP, s);
     snprintf(e->text, sizeof(e->text), "%s", why);
+    if (s->next_module != nullptr) {
+        s->next_module = nullptr;
+        spare_drop(s);
+        modules_sweep();
+    }
     move_schedule(s);
+}
+
+// A move makes another one. Of an update, it shows that the module cannot be linked.
+void move_spare_died(struct service *s, const char *why)
+{
+    if (s->next_module != nullptr) {
+        come_to_nothing(s, why);
+    }
 }
 
 // Nothing runs between this and the kill, so that what is seen stays true.
@@ -46,6 +59,7 @@ static void replace(struct service *s)
     s->move.under_way = true;
     rt_timer_cancel(&s->link_timer);
     service_lay_out(s, 0);
+    update_switch(s);
     service_birth(s);
     corpses_settle_later();
 }
@@ -78,7 +92,7 @@ enum status move_begin(struct service *s, enum birth_cause cause)
     if (!s->module->moves || (s->state == RS_READY && !s->status->movable)) {
         return ERR_UNSUPPORTED; // the latter: a program with a loop of its own
     }
-    if (s->state != RS_READY || s->move.wanted || s->move.under_way) {
+    if (s->state != RS_READY || s->move.wanted || s->move.under_way || s->trial.old != nullptr) {
         return ERR_STATE;
     }
     s->move.wanted = true;

@@ -196,7 +196,7 @@ struct policy_decision policy_decide(const struct policy_rules *rules,
     history->well_ns = 0;
     bool of_use = death->ready && (death->work > 0 ||
                                    longer_than(rules->proven_ns, death->born_ns, death->now_ns));
-    if (rules->fruitless_limit == 0 && !death->asked) {
+    if (rules->fruitless_limit == 0 && !death->asked && !death->second_try) {
         return (struct policy_decision){.action = POLICY_GIVE_UP};
     }
     if (death->asked || death->second_try) {

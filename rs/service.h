@@ -4,7 +4,7 @@
 //
 //   main.c       start-up: archive, manifest, resources of each service
 //   birth.c      the next incarnation                   death.c   takes note of a death and decides
-//   move.c       another layout for the living
+//   move.c       another layout for the living          update.c  another module
 //   body.c       makes tasks and gives them up          spare.c   newborns that are linked ahead
 //   watch.c      heartbeats, readiness, healing         inject.c  lets a service die on command
 //   resources.c  what outlives its incarnations         corpse.c  what is read of the dead, later
@@ -23,13 +23,14 @@
 
 // A program file, shared by the services that run it.
 struct module_file {
-    const char *name;
+    char name[RS_NAME_BYTES]; // empty: a free place
     handle_t memory;
     void *bytes; // mapped here, read-only
     uint64_t size;
     struct module elf;
     bool usable;
     bool moves; // its runtime can take a predecessor's state over
+    bool stays; // it is in the boot archive
 };
 
 // A handle as the manifest names it; it is installed anew in each newborn.
@@ -83,6 +84,12 @@ struct planned_move {
     uint64_t pause_ns;
 };
 
+// A new version that has not proven itself yet.
+struct trial {
+    struct module_file *old; // to go back to; nullptr: there is no trial
+    uint64_t since_ns, work; // when it became ready, and its count of work then
+};
+
 struct service {
     // Fixed for ever.
     const struct manifest_service *entry;
@@ -124,6 +131,8 @@ struct service {
     struct policy_history history;
     struct birth_plan plan;
     struct planned_move move;
+    struct module_file *next_module; // of the update that is wanted
+    struct trial trial;
     uint32_t poison_call; // to be answered without being run, until it has been; 0: none
     uint64_t letter;      // what is known of it
     bool recovering;     // reborn, but no work done yet
@@ -173,7 +182,11 @@ const char *service_prepare_port(struct service *s); // first for all services
 const char *service_prepare(struct service *s, const struct manifest *m);
 
 // modules.c: the file NAME.mod of the boot archive, read once; usable or not.
-struct module_file *module_named(const char *name);
+struct module_file *module_named(const char *name); // nullptr: no place for it
+struct module_file *module_in_archive(const char *name); // nullptr also: it is not there
+// The caller's grant as a module for that service; it may turn out not to be usable.
+enum status module_from_grant(struct request *rq, const char *service, struct module_file **out);
+void modules_sweep(void); // forgets those that nobody runs any more
 // main.c
 struct archive_file;
 bool archive_has(const char *name, struct archive_file *file);
@@ -221,6 +234,8 @@ struct death_facts {
     enum rs_how how;       // of a command, 0 if nobody asked
     const char *text;
 };
+// What an exit or exception was, in words.
+void describe_end(char *to, size_t size, const struct death_facts *facts);
 // Ends this life, records it, and does what the policy says. Requires service_lives(s).
 void service_died(struct service *s, const struct death_facts *facts);
 // After a failed birth; there is no task.
@@ -279,6 +294,21 @@ bool move_failed_first(struct service *s); // an heir died; was it that of a mov
 void move_schedule(struct service *s);     // the next one, as the manifest says
 void move_after_work(struct service *s);   // likewise
 void move_cancel(struct service *s);       // it died
+
+void move_spare_died(struct service *s, const char *why);
+
+// update.c: another module. ERR_CORRUPT: it is damaged; ERR_UNSUPPORTED: one of the two cannot
+// move; ERR_RANGE: it has too many sections; ERR_EXISTS: it runs already; ERR_STATE as above.
+enum status update_begin(struct service *s, struct module_file *module);
+void update_switch(struct service *s);  // the old one has been stopped
+bool update_has_served(const struct service *s);
+// Would the old version's state be taken over again?
+bool update_needs_holder(const struct service *s);
+void update_note_ready(struct service *s, uint64_t now);
+void update_tend(struct service *s, uint64_t now); // is it proven?
+// After its death: is it the old module again that shall be reborn?
+struct rs_death;
+bool update_roll_back(struct service *s, const struct rs_death *d);
 
 // inject.c: ERR_STATE if it does not live.
 enum status inject(struct service *s, enum rs_how how);

@@ -53,7 +53,7 @@ bool spare_make(struct service *s)
     struct failure why;
     struct body *b = nullptr;
     if (s->spare_failures < SPARE_FAILURES) {
-        b = body_make(s, s->module, SPARE_PRIORITY, &why);
+        b = body_make(s, s->next_module ? s->next_module : s->module, SPARE_PRIORITY, &why);
     }
     if (b == nullptr) {
         s->spare_failures++;
@@ -89,7 +89,10 @@ void spare_tend(struct service *s, bool idle)
 // A module that cannot be linked today cannot be tomorrow; lack of memory may pass.
 void spare_died(struct service *s, const struct death_facts *facts)
 {
+    char text[RS_TEXT_BYTES];
     s->spare_failures++;
-    log_warn("%s: its spare died (detail %#llx)", s->name, (unsigned long long)facts->detail);
+    describe_end(text, sizeof(text), facts);
+    log_warn("%s: its spare died: %s", s->name, text);
     spare_drop(s);
+    move_spare_died(s, text);
 }

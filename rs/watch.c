@@ -70,6 +70,7 @@ static void note_ready(struct service *s, uint64_t now)
         policy_well_from(&s->history, now);
         event_add(RS_READY_TO_WORK, s)->value = now - s->born_ns;
     }
+    update_note_ready(s, now);
     move_schedule(s);
     struct rs_death *d = record_find(s->last_record);
     if (d != nullptr && d->ready_ns == 0) {
@@ -177,6 +178,7 @@ void watch_tick(struct service *s)
     ping(s);
     watch_note_recovery(s);
     heal(s, now);
+    update_tend(s, now);
     corpses_let_go(s);
     letter_collect(s);
     spare_tend(s, sight.request_since == 0 && sight.queue == 0);

@@ -50,7 +50,8 @@ static void tell_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"unknown",   "birth",   "ready",  "death", "recovered",
                                         "backoff", "giveup", "healed", "command",
-                                        "moved", "move_gave_up", "climbed", "poisoned"};
+                                        "moved", "move_gave_up", "climbed", "poisoned",
+                                        "proven", "rolled_back"};
     char line[LINE_MAX];
     struct json j;
     json_start(&j, line, sizeof(line));
@@ -70,6 +71,7 @@ static void tell_event(const struct rs_event *e)
     case RS_MOVED:
         json_hex(&j, "seed", e->seed, sizeof(e->seed));
         json_text(&j, "cause", birth_text(e->birth));
+        json_text_n(&j, "module", e->module, sizeof(e->module));
         json_number(&j, "ns", e->value);
         json_number(&j, "move_ns", e->move_ns);
         json_number(&j, "bytes", e->move_bytes);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// rs WORD: what the supervisor can do beyond killing and reviving: move, dead-letters, replay.
+// rs WORD: what the supervisor can do beyond killing and reviving: move, update, dead-letters,
+// replay.
+#include "apps/lib/files.h"
+#include "apps/lib/poll.h"
 #include "apps/shell/output.h"
 #include "apps/shell/services.h"
 #include "apps/shell/shell.h"
@@ -20,6 +23,81 @@ static int order(const char *name, enum status (*give)(handle_t rs, uint32_t num
 static int move(int, char **argv)
 {
     return order(argv[0], rs_move);
+}
+
+// ---- Live update ----
+
+static struct outcome read_all(struct file *f, uint8_t *to)
+{
+    struct outcome o = {OK, 0};
+    size_t got = 1;
+    for (size_t at = 0; at < f->size && got > 0 && !failed(o); at += got) {
+        size_t most = f->size - at < FILES_CHUNK ? f->size - at : FILES_CHUNK;
+        o = files_read(f, to + at, most, &got);
+    }
+    return o;
+}
+
+// The module file at a path, sent as it is; the supervisor judges it.
+static enum status send_file(uint32_t number, const char *word, bool *complained)
+{
+    char path[PATH_SIZE];
+    struct file f;
+    *complained = !resolve(path, word);
+    struct outcome o = *complained ? outcome_errno(ENOENT) : files_open(&f, path, FS_READ, 0);
+    if (*complained || failed(o)) {
+        *complained = *complained || complain_about(word, o);
+        return ERR_NOT_FOUND;
+    }
+    uint8_t *bytes = f.size >= 64 && f.size <= RS_MODULE_BYTES_MAX ? malloc(f.size) : nullptr;
+    o = bytes ? read_all(&f, bytes) : outcome_errno(f.size < 64 ? EINVAL : ENOMEM);
+    (void)files_close(&f);
+    enum status status = OK;
+    if (failed(o)) {
+        *complained = complain_about(word, o);
+    } else {
+        status = rs_update_file(shell.rs, number, bytes, f.size);
+    }
+    free(bytes);
+    return status;
+}
+
+// Until another module runs. What became of it afterwards is in the events.
+static int follow(uint32_t number, const struct rs_service *before)
+{
+    static const uint64_t patience_ns = 15000000000, step_ns = 10000000;
+    uint64_t start = rt_now_ns();
+    struct rs_service now = *before;
+    while (rs_info(shell.rs, number, &now, sizeof(now)) == OK && !interrupted() &&
+           strncmp(now.module, before->module, sizeof(now.module)) == 0) {
+        if (rt_now_ns() - start > patience_ns) {
+            return complain("%.*s still runs %.*s; trace past tells why", FIELD(now.name),
+                            FIELD(now.module));
+        }
+        (void)app_wait(0, "update", rt_now_ns() + step_ns);
+    }
+    say("%.*s runs %.*s\n", FIELD(now.name), FIELD(now.module));
+    return 0;
+}
+
+static int update(int, char **argv)
+{
+    struct rs_service before;
+    uint32_t number = find_service(argv[0]);
+    bool file = strchr(argv[1], '/') != nullptr, complained = false;
+    size_t n = strlen(argv[1]);
+    if (number == 0 || (file && !files_are_there())) {
+        return 1;
+    }
+    enum status status = rs_info(shell.rs, number, &before, sizeof(before));
+    if (status == OK) {
+        status = file ? send_file(number, argv[1], &complained)
+                 : n >= 1 && n <= 31 ? rs_update(shell.rs, number, argv[1], n) : ERR_NOT_FOUND;
+    }
+    if (complained) {
+        return 1;
+    }
+    return status == OK ? follow(number, &before) : complain_status(argv[1], status);
 }
 
 // ---- Dead letters ----
@@ -127,6 +205,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } words[] = {
     {"move", 1, move},
+    {"update", 2, update},
     {"dead-letters", 0, dead_letters},
     {"replay", 1, replay},
 };

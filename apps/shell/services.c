@@ -110,7 +110,7 @@ static void show_more(const struct rs_service *s)
     }
     say("\n");
     static const char *const spares[] = {"no spare", "a spare is being linked", "a spare is ready"};
-    say("   %s", s->spare < sizeof(spares) / sizeof(spares[0]) ? spares[s->spare] : "?");
+    say("   %s%s", s->on_trial ? "a new version on trial; " : "", s->spare < sizeof(spares) / sizeof(spares[0]) ? spares[s->spare] : "?");
     if (s->moves > 0) {
         say("; moved %u times, away for %llu us the last time", s->moves,
             (unsigned long long)s->pause_ns / 1000);
@@ -290,7 +290,7 @@ static void show_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"?",        "born",    "ready",  "died",   "serves again",
                                         "back-off", "given up", "healed", "command", "moved", "not moved",
-                                        "ladder", "poisoned"};
+                                        "ladder", "poisoned", "proven", "rolled back"};
     uint64_t us = e->time_ns / 1000;
     say("%6llu.%06llu %-12.*s %3u  %-12s", (unsigned long long)(us / 1000000),
         (unsigned long long)(us % 1000000), FIELD(e->name), e->incarnation,

@@ -615,6 +615,136 @@ static void test_moves_by_plan(void **)
     fake_entries[0].care = fake_entries[1].care = (struct manifest_care){0};
 }
 
+// ---- Live update ----
+
+static enum status order_update(uint32_t number, const char *name)
+{
+    char copy[8];
+    strcpy(copy, name);
+    return fake_request(3, RS_LABEL_UPDATE, (uint64_t[6]){number}, copy, strlen(name));
+}
+
+static void become_ready(uint32_t number, uint64_t work)
+{
+    fake_moved(number);
+    fake_ready(number, work);
+}
+
+static void update_to_n(void)
+{
+    fake_entries[0].care = (struct manifest_care){.probation_ms = 5000, .probation_requests = 100};
+    all_ready();
+    pass(200);
+    assert_int_equal(order_update(1, "n"), OK);
+    assert_string_equal(one(1)->living->module->name, "n");
+    assert_int_equal(given(1)->cause, BIRTH_UPDATED);
+    assert_int_not_equal(given(1)->old_module, 0);
+    assert_int_equal(given(1)->old_module_bytes, 5000);
+}
+
+static void assert_rolled_back(handle_t predecessor)
+{
+    assert_string_equal(one(1)->living->module->name, "m");
+    assert_int_equal(fake_predecessor(1), predecessor);
+    assert_int_equal(given(1)->flags & STARTUP_HEIR, STARTUP_HEIR);
+    assert_int_equal(one(1)->history.fruitless, 0);
+    assert_string_equal(last_event(RS_ROLLED_BACK)->module, "n");
+    become_ready(1, 1);
+    pass(1000);
+    assert_int_equal(one(1)->spare->module == one(1)->module, true);
+    assert_int_equal(fake_tasks, 6);
+}
+
+static void test_update(void **)
+{
+    update_to_n();
+    become_ready(1, 1);
+    pass(200);
+    assert_null(one(1)->holder); // it has served: the old state is of no use any more
+    assert_int_equal(order_move(1), ERR_STATE);
+    pass(5000);
+    assert_int_equal(last_event(RS_PROVEN)->service, 1);
+    handle_t dead = one(1)->living->task;
+    fake_fault(1, 2, FAULT_EXCEPTION, 14); // an ordinary death of an ordinary service
+    assert_string_equal(one(1)->living->module->name, "n");
+    assert_int_equal(fake_predecessor(1), dead);
+    assert_int_equal(given(1)->old_module, 0);
+    become_ready(1, 1);
+    pass(200);
+    assert_int_equal(order_update(1, "m"), OK); // back again
+    assert_string_equal(one(1)->living->module->name, "m");
+    assert_int_equal(given(1)->old_module_bytes, 6000);
+    become_ready(1, 0);
+    one(1)->status->work += 200;
+    pass(100);
+    assert_null(one(1)->trial.old);
+}
+
+static void test_update_refused(void **)
+{
+    update_to_n();
+    handle_t holder = one(1)->holder->task;
+    fake_exit(1, MOVE_EXIT_BASE + 4);
+    assert_int_equal(given(1)->old_module, 0); // the old module, the old state
+    assert_rolled_back(holder);
+}
+
+// Before it has served anything, the old state is the better one; whatever it was that failed.
+static void test_update_fails_idle(void **)
+{
+    update_to_n();
+    handle_t holder = one(1)->holder->task;
+    become_ready(1, 0);
+    pass(300);
+    assert_non_null(one(1)->holder);
+    fake_fault(1, 2, FAULT_EXCEPTION, 14);
+    assert_rolled_back(holder);
+}
+
+// Afterwards it is the new one's that goes back.
+static void test_update_fails_later(void **)
+{
+    update_to_n();
+    become_ready(1, 3);
+    pass(100);
+    handle_t dead = one(1)->living->task;
+    fake_fault(1, 2, FAULT_EXCEPTION, 14);
+    assert_int_equal(given(1)->old_module_bytes, 6000);
+    assert_rolled_back(dead);
+}
+
+static void test_update_never_ready(void **)
+{
+    update_to_n();
+    handle_t holder = one(1)->holder->task;
+    pass(2100);
+    assert_int_equal(record_of(1, 0)->cause, RS_BIRTH_TIMEOUT);
+    assert_rolled_back(holder);
+}
+
+static void test_update_cannot_begin(void **)
+{
+    all_ready();
+    pass(200);
+    assert_int_equal(order_update(1, "x"), ERR_CORRUPT);
+    assert_int_equal(order_update(1, "o"), ERR_UNSUPPORTED);
+    assert_int_equal(order_update(1, "w"), ERR_RANGE);
+    assert_int_equal(order_update(1, "m"), ERR_EXISTS);
+    assert_int_equal(order_update(1, "q"), ERR_NOT_FOUND);
+    char name[] = "n";
+    assert_int_equal(fake_request(1, RS_LABEL_UPDATE, (uint64_t[6]){1}, name, 1), ERR_RIGHTS);
+    fake_linked = false;
+    assert_int_equal(order_update(1, "n"), OK);
+    assert_int_equal(order_update(1, "n"), ERR_STATE);
+    fake_spare_fault(1); // it cannot be linked
+    assert_int_equal(last_event(RS_MOVE_GAVE_UP)->service, 1);
+    assert_int_equal(one(1)->incarnation, 1);
+    assert_null(one(1)->next_module);
+    fake_linked = true;
+    pass(200);
+    assert_ptr_equal(one(1)->spare->module, one(1)->module);
+}
+
 // ---- The ladder ----
 
 static void die_at(uint32_t number, uint32_t call, uint32_t delivery)
@@ -789,6 +919,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_move_fails, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_moves_by_plan, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move_unsupported, begin, end),
+        cmocka_unit_test_setup_teardown(test_update, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_update_refused, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_update_fails_idle, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_update_fails_later, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_update_never_ready, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_update_cannot_begin, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_poison, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_group, begin, end),
         cmocka_unit_test_setup_teardown(test_restart_of_the_machine, begin, end),
