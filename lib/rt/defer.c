@@ -7,7 +7,7 @@ enum { NOTIFIES = 64 };
 
 struct deferred {
     struct deferred *next;
-    void (*fn)(void *arg); // nullptr: an answer
+    void (*fn)(void *arg); // nullptr: an answer, or without `reply` only a handle to be closed
     void *arg;
     handle_t reply, close_after;
     struct ipc_message m;
@@ -82,6 +82,16 @@ bool rt_at_commit(void (*fn)(void *arg), void *arg)
     return d != nullptr;
 }
 
+void rt_close_at_commit(handle_t handle)
+{
+    struct deferred *d = tx_running() ? append() : nullptr;
+    if (d) {
+        d->close_after = handle;
+    } else {
+        (void)sys_handle_close(handle);
+    }
+}
+
 static void answer(handle_t reply, handle_t close_after, struct ipc_message m)
 {
     (void)ipc_reply(reply, &m); // fails only if the caller is gone, or was answered before
@@ -118,8 +128,10 @@ bool defer_next(void)
     }
     if (d->fn) {
         d->fn(d->arg);
-    } else {
+    } else if (d->reply != HANDLE_NONE) {
         answer(d->reply, d->close_after, d->m);
+    } else {
+        (void)sys_handle_close(d->close_after);
     }
     delete(d);
     return true;

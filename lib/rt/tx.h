@@ -26,6 +26,10 @@
 // Outside of transactions: at once.
 void rt_notify_at_commit(handle_t port);
 
+// Closes a handle of the state at commit: until then a rollback may bring its name back.
+// Outside of transactions: at once.
+void rt_close_at_commit(handle_t handle);
+
 // ---- Giving a request up for now ----
 
 // Whether rt_await may be called: inside the handler of a request that has not committed anything.

@@ -18,13 +18,13 @@ static void mmio_write(volatile void *at, uint32_t width, uint32_t value)
 {
     switch (width) {
     case 1:
-        *(volatile uint8_t *)at = (uint8_t)value;
+        device_store8(at, (uint8_t)value);
         break;
     case 2:
-        *(volatile uint16_t *)at = (uint16_t)value;
+        device_store16(at, (uint16_t)value);
         break;
     default:
-        *(volatile uint32_t *)at = value;
+        device_store32(at, value);
         break;
     }
 }
@@ -143,9 +143,9 @@ void virtio_run(struct virtio_device *d)
     set_status(d, VIRTIO_DRIVER_OK);
 }
 
-bool virtio_needs_reset(struct virtio_device *d)
+bool virtio_has_failed(struct virtio_device *d)
 {
-    return (get(d, VIRTIO_STATUS, 1) & VIRTIO_NEEDS_RESET) != 0;
+    return (get(d, VIRTIO_STATUS, 1) & (VIRTIO_NEEDS_RESET | VIRTIO_DRIVER_OK)) != VIRTIO_DRIVER_OK;
 }
 
 uint32_t virtio_config32(struct virtio_device *d, uint32_t offset)

@@ -6,6 +6,7 @@
 // through two functions, so that a host test can be the device.
 #pragma once
 #include "kernel/abi/status.h"
+#include "lib/rt/device.h"
 #include "lib/virtio/queue.h"
 
 // Where the device's structures lie in its BAR, from its capabilities.
@@ -51,13 +52,13 @@ uint16_t virtio_queue_max(struct virtio_device *d, uint16_t index);
 // The device may start.
 void virtio_run(struct virtio_device *d);
 
-// true: the device says that it has failed and needs a reset.
-bool virtio_needs_reset(struct virtio_device *d);
+// true: the device says that it needs a reset, or has been stopped by somebody else.
+bool virtio_has_failed(struct virtio_device *d);
 
 // Tells the device to look at queue `index`.
 static inline void virtio_notify(volatile uint16_t *doorbell, uint16_t index)
 {
-    *doorbell = index;
+    device_store16(doorbell, index);
 }
 
 // Fields of the device's own configuration; 0 beyond its end. 64 bits are read consistently.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Opening a virtio device through the PCI service, and finding it again after a rebirth.
+// Opening a virtio device through the PCI service.
 #include "lib/virtio/pci.h"
 #include "interfaces/pci.client.h"
-#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 #include "lib/virtio/find.h"
 
 struct config_access {
@@ -19,15 +19,17 @@ static uint32_t read_config(void *context, uint32_t offset, uint32_t width)
     return pci_config_read(c->pci, c->address, offset, width, &value) == OK ? value : 0xffffffff;
 }
 
-MOVE_ADDRESSES static enum status map_registers(struct virtio_pci *v, uint32_t skip)
+// The mapping holds the memory.
+static enum status map_registers(struct virtio_pci *v, handle_t bar, uint32_t skip)
 {
     struct mem_info info;
-    uint64_t at = 0;
-    enum status status = sys_mem_info(v->bar, &info);
+    void *at;
+    enum status status = sys_mem_info(bar, &info);
 
     if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, v->bar, &at, 0, info.bytes, PROT_READ | PROT_WRITE);
+        status = rt_map(bar, 0, info.bytes, PROT_READ | PROT_WRITE, RT_SHARED, &at);
     }
+    sys_handle_close(bar);
     if (status != OK) {
         return status;
     }
@@ -37,60 +39,6 @@ MOVE_ADDRESSES static enum status map_registers(struct virtio_pci *v, uint32_t s
         return ERR_UNSUPPORTED;
     }
     return virtio_layout_fits(&v->device.at) ? OK : ERR_UNSUPPORTED;
-}
-
-static uint64_t two(uint32_t low, uint32_t high)
-{
-    return low | (uint64_t)high << 32;
-}
-
-static enum status keep(const struct virtio_pci *v, uint32_t skip)
-{
-    const struct virtio_layout *at = &v->device.at;
-    enum status status = rt_keep(VIRTIO_KEEP_BAR, v->bar, two(at->common, at->notify),
-                                 two(at->isr, at->config));
-    if (status == OK) {
-        status = rt_keep(VIRTIO_KEEP_IRQ, v->irq, two(at->notify_bytes, at->config_bytes),
-                         two(at->notify_multiplier, at->bar_bytes));
-    }
-    if (status == OK) {
-        status = rt_keep(VIRTIO_KEEP_DMA, v->dma, v->address, skip);
-    }
-    return status;
-}
-
-// The handles of an earlier incarnation; false if not all are there.
-static bool find_kept(struct virtio_pci *v, uint32_t *skip)
-{
-    struct virtio_layout *at = &v->device.at;
-    uint64_t bar[2], irq[2], dma[2];
-
-    if (rt_kept(VIRTIO_KEEP_BAR, &v->bar, &bar[0], &bar[1]) != OK ||
-        rt_kept(VIRTIO_KEEP_IRQ, &v->irq, &irq[0], &irq[1]) != OK ||
-        rt_kept(VIRTIO_KEEP_DMA, &v->dma, &dma[0], &dma[1]) != OK) {
-        return false;
-    }
-    at->common = (uint32_t)bar[0];
-    at->notify = (uint32_t)(bar[0] >> 32);
-    at->isr = (uint32_t)bar[1];
-    at->config = (uint32_t)(bar[1] >> 32);
-    at->notify_bytes = (uint32_t)irq[0];
-    at->config_bytes = (uint32_t)(irq[0] >> 32);
-    at->notify_multiplier = (uint32_t)irq[1];
-    at->bar_bytes = (uint32_t)(irq[1] >> 32);
-    v->address = (uint32_t)dma[0];
-    *skip = (uint32_t)dma[1];
-    return *skip < PAGE_SIZE;
-}
-
-static void forget(uint32_t key)
-{
-    handle_t handle;
-
-    if (rt_kept(key, &handle, nullptr, nullptr) == OK) {
-        sys_handle_close(handle);
-        rt_forget(key);
-    }
 }
 
 static enum status find_and_claim(struct virtio_pci *v, handle_t pci, uint32_t type, uint32_t index)
@@ -105,18 +53,20 @@ static enum status find_and_claim(struct virtio_pci *v, handle_t pci, uint32_t t
     return pci_claim(pci, v->address, &vendor, &device, &class_code, &subsystem, &revision);
 }
 
-static enum status take_handles(struct virtio_pci *v, handle_t pci, uint32_t *skip)
+static enum status take_handles(struct virtio_pci *v, handle_t pci)
 {
     struct config_access access = {pci, v->address};
     uint64_t bytes;
+    uint32_t skip;
+    handle_t bar;
     enum status status = virtio_find_layout(read_config, &access, &v->device.at);
 
     if (status == OK) {
-        status = pci_bar(pci, v->address, v->device.at.bar, &bytes, skip, &v->bar);
+        status = pci_bar(pci, v->address, v->device.at.bar, &bytes, &skip, &bar);
     }
     if (status == OK) {
         v->device.at.bar_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
-        status = map_registers(v, *skip);
+        status = map_registers(v, bar, skip);
     }
     if (status == OK) {
         status = pci_dma(pci, v->address, &v->dma);
@@ -139,14 +89,14 @@ static enum status bind(handle_t irq, uint64_t bits)
     return status;
 }
 
-static enum status open_first(struct virtio_pci *v, handle_t pci, uint32_t type, uint32_t index,
-                              uint64_t irq_bits)
+enum status virtio_open(struct virtio_pci *v, handle_t pci, uint32_t type, uint32_t index,
+                        uint64_t irq_bits)
 {
-    uint32_t skip = 0;
+    *v = (struct virtio_pci){0};
     enum status status = find_and_claim(v, pci, type, index);
 
     if (status == OK) {
-        status = take_handles(v, pci, &skip);
+        status = take_handles(v, pci);
     }
     if (status == OK) {
         status = bind(v->irq, irq_bits);
@@ -154,61 +104,22 @@ static enum status open_first(struct virtio_pci *v, handle_t pci, uint32_t type,
     if (status == OK) {
         status = virtio_reset(&v->device, VIRTIO_PATIENCE);
     }
-    if (status == OK) {
-        status = pci_master(pci, v->address, true);
-    }
-    // Kept last: whoever finds the handles finds the device ready for use.
-    return status == OK ? keep(v, skip) : status;
+    return status == OK ? pci_master(pci, v->address, true) : status;
 }
 
-enum status virtio_open(struct virtio_pci *v, handle_t pci, uint32_t type, uint32_t index,
-                        uint64_t irq_bits)
+enum status virtio_dma_open(struct virtio_dma *d, handle_t domain)
 {
-    uint32_t skip;
-
-    *v = (struct virtio_pci){0};
-    if (find_kept(v, &skip) && map_registers(v, skip) == OK) {
-        v->inherited = true;
-        return virtio_reset(&v->device, VIRTIO_PATIENCE);
-    }
-    forget(VIRTIO_KEEP_BAR);
-    forget(VIRTIO_KEEP_IRQ);
-    forget(VIRTIO_KEEP_DMA);
-    *v = (struct virtio_pci){0};
-    return open_first(v, pci, type, index, irq_bits);
-}
-
-static enum status find_or_make(struct virtio_dma *d, uint32_t key)
-{
-    struct mem_info info;
     uint64_t bytes = (uint64_t)d->count * PAGE_SIZE;
+    handle_t memory;
+    enum status status = sys_mem_create(bytes, MEM_POPULATE, &memory);
 
-    if (rt_kept(key, &d->memory, nullptr, nullptr) == OK) {
-        if (sys_mem_info(d->memory, &info) == OK && info.bytes == bytes) {
-            sys_mem_unpin(d->memory); // the dead one's pins; the device has been reset
-            return OK;
-        }
-        forget(key);
+    if (status != OK) {
+        return status;
     }
-    enum status status = sys_mem_create(bytes, MEM_POPULATE, &d->memory);
+    status = rt_map(memory, 0, bytes, PROT_READ | PROT_WRITE, RT_SHARED, &d->base);
     if (status == OK) {
-        status = rt_keep(key, d->memory, 0, 0);
+        status = sys_mem_pin(domain, memory, 0, d->count, d->pages);
     }
-    return status;
-}
-
-MOVE_ADDRESSES enum status virtio_dma_open(struct virtio_dma *d, handle_t domain, uint32_t key)
-{
-    uint64_t at = 0;
-    enum status status = find_or_make(d, key);
-
-    if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, d->memory, &at, 0, (uint64_t)d->count * PAGE_SIZE,
-                             PROT_READ | PROT_WRITE);
-    }
-    if (status == OK) {
-        status = sys_mem_pin(domain, d->memory, 0, d->count, d->pages);
-    }
-    d->base = (void *)at;
+    sys_handle_close(memory);
     return status;
 }

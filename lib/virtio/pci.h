@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Getting hold of a virtio device through the PCI service, once; a reborn driver finds its handles
-// again and needs nobody.
+// Getting hold of a virtio device through the PCI service, once: what is opened here moves along.
+// After a crash (rt_on_reborn) a driver resets the device before it looks at anything else, and
+// gives it its queues anew; a planned move between two requests is no event for the device.
 #pragma once
 #include "kernel/abi/handle.h"
 #include "lib/virtio/device.h"
 
-// Keys under which the handles are kept (rt_keep). The driver's own keys must be others.
-enum { VIRTIO_KEEP_BAR = 0x7601, VIRTIO_KEEP_IRQ, VIRTIO_KEEP_DMA };
-
 struct virtio_pci {
     struct virtio_device device;
-    handle_t bar, irq, dma;
+    handle_t irq, dma;
     uint32_t address; // PCI address, for messages
-    bool inherited;   // an earlier incarnation used the device
 };
 
 // Opens the `index`-th device of this type (VIRTIO_TYPE_*): claims it, maps its registers, binds
@@ -22,17 +19,15 @@ struct virtio_pci {
 [[nodiscard]] enum status virtio_open(struct virtio_pci *v, handle_t pci, uint32_t type,
                                       uint32_t index, uint64_t irq_bits);
 
-// DMA memory: one Memory object, mapped and pinned, kept over rebirths under `key`.
+// DMA memory: shared with the device, so never undone.
 struct virtio_dma {
     void *base;
     uint64_t *pages; // physical address of each page; room given by the caller
     uint32_t count;
-    handle_t memory;
 };
 
-// Makes or finds again `d->count` pages (at most 512) for d->pages; only after virtio_open, that is
-// after the reset, because the old content is handed to nobody any more.
-[[nodiscard]] enum status virtio_dma_open(struct virtio_dma *d, handle_t domain, uint32_t key);
+// Makes `d->count` pages (at most 512) for d->pages.
+[[nodiscard]] enum status virtio_dma_open(struct virtio_dma *d, handle_t domain);
 
 // Physical address of a byte of it.
 static inline uint64_t virtio_dma_address(const struct virtio_dma *d, uint64_t offset)

@@ -2,12 +2,11 @@
 // The entropy service: feeds the kernel's generator from a virtio-rng device, at birth and from
 // time to time. Without such a device it lives on and says so.
 #include "interfaces/entropy.server.h"
+#include "lib/rt/tx.h"
 #include "lib/virtio/pci.h"
 #include "servers/args.h"
 
 enum {
-    KEY_DMA = 1,
-    KEY_COUNTERS = 2,
     DEVICE_BIT = 1,
     QUEUE_SIZE = 8,
     DMA_PAGES = 2,
@@ -77,8 +76,6 @@ static bool take(void)
     }
     rng.reseeds++;
     rng.bytes += written;
-    (void)rt_keep(KEY_COUNTERS, HANDLE_NONE, rng.reseeds,
-                  rng.bytes); // the place was taken at birth
     return true;
 }
 
@@ -89,19 +86,36 @@ static void on_device(uint64_t, void *)
     }
 }
 
+static void reset(void)
+{
+    if (virtio_reset(&rng.pci.device, VIRTIO_PATIENCE) != OK || set_up() != OK) {
+        log_error("the device is lost");
+        rng.present = false;
+    }
+}
+
 static void on_timer(void *)
 {
     (void)take(); // an interrupt that never came
     if (rng.asked || rng.queue.broken) {
         log_warn("the device does not answer: resetting it");
-        if (virtio_reset(&rng.pci.device, VIRTIO_PATIENCE) != OK || set_up() != OK) {
-            log_error("the device is lost");
-            rng.present = false;
-            return;
-        }
+        reset();
     }
-    ask();
-    rt_timer(&rng.timer, rt_now_ns() + rng.period_ns, on_timer, nullptr);
+    if (rng.present) {
+        ask();
+        rt_timer(&rng.timer, rt_now_ns() + rng.period_ns, on_timer, nullptr);
+    }
+}
+
+// What the device was asked for after the last commit, or what was taken from it, is not known here.
+static void on_reborn(const struct rt_rebirth *rebirth)
+{
+    if (rebirth->after_crash && rng.present) {
+        reset();
+    }
+    if (rebirth->after_crash && rng.present) {
+        ask();
+    }
 }
 
 // Asks the device and waits for the answer. Old bytes on their way count too.
@@ -167,7 +181,7 @@ static enum status open_device(void)
         return status;
     }
     rng.dma = (struct virtio_dma){.pages = rng.pages, .count = DMA_PAGES};
-    status = virtio_dma_open(&rng.dma, rng.pci.dma, KEY_DMA);
+    status = virtio_dma_open(&rng.dma, rng.pci.dma);
     return status == OK ? set_up() : status;
 }
 
@@ -176,15 +190,12 @@ int service_main(void)
     static const struct entropy_ops ops = {.get = do_get, .reseed = do_reseed, .info = do_info};
     static const struct rt_interface list[] = {{ENTROPY_PROTOCOL, entropy_dispatch, &ops}};
 
-    (void)rt_kept(KEY_COUNTERS, nullptr, &rng.reseeds, &rng.bytes);
-    enum status status = rt_keep(KEY_COUNTERS, HANDLE_NONE, rng.reseeds, rng.bytes);
-    if (status == OK) {
-        status = open_device();
-    }
+    enum status status = open_device();
     rng.present = status == OK;
     rng.period_ns = arg_number("period_ms", 30000) * 1'000'000;
     if (rng.present) {
         rt_on_notify(DEVICE_BIT, on_device, nullptr);
+        rt_on_reborn(on_reborn);
         ask();
         rt_timer(&rng.timer, rt_now_ns() + answer_ns, on_timer, nullptr);
     } else {

@@ -4,13 +4,15 @@
 //   ring.c      one entry of a client's ring, checked and turned into stretches of physical memory
 //   engine.c    requests under way: starting, finishing, time-outs, everything again after a reset
 //   device.c    the virtio device: set-up, reset, interrupt
-//   sessions.c  the block interface: rings, buffers, and finding them again after a rebirth
-//   main.c      birth
+//   sessions.c  the block interface: rings and buffers
+//   main.c      birth and rebirth
 //
-// Three kinds of memory. The clients' rings and buffers: allegations, and the only place where
-// requests live. `struct blk_saved`: which sessions there are; kept over rebirths, and mapped
-// read-only but for the moments when it changes, so that a stray store of a dying driver cannot
-// falsify it. Everything else is made anew by each incarnation.
+// Requests live in the clients' rings, which are shared: nothing there is ever undone, and all of it
+// is an allegation. A driver that is moved between two messages goes on where it was; its device does
+// not notice. After a crash what it knew of requests under way is worth nothing: its last transaction
+// may have ended some, or given some to the device, and have been undone. So the device is reset and
+// each entry looked at again (blk_begin_again). An entry is ended by one store, so what was ended
+// stays so, and everything else runs, perhaps a second time, which does no harm.
 #pragma once
 #include "kernel/abi/handle.h"
 #include "lib/block/ring.h"
@@ -32,41 +34,25 @@ enum { BLK_DMA_QUEUE = 0, BLK_DMA_CONTROL = 2, BLK_DMA_TABLES = 3, BLK_DMA_PAGES
 static_assert(BLK_SLOTS * BLK_TABLE * sizeof(struct virtq_desc) ==
               (BLK_DMA_PAGES - BLK_DMA_TABLES) * 4096, "tables fill their pages");
 
-struct blk_counters {
-    uint64_t completed, failed, resets, repeated;
-};
 struct blk_control {
     struct virtio_blk_header header[BLK_SLOTS];
     uint8_t status[BLK_SLOTS]; // written by the device
-    struct blk_counters count; // since the first birth
 };
 static_assert(sizeof(struct blk_control) <= 4096, "the control page is one page");
 
-// ---- Kept over rebirths ----
-
-#define BLK_SAVED_MAGIC 0x564b4c42u
 struct blk_buffer {
     uint64_t bytes; // 0: no such buffer
     uint32_t first; // its first page in page_address
     uint32_t pages;
+    handle_t memory;
 };
-struct blk_saved_session {
-    uint64_t badge; // of the client
-    uint32_t active, entries;
-    struct blk_buffer buffer[BLOCK_BUFFERS];
-};
-struct blk_saved {
-    uint32_t magic, reserved;
-    struct blk_saved_session session[BLOCK_SESSIONS];
-    uint64_t page_address[BLK_PAGES]; // physical
-};
-
-// ---- Of one incarnation ----
 
 struct blk_session {
-    struct block_ring *ring;
-    handle_t ring_memory, completion; // HANDLE_NONE: not told yet
-    handle_t memory[BLOCK_BUFFERS];
+    uint64_t badge;           // of the client
+    struct block_ring *ring;  // nullptr: there is no such session
+    uint32_t entries;
+    handle_t completion;      // HANDLE_NONE: not told yet
+    struct blk_buffer buffer[BLOCK_BUFFERS];
     uint64_t waiting[BLOCK_WORDS];   // entries to look at
     uint64_t under_way[BLOCK_WORDS]; // entries that a slot has
     uint32_t slots;                  // how many
@@ -105,15 +91,16 @@ struct blk {
     struct virtq_desc *tables;
     const uint64_t *dma_pages;
     // Clients.
-    const struct blk_saved *saved;
+    uint64_t *page_address; // of buffers, physical; BLK_PAGES of them, each buffer has a stretch
     struct blk_session session[BLOCK_SESSIONS];
     uint32_t next_session; // whose turn it is
     // Requests.
     struct blk_slot slot[BLK_SLOTS];
     uint32_t free_slots; // a bit each
     uint64_t last_answer_ns, timeout_ns;
-    bool repeating;      // first look at the rings after a rebirth: what is found there runs again
+    bool repeating;      // first look at the rings after a crash: what is found there runs again
     struct blk_job job;
+    struct { uint64_t completed, failed, resets, repeated; } count;
     // What the engine needs done; a host test puts its own here.
     void (*kick)(struct blk *);                          // tell the device to look at the queue
     enum status (*restart)(struct blk *);                // reset the device and set it up again
@@ -140,8 +127,8 @@ void blk_finish_entry(struct blk_session *s, uint32_t index, enum status status)
 void blk_engine_init(struct blk *b);
 // Takes the client's doorbell: looks at what it has submitted.
 void blk_take_submitted(struct blk *b, uint32_t session);
-// Looks at every entry of the session: after a rebirth.
-void blk_take_all(struct blk *b, uint32_t session);
+// The device was reset after a crash: nothing is under way, every entry is looked at.
+void blk_begin_again(struct blk *b);
 // Starts what can be started, and tells clients of what has ended.
 void blk_run(struct blk *b, uint64_t now_ns);
 // Takes what the device has completed. Returns how many.

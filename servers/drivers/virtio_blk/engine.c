@@ -40,20 +40,30 @@ void blk_take_submitted(struct blk *b, uint32_t session)
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
         if (atomic_load_explicit(&s->ring->submitted[w], memory_order_relaxed) != 0) {
             s->waiting[w] |= atomic_exchange(&s->ring->submitted[w], 0) &
-                             entry_mask(b->saved->session[session].entries, w);
+                             entry_mask(s->entries, w);
         }
     }
 }
 
 // The dead one may have died between ending a request and telling of it: the client is told.
-void blk_take_all(struct blk *b, uint32_t session)
+static void take_all(struct blk_session *s)
 {
-    struct blk_session *s = &b->session[session];
-    uint32_t entries = b->saved->session[session].entries;
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
-        s->waiting[w] = entry_mask(entries, w);
+        s->waiting[w] = entry_mask(s->entries, w);
+        s->under_way[w] = 0;
     }
+    s->slots = 0;
     s->tell = true;
+}
+
+void blk_begin_again(struct blk *b)
+{
+    blk_engine_init(b);
+    for (uint32_t i = 0; i < BLOCK_SESSIONS; i++) {
+        if (b->session[i].ring != nullptr) {
+            take_all(&b->session[i]);
+        }
+    }
 }
 
 // The next entry that waits and is not under way, -1 if there is none. Takes it.
@@ -81,8 +91,8 @@ static void end_slot(struct blk *b, uint32_t i, enum status status)
     s->slots--;
     slot->used = false;
     b->free_slots |= 1u << i;
-    b->control->count.completed++;
-    b->control->count.failed += status != OK;
+    b->count.completed++;
+    b->count.failed += status != OK;
 }
 
 // Puts the checked job into the queue under slot i.
@@ -178,12 +188,12 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     if (status == ERR_AGAIN) {
         return true; // nothing was there; perhaps the next
     }
-    b->control->count.repeated += b->repeating;
+    b->count.repeated += b->repeating;
     status = without_device(b, status, &b->job);
     if (status != STATUS_COUNT) {
         blk_finish_entry(s, (uint32_t)entry, status);
-        b->control->count.completed++;
-        b->control->count.failed += status != OK;
+        b->count.completed++;
+        b->count.failed += status != OK;
         return true;
     }
     uint32_t i = (uint32_t)__builtin_ctz(b->free_slots);
@@ -278,7 +288,7 @@ static void repeat_slots(struct blk *b, uint64_t now_ns)
 
 static void restart_device(struct blk *b, uint64_t now_ns)
 {
-    b->control->count.resets++;
+    b->count.resets++;
     b->working = b->restart(b) == OK;
     b->last_answer_ns = now_ns;
     repeat_slots(b, now_ns);

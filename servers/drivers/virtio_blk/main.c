@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Birth of the block driver: the device is reset first, before anything else is looked at, so that
-// nothing of an earlier incarnation is still being written to memory.
+// Birth of the block driver, and rebirth: after a crash the device is reset first, before anything
+// else is looked at, so that nothing of the dead one is still being written to memory.
+#include "lib/rt/tx.h"
 #include "lib/virtio/pci.h"
 #include "servers/args.h"
 #include "servers/drivers/virtio_blk/sessions.h"
 
-enum { KEY_DMA = 2 };
 static const uint64_t patience_ns = 1'000'000'000; // between two attempts at a device that is gone
 
 static struct blk blk;
@@ -34,10 +34,8 @@ static enum status set_up(struct blk *b)
     return status == OK ? blk_start_queue(b, &pci.device, dma.base, &doorbell) : status;
 }
 
-static enum status restart(struct blk *b)
+static enum status reset(struct blk *b)
 {
-    log_warn("device at %x does not answer: resetting it, %u requests under way", pci.address,
-             blk_under_way(b));
     enum status status = virtio_reset(&pci.device, VIRTIO_PATIENCE);
     if (status == OK) {
         status = set_up(b);
@@ -49,6 +47,13 @@ static enum status restart(struct blk *b)
     return status;
 }
 
+static enum status restart(struct blk *b)
+{
+    log_warn("device at %x does not answer: resetting it, %u requests under way", pci.address,
+             blk_under_way(b));
+    return reset(b);
+}
+
 static void on_timer(void *)
 {
     uint64_t now = rt_now_ns();
@@ -56,7 +61,7 @@ static void on_timer(void *)
     if (blk_completions(&blk, now) > 0) { // an interrupt that never came
         blk_run(&blk, now);
     }
-    uint64_t next = blk_check_time(&blk, now, blk.working && virtio_needs_reset(&pci.device));
+    uint64_t next = blk_check_time(&blk, now, blk.working && virtio_has_failed(&pci.device));
     if (next != 0) {
         rt_timer(&timer, next, on_timer, nullptr);
     }
@@ -104,6 +109,18 @@ static void on_doorbell(uint64_t bits, void *)
     blk_pump();
 }
 
+static void on_reborn(const struct rt_rebirth *rebirth)
+{
+    if (rebirth->after_crash) {
+        blk.working = reset(&blk) == OK;
+        blk.last_answer_ns = rt_now_ns();
+        blk_begin_again(&blk);
+        blk.repeating = true;
+        blk_pump();
+        blk.repeating = false;
+    }
+}
+
 static enum status open_device(void)
 {
     handle_t service = rt_handle("pci");
@@ -113,7 +130,7 @@ static enum status open_device(void)
         return status;
     }
     dma = (struct virtio_dma){.pages = dma_pages, .count = BLK_DMA_PAGES};
-    status = virtio_dma_open(&dma, pci.dma, KEY_DMA);
+    status = virtio_dma_open(&dma, pci.dma);
     if (status != OK) {
         return status;
     }
@@ -144,14 +161,9 @@ int service_main(void)
         log_error("no memory for sessions (status %d)", status);
         return 1;
     }
-    blk.last_answer_ns = rt_now_ns();
-    blk_sessions_resume(&blk);
-    blk_pump();
-    blk.repeating = false;
-    if (!pci.inherited) {
-        log_info("disk at %x: %llu MiB%s%s", pci.address, (unsigned long long)(blk.sectors >> 11),
-                 blk.read_only ? ", read-only" : "", blk.can_flush ? ", write cache" : "");
-    }
+    log_info("disk at %x: %llu MiB%s%s", pci.address, (unsigned long long)(blk.sectors >> 11),
+             blk.read_only ? ", read-only" : "", blk.can_flush ? ", write cache" : "");
+    rt_on_reborn(on_reborn);
     rt_on_notify(BLK_DEVICE_BIT, on_device, nullptr);
     rt_on_notify(BLK_SESSION_BITS, on_doorbell, nullptr);
     return rt_serve(list, sizeof list / sizeof list[0]);

@@ -47,7 +47,7 @@ static enum status add_segment(const struct blk *b, const struct blk_buffer *buf
     while (bytes > 0) {
         uint32_t in_page = offset % page;
         uint32_t piece = page - in_page < bytes ? page - in_page : bytes;
-        uint64_t address = b->saved->page_address[buffer->first + offset / page] + in_page;
+        uint64_t address = b->page_address[buffer->first + offset / page] + in_page;
         if (!add_part(b, job, address, piece)) {
             return ERR_UNSUPPORTED; // more scattered than the device can take in one request
         }
@@ -66,7 +66,7 @@ static enum status read_segments(const struct blk *b, uint32_t session,
             return ERR_RANGE;
         }
         enum status status =
-            add_segment(b, &b->saved->session[session].buffer[buffer],
+            add_segment(b, &b->session[session].buffer[buffer],
                         once32(&e->segment[i].offset), once32(&e->segment[i].bytes), job);
         if (status != OK) {
             return status;

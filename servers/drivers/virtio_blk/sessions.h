@@ -11,11 +11,8 @@ enum { BLK_SESSION_BITS = BLK_DEVICE_BIT - 1 };
 
 extern const struct block_ops blk_ops;
 
-// Makes or finds again what is kept of sessions. `domain` is for pinning clients' buffers.
+// `domain` is for pinning clients' buffers.
 [[nodiscard]] enum status blk_sessions_init(struct blk *b, handle_t domain);
-
-// Finds the sessions of earlier incarnations again and looks at everything in their rings.
-void blk_sessions_resume(struct blk *b);
 
 // main.c: takes completions, starts requests, keeps the time-out timer.
 void blk_pump(void);

@@ -56,6 +56,13 @@ void disk_connect(struct blk *b)
     b->restart = restart;
 }
 
+void disk_reset(struct blk *b)
+{
+    disk.resets = 0;
+    disk.reads = disk.writes = disk.flushes = 0;
+    (void)restart(b);
+}
+
 struct walk {
     const struct virtq_desc *table;
     uint16_t at;

@@ -23,5 +23,7 @@ extern struct fake_disk disk;
 
 // Fills in everything of `b` that the device and its memory are.
 void disk_connect(struct blk *b);
+// The same disk in a fresh state, with an empty queue.
+void disk_reset(struct blk *b);
 // Answers everything that was submitted.
 void disk_work(struct blk *b);
