@@ -19,8 +19,13 @@ enum {
     GRANT_COPY_MAX = 256 << 10, // bytes a single grant_copy moves: bounds the time interrupts are off
     TASK_COPY_MAX = 64 << 10,
     IO_SEND_MAX = 64, // bytes a single io_send writes: each costs about a microsecond
+    IO_RECEIVE_MAX = 32, // the same for io_receive, which reads two ports for each
     NAME_SIZE = 32, // task names, zero-terminated
 };
+
+// The ports of an io_receive: data are there as long as the status has a bit of mask.
+#define IO_RECEIVE_PORTS(data, status, mask)                                                       \
+    ((uint64_t)(data) | (uint64_t)(status) << 16 | (uint64_t)(mask) << 32)
 
 // User addresses: [USER_MIN, USER_MAX). The lowest 64 KiB stay unmapped to catch null dereferences.
 #define USER_MIN 0x10000ull

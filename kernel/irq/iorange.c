@@ -93,12 +93,26 @@ int sys_io_write(struct thread *t, struct regs *r)
     return status;
 }
 
+// The word at `at` can be changed, and is *value now.
+static enum status find_word(struct thread *t, uint64_t at, uint64_t *value)
+{
+    struct span word;
+    enum status status = span_resolve(&word, t->task, at, sizeof(*value), PROT_WRITE);
+    return status == OK ? user_copy_in(t->task, value, at, sizeof(*value)) : status;
+}
+
+// What was looked up before the first byte moved is there still.
+static void must_copy_out(struct thread *t, uint64_t to, const void *from, uint64_t bytes)
+{
+    enum status status = user_copy_out(t->task, to, from, bytes);
+    ASSERT(status == OK);
+}
+
 // Both addresses are looked up before the first byte goes out. So whenever the thread dies, the word
 // says how much of its data the device has been given.
 int sys_io_send(struct thread *t, struct regs *r)
 {
     struct iorange *range;
-    struct span word;
     uint8_t bytes[IO_SEND_MAX];
     uint64_t port = r->rsi, from = r->rdx, count = r->r10, sent;
     enum status status = find_port_range(t, r->rdi, &range);
@@ -110,10 +124,7 @@ int sys_io_send(struct thread *t, struct regs *r)
     }
     status = user_copy_in(t->task, bytes, from, count);
     if (status == OK) {
-        status = span_resolve(&word, t->task, r->r8, sizeof(sent), PROT_WRITE);
-    }
-    if (status == OK) {
-        status = user_copy_in(t->task, &sent, r->r8, sizeof(sent));
+        status = find_word(t, r->r8, &sent);
     }
     if (status != OK) {
         return status;
@@ -122,8 +133,46 @@ int sys_io_send(struct thread *t, struct regs *r)
         arch_io_write((uint16_t)port, 1, bytes[i]);
     }
     sent += count;
-    // The page is there since the look above, so this finds it.
-    status = user_copy_out(t->task, r->r8, &sent, sizeof(sent));
-    ASSERT(status == OK);
+    must_copy_out(t, r->r8, &sent, sizeof(sent));
+    return OK;
+}
+
+// The other direction: a byte that was taken from the device is in memory, and counted there.
+int sys_io_receive(struct thread *t, struct regs *r)
+{
+    struct iorange *range;
+    struct span room;
+    uint16_t got[IO_RECEIVE_MAX];
+    uint64_t data = r->rsi & 0xffff, ready = r->rsi >> 16 & 0xffff, mask = r->rsi >> 32;
+    uint64_t to = r->rdx, count = r->r10, received, n = 0;
+    enum status status = find_port_range(t, r->rdi, &range);
+    if (status != OK) {
+        return status;
+    }
+    if (count > IO_RECEIVE_MAX || !iorange_covers(range, data, 1) ||
+        !iorange_covers(range, ready, 1)) {
+        return ERR_RANGE;
+    }
+    if (mask == 0 || mask > 0xff) {
+        return ERR_ARG;
+    }
+    status = span_resolve(&room, t->task, to, count * sizeof(got[0]), PROT_WRITE);
+    if (status == OK) {
+        status = find_word(t, r->r8, &received);
+    }
+    if (status != OK) {
+        return status;
+    }
+    while (n < count) {
+        uint32_t said = arch_io_read((uint16_t)ready, 1);
+        if ((said & mask) == 0) {
+            break;
+        }
+        got[n++] = (uint16_t)(arch_io_read((uint16_t)data, 1) | said << 8);
+    }
+    received += n;
+    must_copy_out(t, to, got, n * sizeof(got[0]));
+    must_copy_out(t, r->r8, &received, sizeof(received));
+    r->rdx = n;
     return OK;
 }

@@ -342,6 +342,58 @@ static void test_io_send(void **)
     check_world();
 }
 
+static void test_io_receive(void **)
+{
+    struct place p = world_task("serial", 1 << 20, 5);
+    struct thread *t = p.thread;
+    uint64_t line = made(CALL(root_thread, iorange_split, PORTS, HOST_SERIAL, 6));
+    uint64_t own = give(&p, line, RIGHTS_ALL, 0), weak = give(&p, line, RIGHT_COPY, 0);
+    uint64_t mmio = give(&p, MMIO, RIGHTS_ALL, 0), received = 1000;
+    uint64_t ports = IO_RECEIVE_PORTS(HOST_SERIAL, HOST_SERIAL + HOST_SERIAL_STATUS, 1);
+    uint16_t got[IO_RECEIVE_MAX + 1] = {0};
+    enum : uint64_t { WORD = DATA + 100, SPLIT = DATA + 3 * PAGE_SIZE - 6 };
+    poke(p.task, WORD, &received, 8);
+    host_unread = 10;
+    assert_int_equal(made(CALL(t, io_receive, own, ports, SPLIT, 4, WORD)), 4);
+    assert_int_equal(made(CALL(t, io_receive, own, ports, SPLIT + 8, 20, WORD)), 6);
+    assert_int_equal(made(CALL(t, io_receive, own, ports, SPLIT, 20, WORD)), 0);
+    peek(p.task, SPLIT, got, 22);
+    peek(p.task, WORD, &received, 8);
+    assert_int_equal(received, 1010);
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_int_equal(got[i], 0x6100 | (0xf0 - 9 + i));
+    }
+    assert_int_equal(got[10], 0);
+    // Nothing is read unless all of it can be kept, and the word be changed.
+    host_unread = 100;
+    uint64_t m = made(CALL(t, mem_create, PAGE_SIZE));
+    uint64_t fixed = made(CALL(t, mem_map, 0, m, 0, 0, PAGE_SIZE, PROT_READ));
+    uint64_t end = DATA + DATA_BYTES;
+    uint64_t outside = IO_RECEIVE_PORTS(HOST_SERIAL, HOST_SERIAL + 6, 1);
+    uint64_t below = IO_RECEIVE_PORTS(HOST_SERIAL - 1, HOST_SERIAL + 5, 1);
+    assert_int_equal(CALL(t, io_receive, own, ports, SPLIT, IO_RECEIVE_MAX + 1, WORD).status,
+                     ERR_RANGE);
+    assert_int_equal(CALL(t, io_receive, own, ports, SPLIT, ~0ull, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_receive, own, outside, SPLIT, 1, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_receive, own, below, SPLIT, 1, WORD).status, ERR_RANGE);
+    assert_int_equal(CALL(t, io_receive, own, ports & 0xffffffff, SPLIT, 1, WORD).status, ERR_ARG);
+    assert_int_equal(CALL(t, io_receive, own, ports | 1ull << 60, SPLIT, 1, WORD).status, ERR_ARG);
+    assert_int_equal(CALL(t, io_receive, mmio, ports, SPLIT, 1, WORD).status, ERR_TYPE);
+    assert_int_equal(CALL(t, io_receive, m, ports, SPLIT, 1, WORD).status, ERR_TYPE);
+    assert_int_equal(CALL(t, io_receive, weak, ports, SPLIT, 1, WORD).status, ERR_RIGHTS);
+    assert_int_equal(CALL(t, io_receive, 0, ports, SPLIT, 1, WORD).status, ERR_HANDLE);
+    assert_int_equal(CALL(t, io_receive, own, ports, end - 2, 2, WORD).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_receive, own, ports, fixed, 2, WORD).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_receive, own, ports, ~0ull, 2, WORD).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_receive, own, ports, SPLIT, 1, end - 7).status, ERR_FAULT);
+    assert_int_equal(CALL(t, io_receive, own, ports, SPLIT, 1, fixed).status, ERR_FAULT);
+    assert_int_equal(host_unread, 100);
+    host_unread = 0;
+    made(CALL(root_thread, handle_close, line));
+    world_end(&p);
+    check_world();
+}
+
 static void test_registers_and_debug(void **)
 {
     struct place p = world_task("debugged", 1 << 20, 5);
@@ -397,6 +449,7 @@ int basic_tests(void)
         cmocka_unit_test(test_irq),
         cmocka_unit_test(test_ports_and_log),
         cmocka_unit_test(test_io_send),
+        cmocka_unit_test(test_io_receive),
         cmocka_unit_test(test_registers_and_debug),
     };
     return cmocka_run_group_tests_name("kernel: objects and memory", tests, world_start, NULL);

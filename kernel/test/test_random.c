@@ -105,6 +105,7 @@ static void plausible(struct thread *t, enum syscall number)
         {SYS_io_read, OBJ_IORANGE, 0}, {SYS_io_write, OBJ_IORANGE, 0},
         {SYS_log_read, OBJ_IORANGE, 0}, {SYS_mem_map_from, OBJ_TASK, 0},
         {SYS_task_region, OBJ_TASK, 0}, {SYS_io_send, OBJ_IORANGE, 0},
+        {SYS_io_receive, OBJ_IORANGE, 0},
     };
     struct regs *r = &t->regs;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -142,7 +143,10 @@ static void plausible(struct thread *t, enum syscall number)
         r->rdx = draw(3) ? 0 : r->rdx;
         r->r10 = 1 + 2 * draw(2);
     }
-    if (number == SYS_task_region || number == SYS_io_send) {
+    if (number == SYS_io_receive) {
+        r->rsi = IO_RECEIVE_PORTS(draw(2000), draw(2000), draw(3));
+    }
+    if (number == SYS_task_region || number == SYS_io_send || number == SYS_io_receive) {
         r->rdx = DATA + draw(5000);
         r->r10 = draw(70);
         r->r8 = DATA + draw(5000);

@@ -391,11 +391,22 @@ SYS_INLINE enum status sys_io_write(handle_t iorange, uint16_t port, uint32_t wi
 }
 
 // Writes count bytes to the port and adds count to *sent, all of it or nothing. count <= IO_SEND_MAX.
+// *sent is never undone: it lies in memory that is mapped with RT_SHARED.
 MUST_USE SYS_INLINE enum status sys_io_send(handle_t iorange, uint16_t port, const void *bytes,
                                             uint64_t count, uint64_t *sent)
 {
     uint64_t second;
     return trap(SYS_io_send, iorange, port, SYS_ARG(bytes), count, SYS_ARG(sent), 0, &second);
+}
+
+// While the status port has a bit of `mask`, reads the data port and stores data | status << 8, at
+// most count times; adds their number to *received. All of it or nothing. ports: IO_RECEIVE_PORTS;
+// count <= IO_RECEIVE_MAX. *to and *received are never undone: mapped with RT_SHARED.
+MUST_USE SYS_INLINE enum status sys_io_receive(handle_t iorange, uint64_t ports, uint16_t *to,
+                                               uint64_t count, uint64_t *received)
+{
+    uint64_t second;
+    return trap(SYS_io_receive, iorange, ports, SYS_ARG(to), count, SYS_ARG(received), 0, &second);
 }
 
 // ---- The system ----

@@ -12,6 +12,7 @@ uint8_t *host_ram;
 uint64_t host_ticks = 1000;
 struct cpu *host_cpu = &cpus[0];
 uint64_t host_flushes, host_writes;
+uint32_t host_unread;
 struct host_write host_written[HOST_WRITTEN];
 bool host_halted;
 jmp_buf *host_halt_to;
@@ -355,6 +356,12 @@ size_t arch_entropy(void *to, size_t bytes)
 
 uint32_t arch_io_read(uint16_t port, uint32_t width)
 {
+    if (port == HOST_SERIAL + HOST_SERIAL_STATUS) {
+        return host_unread > 0 ? 0x61 : 0x60;
+    }
+    if (port == HOST_SERIAL && host_unread > 0) {
+        return 0xf0 - --host_unread;
+    }
     return port * 10u + width;
 }
 

@@ -7,6 +7,10 @@
 enum { HOST_LEVEL_GSI = 10 }; // level-triggered, whatever a driver believes
 enum : uint64_t { HOST_RAM_BYTES = 256 << 20, HOST_RAM_FIRST = 2 << 20 };
 
+// A serial line that has host_unread bytes of input: 0xf0 the last one, 0xef the one before.
+enum { HOST_SERIAL = 0x2f8, HOST_SERIAL_STATUS = 5 };
+extern uint32_t host_unread;
+
 enum { HOST_WRITTEN = 128 };
 
 struct host_write {
