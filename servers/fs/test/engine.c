@@ -110,8 +110,15 @@ static void transact(void (*fn)(const void *arg), const void *arg)
 
 // ---- For the core ----
 
+// Also the disk's chance to move data in the middle of a request.
 static bool may_await(void)
 {
+    bool before = may_stop;
+    if (in_request && disk->queued && !below(16)) {
+        may_stop = false;
+        file_device_move(disk);
+        may_stop = before;
+    }
     return in_request;
 }
 

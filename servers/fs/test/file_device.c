@@ -41,7 +41,7 @@ static int submit(struct device *device, struct device_request *rq)
     if (rq->offset + bytes > device->bytes || bytes > device->max_bytes) {
         return EINVAL;
     }
-    d->queue[d->queued++] = rq;
+    d->queue[d->queued++] = (struct file_request){.rq = rq};
     return 0;
 }
 
@@ -73,7 +73,7 @@ static int run(struct file_device *d, struct device_request *rq)
     return 0;
 }
 
-struct device_request *file_device_run(struct file_device *d, int *error)
+static struct file_request *move_one(struct file_device *d)
 {
     if (!d->queued) {
         return nullptr;
@@ -83,10 +83,28 @@ struct device_request *file_device_run(struct file_device *d, int *error)
         d->seed = d->seed * 1664525 + 1013904223;
         n = (d->seed >> 8) % d->queued;
     }
-    struct device_request *rq = d->queue[n];
-    memmove(&d->queue[n], &d->queue[n + 1], (d->queued - n - 1) * sizeof(d->queue[0]));
-    d->queued--;
-    *error = run(d, rq);
+    struct file_request *q = &d->queue[n];
+    if (!q->moved) {
+        q->error = run(d, q->rq);
+        q->moved = true;
+    }
+    return q;
+}
+
+void file_device_move(struct file_device *d)
+{
+    (void)move_one(d);
+}
+
+struct device_request *file_device_run(struct file_device *d, int *error)
+{
+    struct file_request *q = move_one(d);
+    if (!q) {
+        return nullptr;
+    }
+    struct device_request *rq = q->rq;
+    *error = q->error;
+    memmove(q, q + 1, (size_t)(d->queue + --d->queued - q) * sizeof(*q));
     return rq;
 }
 

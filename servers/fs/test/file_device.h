@@ -7,7 +7,11 @@
 struct file_device {
     struct device device;
     int fd;
-    struct device_request *queue[64];
+    struct file_request {
+        struct device_request *rq;
+        bool moved; // its data; it has not completed yet
+        int error;
+    } queue[64];
     uint32_t queued;
     uint32_t seed; // of the order of completion; 0: first come, first served
     uint64_t requests, reads, writes, bytes_read, bytes_written;
@@ -23,7 +27,9 @@ extern const struct transactions transactions_none;
 
 // Opens an image of the host. false: there is none.
 bool file_device_open(struct file_device *d, const char *path, bool read_only);
-// Moves the data of one request that waits. Returns it for its `done` to be called with *error;
+// Moves the data of one request that waits, without completing it.
+void file_device_move(struct file_device *d);
+// The same, and takes it off the queue. Returns it for its `done` to be called with *error;
 // nullptr: none waits.
 struct device_request *file_device_run(struct file_device *d, int *error);
 void file_device_close(struct file_device *d);
