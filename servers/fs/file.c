@@ -307,7 +307,9 @@ int file_truncate(struct volume *v, struct inode *i, uint64_t size)
     uint64_t old = inode_size(i);
     int error = map_supported(i);
     error = error ? error : check_end(v, size);
-    error = error ? error : clear_tail(v, i, size < old ? size : old);
+    // What is cut off stays on the disk behind the end, until the file grows over it: so the block
+    // is as it was if this is not committed.
+    error = error || size <= old ? error : clear_tail(v, i, old);
     if (!error && size < old) {
         error = map_free(v, i, (uint32_t)blocks_for(v, size));
     }
