@@ -46,8 +46,10 @@ MUSL_PRNG := __rand48_step __seed48 seed48 drand48 lrand48 mrand48 rand rand_r r
 MUSL_LOCALE := __lctrans c_locale langinfo localeconv strcoll strxfrm
 MUSL_MULTIBYTE := btowc internal mblen mbrlen mbrtowc mbsinit mbsrtowcs mbstowcs mbtowc wcrtomb wcsrtombs \
     wcstombs wctob wctomb
-MUSL_MATH := __fpclassifyl __signbitl __fpclassify __signbit copysign copysignl fabs fabsl fmod fmodl frexp \
-    frexpl ldexp modf scalbn scalbnl floor ceil sqrt sqrt_data __math_invalid
+MUSL_MATH := __cos __fpclassifyl __signbitl __fpclassify __math_divzero __math_invalid __math_oflow __math_uflow \
+    __math_xflow __rem_pio2 __rem_pio2_large __signbit __sin __tan acos asin atan atan2 ceil copysign copysignl cos \
+    exp exp_data fabs fabsl floor fmod fmodl frexp frexpl ldexp log log_data modf pow pow_data scalbn scalbnl sin \
+    sqrt sqrt_data tan
 MUSL_UNISTD := access close fsync ftruncate getegid geteuid getgid getpid getuid isatty link lseek pread pwrite \
     read readlink rmdir symlink unlink write
 MUSL_STAT := chmod fchmod fstat fstatat lstat mkdir stat umask

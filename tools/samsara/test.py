@@ -6,14 +6,17 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 
-from . import BUILD, ROOT
-from .options import Parser
+from . import BUILD, ROOT, thirdparty
+from .options import Parser, output
 
 
 def options(prog):
     parser = Parser(prog=prog, description="Runs everything that must pass.")
     parser.add_argument("only", nargs="*", metavar="WORD",
-                        help="'host' (unit tests), 'tools' (Python tests), or a pytest -k expression for system tests")
+                        help="'host' (unit tests), 'tools' (Python tests), or a pytest -k expression for system tests; "
+                        "'thirdparty' prints its figures, too")
+    parser.add_argument("--json", type=output, metavar="FILE",
+                        help="write the figures of 'thirdparty' there; '-' for standard output")
     return parser
 
 
@@ -46,7 +49,22 @@ def pytest(label, *arguments):
     return number("tests") - failed - number("skipped"), failed
 
 
+def thirdparty_tests(json_file):
+    """The tests of libraries of others, and their figures."""
+    thirdparty.RUNS.unlink(missing_ok=True)
+    counts = pytest("system", "test/system", "-k", "thirdparty")
+    results = thirdparty.kept()
+    if json_file:
+        thirdparty.write(results, json_file)
+    if results and str(json_file) != "-":
+        thirdparty.show(results)
+    return counts
+
+
 def main(given):
+    if given.json and "thirdparty" not in given.only:
+        print("test: --json is about the word 'thirdparty'", file=sys.stderr)
+        return 2
     started = time.monotonic()
     chosen = given.only or ["host", "tools", ""]
     results = []
@@ -57,6 +75,8 @@ def main(given):
             folders = [str(path) for path in ("interfaces/gen/test", "tools/test", "rs/test", "randomizer/test")
                        if any((ROOT / path).glob("test_*.py"))]
             results.append(pytest("tools", *folders))
+        elif word == "thirdparty":
+            results.append(thirdparty_tests(given.json))
         else:
             results.append(pytest("system", "test/system", *(["-k", word] if word else [])))
     passed, failed = (sum(column) for column in zip(*results))

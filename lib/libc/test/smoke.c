@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <search.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -126,6 +127,18 @@ static void dates(void)
 
 static jmp_buf back;
 
+// To nine digits: the last ones are the library's affair.
+static void computing(void)
+{
+    char out[120];
+    snprintf(out, sizeof(out), "%.9f %.9f %.9f %.9f", sin(1e6), cos(2), tan(1), atan2(-1, 2));
+    check_text("-0.349993502 -0.416146837 1.557407725 -0.463647609", out);
+    snprintf(out, sizeof(out), "%.9f %.9f %.9f %g", exp(1), log(10), asin(0.5) + acos(0.25), pow(2, 0.5));
+    check_text("2.718281828 2.302585093 1.841714847 1.41421", out);
+    rt_assert(pow(3, 20) == 3486784401 && isinf(exp(1000)) && exp(-1000) == 0 && isnan(log(-1)));
+    rt_assert(floor(-2.5) == -3 && ceil(2.1) == 3 && fmod(7.5, 2) == 1.5 && sqrt(2) * sqrt(2) > 2);
+}
+
 static void jumping(void)
 {
     static volatile int rounds;
@@ -180,6 +193,7 @@ void smoke(void)
     sorting();
     strings();
     dates();
+    computing();
     jumping();
     refusals();
     output();

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""SQLite, zlib and MuJS as services answer a long input as the same sources do on the host, byte for byte."""
+import copy
+
+import pytest
+
+from tools.samsara import thirdparty
+
+
+@pytest.mark.parametrize("seed, cpus", [(1, 1), (2, 1), (3, 2)])
+def test_answers_are_the_hosts(tmp_path, quick, seed, cpus):
+    log = tmp_path / "kernel.log"
+    result = thirdparty.Session(seed, 10 if quick else 60, cpus=cpus, accel="tcg", debug_log=str(log)).run()
+    thirdparty.keep(result)
+    assert result["ok"], "\n".join(result["problems"]) + "\n" + log.read_text(errors="replace")[-3000:]
+    assert result["requests"] >= 3 * 25 * (10 if quick else 60)
+
+
+def damage_digest(events):
+    [e for e in events if e["ev"] == "block" and e["library"] == "zlib"][3]["sha256"] = "0" * 64
+
+
+def damage_count(events):
+    [e for e in events if e["ev"] == "block" and e["library"] == "mujs"][2]["requests"] += 1
+
+
+def lose_block(events):
+    events.remove([e for e in events if e["ev"] == "block" and e["library"] == "sqlite"][-1])
+
+
+def invent_block(events):
+    events.append({"ev": "block", "library": "zlib", "block": 99, "requests": 25, "sha256": "0" * 64})
+
+
+def damage_totals(events):
+    [e for e in events if e["ev"] == "library"][0]["out_bytes"] += 1
+
+
+@pytest.mark.parametrize("damage, said", [
+    (damage_digest, "zlib: block 3 of 6 differs"), (damage_count, "mujs: block 2 of 6 differs"),
+    (lose_block, "sqlite: block 5 of 6 is missing"), (invent_block, "1 blocks too many"), (damage_totals, "the totals differ")])
+def test_a_difference_is_noticed(damage, said):
+    expected = thirdparty.reference(4, 6)
+    assert thirdparty.differences(expected, thirdparty.reference(4, 6), 4) == []
+    found = copy.deepcopy(expected)
+    damage(found)
+    problems = thirdparty.differences(expected, found, 4)
+    assert len(problems) == 1 and problems[0].startswith(said), problems
+
+
+def test_inputs_differ():
+    one, other = (thirdparty.blocks(thirdparty.reference(seed, 2)) for seed in (1, 2))
+    assert not {digest for digest, _ in one.values()} & {digest for digest, _ in other.values()}
