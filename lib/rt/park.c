@@ -121,6 +121,7 @@ struct parked *rt_adopt(handle_t reply)
 
 // ---- Grants ----
 
+// What a read overwrites is for the caller to log.
 static enum status copy(struct request *rq, uint64_t direction, uint64_t offset, const void *own,
                         size_t bytes)
 {
@@ -130,8 +131,8 @@ static enum status copy(struct request *rq, uint64_t direction, uint64_t offset,
     size_t done = 0;
     while (done < bytes) {
         size_t part = bytes - done < GRANT_COPY_MAX ? bytes - done : GRANT_COPY_MAX;
-        enum status status = sys_grant_copy(rq->reply, direction, offset + done,
-                                            (const char *)own + done, part);
+        enum status status = sys_grant_copy_unlogged(rq->reply, direction, offset + done,
+                                                     (const char *)own + done, part);
         if (status != OK) {
             return status;
         }
@@ -141,6 +142,12 @@ static enum status copy(struct request *rq, uint64_t direction, uint64_t offset,
 }
 
 enum status rt_grant_read(struct request *rq, uint64_t offset, void *to, size_t bytes)
+{
+    UNDO_WRITTEN(to, bytes);
+    return copy(rq, GRANT_READ, offset, to, bytes);
+}
+
+enum status rt_grant_read_unlogged(struct request *rq, uint64_t offset, void *to, size_t bytes)
 {
     return copy(rq, GRANT_READ, offset, to, bytes);
 }

@@ -81,6 +81,10 @@ static inline uint64_t rt_grant_bytes(const struct request *rq)
 // ERR_RIGHTS: not granted in this direction. ERR_FAULT: the caller's own range is not mapped.
 // ERR_CANCELLED: the caller is gone.
 MUST_USE enum status rt_grant_read(struct request *rq, uint64_t offset, void *to, size_t bytes);
+// The same into memory whose content nobody looks at when this transaction is undone, or that the
+// caller has given to the undo log itself.
+MUST_USE enum status rt_grant_read_unlogged(struct request *rq, uint64_t offset, void *to,
+                                            size_t bytes);
 MUST_USE enum status rt_grant_write(struct request *rq, uint64_t offset, const void *from,
                                     size_t bytes);
 

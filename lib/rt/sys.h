@@ -49,14 +49,21 @@ SYS_INLINE enum status sys_notify(handle_t port)
 }
 
 // direction: GRANT_READ copies from the caller's range to `own`, GRANT_WRITE the other way.
+MUST_USE SYS_INLINE enum status sys_grant_copy_unlogged(handle_t reply, uint64_t direction,
+                                                        uint64_t offset, const void *own,
+                                                        size_t bytes)
+{
+    uint64_t second;
+    return trap(SYS_grant_copy, reply, direction, offset, SYS_ARG(own), bytes, 0, &second);
+}
+
 MUST_USE SYS_INLINE enum status sys_grant_copy(handle_t reply, uint64_t direction, uint64_t offset,
                                                const void *own, size_t bytes)
 {
-    uint64_t second;
     if (direction == GRANT_READ) {
         UNDO_WRITTEN(own, bytes);
     }
-    return trap(SYS_grant_copy, reply, direction, offset, SYS_ARG(own), bytes, 0, &second);
+    return sys_grant_copy_unlogged(reply, direction, offset, own, bytes);
 }
 
 MUST_USE SYS_INLINE enum status sys_reply_park(handle_t reply, bool park)
