@@ -2,10 +2,12 @@
 #include "servers/fs/block_device.h"
 #include "lib/block/disk.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
+#include "lib/rt/undo_log.h"
 #include <errno.h>
 
 enum {
-    SLOTS = 48, // requests under way at once
+    SLOTS = DEVICE_QUEUE, // requests under way at once
     DISK_BIT = 1,
     // Making memory costs time, most of it at boot: a little at first, the rest when there is
     // something to put there.
@@ -73,16 +75,18 @@ static int submit(struct device *, struct device_request *owner)
     for (uint32_t i = 0; i < owner->segments && status == OK; i++) {
         status = add_segment(&s->rq, &owner->segment[i]);
     }
+    s->owner = owner; // before: it may end in there
     status = status == OK ? disk_submit(&blk.disk, &s->rq) : status;
     if (status == OK) {
-        s->owner = owner;
         return 0;
     }
-    return status == ERR_AGAIN ? EAGAIN : status == ERR_READ_ONLY ? EROFS : EIO;
+    s->owner = nullptr;
+    return status == ERR_READ_ONLY ? EROFS : EIO;
 }
 
 static void wait_any(struct device *)
 {
+    rt_assert(!rt_may_await()); // it would commit half an operation
     disk_wait_any(&blk.disk);
 }
 
@@ -98,27 +102,48 @@ static enum status make_memory(uint64_t bytes)
     return status;
 }
 
-static bool more_memory(struct device *, uint8_t **memory, uint64_t *bytes)
+static void drop_memory(struct disk_memory *m)
+{
+    rt_unmap(m->base);
+    (void)sys_handle_close(m->memory);
+    blk.memories--;
+    blk.memory_left += m->bytes;
+}
+
+static int more_memory(struct device *, uint8_t **memory, uint64_t *bytes)
 {
     if (blk.memories == BLOCK_BUFFERS || !blk.memory_left) {
-        return false;
-    }
-    // The driver takes a new buffer only while it is at rest.
-    while (blk.disk.under_way) {
-        disk_wait_any(&blk.disk);
+        return ENOMEM;
     }
     enum status status = make_memory(BLOCK_BUFFER_BYTES_MAX);
     struct disk_memory *m = &blk.memory[blk.memories - 1];
     status = status == OK ? disk_add_memory(&blk.disk, m) : status;
+    if (status == ERR_BUSY) { // a predecessor died in here, and the driver has its buffer still
+        drop_memory(m);
+        return EAGAIN;
+    }
     if (status != OK) {
         log_warn("the block cache cannot grow: status %d", (int)status);
         blk.memory_left = 0; // what was made stays unused; nothing more is asked for
-        return false;
+        return ENOMEM;
     }
     *memory = m->base;
     *bytes = m->bytes;
-    return true;
+    return 0;
 }
+
+// ---- Transactions ----
+
+static void await(uint64_t key, void (*start)(const void *arg), const void *arg, size_t bytes)
+{
+    rt_await(key, start, arg, bytes);
+}
+
+static const struct transactions tx = {.may_await = rt_may_await,
+                                       .await = await,
+                                       .wake = rt_wake,
+                                       .at_commit = rt_at_commit,
+                                       .preserve = undo_range};
 
 enum status block_device_open(struct device **out, uint64_t memory_max)
 {
@@ -132,6 +157,7 @@ enum status block_device_open(struct device **out, uint64_t memory_max)
         .max_bytes = blk.disk.max_bytes,
         .read_only = blk.disk.read_only,
         .flush_needed = blk.disk.flush_needed,
+        .tx = &tx,
         .submit = submit,
         .wait = wait_any,
         .more_memory = more_memory,

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The file service: requests in, operations on the one volume, answers out.
 //
+// Each request is a transaction. One that would have to wait for the disk is undone and runs again
+// (transactions.h); those whose whole meaning is to wait for it (a sync) say so with rt_commit() and
+// may be begun again, as may what the timers do. All state is in globals and on the heap, so an heir
+// goes on with open files, caches and dirty data.
+//
 // Args: cache=BYTES limits the block cache, sync_ms=N says how often dirty data is written,
 // read_only=1 forbids changes.
 #include "interfaces/fs.server.h"
 #include "interfaces/time.client.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 #include "servers/args.h"
 #include "servers/fs/block_device.h"
 #include "servers/fs/operations.h"
@@ -17,12 +23,13 @@ enum {
     CACHE_DEFAULT_BYTES = 128 << 20,
     HEAP_SHARE_BYTES = 24 << 20, // of the quota, not for the block cache
     SYNC_MS = 5000,
+    CHORE_RETRY_NS = 10'000'000,
 };
 #define BADGE_ADMIN (1ull << 31)
 
 static struct volume volume;
 static int64_t boot_unix_ns; // wall clock when the machine's clock was 0
-static struct rt_timer sync_timer;
+static struct rt_timer sync_timer, chore_timer;
 static uint64_t sync_ns;
 static char paths[2 * FS_PATH_MAX];
 static uint8_t list[LIST_BYTES];
@@ -44,9 +51,10 @@ static int copy_out(void *rq, uint64_t offset, uint8_t *memory, size_t bytes)
     return rt_grant_write(rq, offset, memory, bytes) == OK ? 0 : EFAULT;
 }
 
+// Into the cache, which knows what has to be kept (cache_preserve), or into `paths`.
 static int copy_in(void *rq, uint64_t offset, uint8_t *memory, size_t bytes)
 {
-    return rt_grant_read(rq, offset, memory, bytes) == OK ? 0 : EFAULT;
+    return rt_grant_read_unlogged(rq, offset, memory, bytes) == OK ? 0 : EFAULT;
 }
 
 static int fetch_path(struct request *rq, size_t bytes)
@@ -198,11 +206,13 @@ static enum status do_utimes(struct request *rq, size_t bytes, int64_t access_ns
 
 static enum status do_fsync(struct request *rq, uint64_t file, int *err)
 {
+    rt_commit();
     return answer(op_fsync(&volume, file, rq->m.badge), err);
 }
 
 static enum status do_sync(struct request *, int *err)
 {
+    rt_commit();
     return answer(volume_sync(&volume, true), err);
 }
 
@@ -216,6 +226,7 @@ static enum status do_statfs(struct request *rq, size_t, int *err)
 static enum status do_shutdown(struct request *rq, int *err)
 {
     int error = rq->m.badge & BADGE_ADMIN ? 0 : EPERM;
+    rt_commit();
     if (!error && volume.mode != VOLUME_UNUSABLE) {
         error = volume_sync(&volume, true);
         volume.shut_down = volume.shut_down || !error;
@@ -225,6 +236,7 @@ static enum status do_shutdown(struct request *rq, int *err)
 
 static enum status do_drop_caches(struct request *rq, int *err)
 {
+    rt_commit();
     return answer(rq->m.badge & BADGE_ADMIN ? volume_drop_caches(&volume) : EPERM, err);
 }
 
@@ -257,8 +269,22 @@ static void read_clock(void)
     }
 }
 
+// Armed first: a death in the middle leaves it to the heir. Cheap if there was none.
+static void on_chores(void *)
+{
+    rt_timer(&chore_timer, rt_now_ns() + CHORE_RETRY_NS, on_chores, nullptr);
+    volume_do_chores(&volume);
+    rt_timer_cancel(&chore_timer);
+}
+
+static void ask_chores(void)
+{
+    rt_timer(&chore_timer, rt_now_ns(), on_chores, nullptr);
+}
+
 static void on_sync_timer(void *)
 {
+    rt_timer(&sync_timer, rt_now_ns() + sync_ns, on_sync_timer, nullptr);
     if (volume_needs_sync(&volume) && volume.mode == VOLUME_WRITABLE) {
         int error = volume_sync(&volume, true);
         if (error) {
@@ -278,6 +304,7 @@ static uint64_t cache_limit(void)
                             : CACHE_LINE_BYTES * 64;
         want = want < left ? want : left;
     }
+    want = want < CACHE_MIN_BYTES ? CACHE_MIN_BYTES : want;
     return want / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
 }
 
@@ -299,11 +326,12 @@ static void mount(void)
         .regions = &region,
         .region_count = 1,
         .cache_max_bytes = limit,
-        .incarnation = rt_startup->incarnation,
+        .life = (uint32_t)rt_random64() | 1,
         .read_only = arg_number("read_only", 0),
         .now_ns = now_ns,
         .note = note,
         .alive = alive,
+        .ask_chores = ask_chores,
     };
     volume_mount(&volume, &options);
     log_info("cache limit %llu KiB", (unsigned long long)limit >> 10);
