@@ -339,7 +339,7 @@ static void give_up_for_now(void)
     struct request *rq = &work.rq;
     rt_status->awaits++;
     rq->m.handle = work.came_with;
-    end();
+    work.request = false;
     tx_begin();
     bool parked = await_park(rq, work.again, work.key);
     if (parked && work.start) {
@@ -351,6 +351,7 @@ static void give_up_for_now(void)
         (void)ipc_reply(rq->reply, &m);
     }
     work.start = nullptr;
+    end();
 }
 
 // The request is answered with an error, and nothing of it stays.
@@ -412,12 +413,18 @@ static void serve_ready(void)
 
 // ---- The loop ----
 
+// Work that nobody asked for in a message (timers, devices) counts as a request while it lasts: it
+// may take as long, and answers no pings meanwhile.
 static void serve_bits(uint64_t bits)
 {
+    if (bits & ~NOTIFY_PING) {
+        rt_status->request_since = time_now();
+    }
     tx_begin();
     notify_bits(bits);
     notify_deferred();
     tx_commit();
+    rt_status->request_since = 0;
 }
 
 static void after_restart(int why)

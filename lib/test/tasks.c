@@ -182,7 +182,7 @@ static void test_parked_without_heir(void)
 }
 
 // What a dead task had mapped can be seen, and changed where it could be, without a handle to it.
-static void test_memory_of_the_dead(void)
+MOVE_ADDRESSES static void test_memory_of_the_dead(void)
 {
     enum { PAGES = 20, BYTES = PAGES * PAGE_SIZE, MARK = 17 * PAGE_SIZE + 8 };
     static const char name[NAME_SIZE] = "predecessor";
