@@ -64,4 +64,4 @@ def test_silence_is_found_out(boot, small_disk):
     wait_for(shell, "time", "ready")
     record = shell.run("deaths time")
     assert "pings in a row were not answered" in record
-    assert "rt_serve+0x" in record and "start_service+0x" in record and "layout seed: " in record
+    assert "serve_forever+0x" in record and "start_service+0x" in record and "layout seed: " in record

@@ -61,7 +61,7 @@ static void examine(const struct expectation *e, uint32_t incarnation_before)
     }
     check(d.vector == e->vector, "vector", e->what);
     check(in_frames(&d, e->place), "stack names the function", e->place);
-    check(in_frames(&d, "rt_serve") || e->way == WAY_LOST_FRAME || e->way == WAY_DEEP,
+    check(in_frames(&d, "serve_forever") || e->way == WAY_LOST_FRAME || e->way == WAY_DEEP,
           "stack reaches the event loop", e->what);
     check(d.request_since != 0 && d.request_label == PING_LABEL_PING && d.asked == 0,
           "request in flight", e->what);
