@@ -157,6 +157,7 @@ static void release(void *arg)
     struct rs_death *before = record_find(s->last_record);
     if (before != nullptr && before->newborn_ns == 0) {
         before->newborn_ns = s->born_ns;
+        before->from_spare = s->from_spare;
     }
     if (!s->move.under_way) { // that one's event comes when it is done
         add_birth_event(s);
@@ -173,6 +174,7 @@ void service_birth(struct service *s)
     clear_status(s);
     account_fit(s);
     struct body *b = s->spare ? take_spare(s) : nullptr;
+    s->from_spare = b != nullptr;
     b = b ? b : from_nothing(s, &why);
     if (b == nullptr) {
         service_stillborn(s, &why);

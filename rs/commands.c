@@ -310,6 +310,17 @@ static enum status do_record(struct request *rq, uint32_t number, uint32_t age, 
     return status == OK ? rt_grant_write(rq, 0, d, bytes) : status;
 }
 
+static enum status do_incident(struct request *rq, uint64_t record, size_t bytes)
+{
+    const struct rs_death *d;
+    enum status status = wanted_record(rq, 0, 0, &d);
+    if (status == OK && record != 0) {
+        d = record_find(record);
+        status = d != nullptr ? OK : ERR_NOT_FOUND;
+    }
+    return status == OK ? rt_grant_write(rq, 0, d, bytes) : status;
+}
+
 static enum status do_record_text(struct request *rq, uint32_t number, uint32_t age, size_t bytes,
                                   uint32_t *written)
 {
@@ -421,6 +432,7 @@ const struct rs_ops rs_commands = {
     .watch = do_watch,
     .record = do_record,
     .record_text = do_record_text,
+    .incident = do_incident,
     .letters = do_letters,
     .replay = do_replay,
     .log = do_log,

@@ -120,6 +120,7 @@ struct service {
     // This life.
     enum rs_state state;
     uint32_t incarnation;
+    bool from_spare;
     bool heir;           // it is to take the holder's state over, or has done so
     uint64_t born_ns, ready_ns, beat_ns;
     uint64_t born_work;  // status->work counts on; this is where this life began

@@ -172,6 +172,8 @@ size_t record_format(const struct rs_death *d, char *to, size_t size)
     put_time(&t, "death", d->death_ns, 0);
     put_time(&t, "detected", d->detected_ns, d->death_ns);
     put_time(&t, "newborn", d->newborn_ns, d->detected_ns);
+    put_time(&t, "state moved", d->moved_ns, d->detected_ns);
+    put_time(&t, "again", d->redelivered_ns, d->detected_ns);
     put_time(&t, "ready", d->ready_ns, d->detected_ns);
     put_time(&t, "first work", d->first_work_ns, d->detected_ns);
     put(&t, "layout seed: ");

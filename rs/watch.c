@@ -59,6 +59,33 @@ static struct policy_sight look(struct service *s, uint64_t now)
 
 // ---- Readiness and recovery ----
 
+static uint64_t first_redelivery(const struct status_page *p, uint64_t after)
+{
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < STATUS_MESSAGES; i++) {
+        const struct message_trace *m = &p->messages[i];
+        if (m->delivery != 0 && m->time_ns >= after && (first == 0 || m->time_ns < first)) {
+            first = m->time_ns;
+        }
+    }
+    return first;
+}
+
+// What the heir says of itself, into the record of the death that it follows.
+static void note_heir(struct rs_death *d, const struct service *s)
+{
+    const struct status_page *p = s->status;
+    if (d->moved_ns == 0 && s->heir && p->moved != 0) {
+        d->moved_ns = p->moved;
+        d->move_ns = p->move_ns;
+        d->move_objects = p->move_objects;
+        d->move_bytes = p->move_bytes;
+    }
+    if (d->redelivered_ns == 0) {
+        d->redelivered_ns = first_redelivery(p, d->newborn_ns);
+    }
+}
+
 static void note_ready(struct service *s, uint64_t now)
 {
     s->ready_ns = now;
@@ -75,6 +102,7 @@ static void note_ready(struct service *s, uint64_t now)
     struct rs_death *d = record_find(s->last_record);
     if (d != nullptr && d->ready_ns == 0) {
         d->ready_ns = now;
+        note_heir(d, s);
     }
     if (s->incarnation > 1 && !s->heir) {
         service_tell_subscribers(s);
@@ -93,6 +121,7 @@ void watch_note_recovery(struct service *s)
     struct rs_death *d = record_find(s->last_record);
     if (d != nullptr) {
         d->first_work_ns = first_work_ns;
+        note_heir(d, s);
     }
 }
 

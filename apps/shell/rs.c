@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // rs WORD: what the supervisor can do beyond killing and reviving: move, update, dead-letters,
-// replay.
+// replay, incident.
 #include "apps/lib/files.h"
 #include "apps/lib/poll.h"
 #include "apps/shell/output.h"
@@ -197,6 +197,84 @@ static int replay(int, char **argv)
     return 0;
 }
 
+// ---- The course of an incident ----
+
+static void show_time(uint64_t at, uint64_t from, const char *what)
+{
+    if (at != 0) {
+        say("  %10lld us  %s", (long long)(at - from) / 1000, what);
+    }
+}
+
+static const char *detection(uint32_t cause)
+{
+    switch (cause) {
+    case RS_EXCEPTION:
+    case RS_ASSERT:
+    case RS_EXIT:
+    case RS_QUOTA:
+    case RS_MOVE_FAILED:
+        return "the kernel's fault message came";
+    case RS_HANG:
+        return "no sign of life, or no progress, for too long";
+    case RS_BIRTH_TIMEOUT:
+        return "not ready in time";
+    default:
+        return "the supervisor did it itself";
+    }
+}
+
+static void show_course(const struct rs_death *d)
+{
+    char label[64];
+    uint64_t from = d->death_ns;
+    show_time(from, from, d->asked ? "death, by command\n" : "death\n");
+    show_time(d->detected_ns, from, "detected: ");
+    say("%s\n", detection(d->cause));
+    show_time(d->newborn_ns, from, d->from_spare ? "a newborn starts, linked ahead\n" : "a newborn starts\n");
+    if (d->moved_ns != 0) {
+        show_time(d->moved_ns - d->move_ns, from, "it plays back what was not finished, and moves the state\n");
+        show_time(d->moved_ns, from, "moved: ");
+        say("%llu objects, %llu bytes in %llu us\n", (unsigned long long)d->move_objects,
+            (unsigned long long)d->move_bytes, (unsigned long long)d->move_ns / 1000);
+    }
+    show_time(d->ready_ns, from, "ready\n");
+    if (d->redelivered_ns != 0) {
+        trace_label(label, sizeof(label), d->request_label);
+        show_time(d->redelivered_ns, from, "delivered again: ");
+        say("%s from badge %#llx\n", label, (unsigned long long)d->request_badge);
+    }
+    show_time(d->first_work_ns, from, "first good answer\n");
+}
+
+static int incident(int, char **argv)
+{
+    static struct rs_death d;
+    static const char *const rungs[] = {"", "with its state", "in a changed environment",
+                                        "without the request that kills it", "from its checkpoint",
+                                        "afresh", "with those around it", "restart of the machine"};
+    char *end;
+    unsigned long long number = strtoull(argv[0], &end, 10);
+    enum status status = *end ? ERR_NOT_FOUND : rs_incident(shell.rs, number, &d, sizeof(d));
+    if (status != OK) {
+        return complain_status(argv[0], status);
+    }
+    say("%llu: %.*s[%u] (module %.*s): %s: %.*s\n", (unsigned long long)d.sequence, FIELD(d.name),
+        d.incarnation, FIELD(d.module), death_cause_text(d.cause), FIELD(d.text));
+    if (d.frame_count > 0) {
+        say("at %.*s+%#x\n", FIELD(d.frames[0].function), d.frames[0].offset);
+    }
+    say("decision: %s%s; fruitless lives: %u\nlayout seed: ",
+        d.rung < sizeof(rungs) / sizeof(rungs[0]) ? rungs[d.rung] : "?",
+        d.decision == 2 ? ", after a pause" : d.decision == 3 ? "given up" : "", d.fruitless);
+    for (size_t i = 0; i < sizeof(d.seed); i++) {
+        say("%02x", d.seed[i]);
+    }
+    say("\n");
+    show_course(&d);
+    return 0;
+}
+
 // ---- The words ----
 
 static const struct {
@@ -208,6 +286,7 @@ static const struct {
     {"update", 2, update},
     {"dead-letters", 0, dead_letters},
     {"replay", 1, replay},
+    {"incident", 1, incident},
 };
 
 int cmd_rs(int argc, char **argv)

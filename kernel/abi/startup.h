@@ -137,7 +137,7 @@ struct status_page {
     char waiting_on[24];
     uint64_t heap_bytes, heap_objects;
     // What the newborn did with its predecessor's state.
-    uint64_t moved; // 1: taken over, the predecessor is not needed any more; rs clears it before each birth
+    uint64_t moved; // ns when it was taken over, and the predecessor not needed any more; rs clears it before each birth
     uint64_t move_ns, move_bytes, move_objects, move_pointers, move_leaks;
     uint32_t move_error, move_reserved; // enum move_error, with its exit code; the text is in assert_text
     uint64_t movable; // 1: it is in its event loop, a successor can take its state over

@@ -42,12 +42,13 @@ bool heir_cleans_up(void)
 
 static void publish(const struct move_report *report, uint64_t began_ns)
 {
-    rt_status->move_ns = rt_now_ns() - began_ns;
+    uint64_t now = rt_now_ns();
+    rt_status->move_ns = now - began_ns;
     rt_status->move_objects = report->objects;
     rt_status->move_bytes = report->bytes;
     rt_status->move_pointers = report->pointers;
     rt_status->move_leaks = report->leaks;
-    rt_status->moved = 1;
+    rt_status->moved = now;
 }
 
 static void run_hooks(void)

@@ -380,6 +380,36 @@ static void test_heir(void **)
     assert_int_equal(fake_tasks, 6); // three spares
 }
 
+// What is told of an heir, in the record of the death before.
+static void test_incident(void **)
+{
+    static struct rs_death d;
+    all_ready();
+    pass(200);
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    struct status_page *p = one(1)->status;
+    uint64_t born = rt_now_ns();
+    p->move_ns = 7;
+    p->move_objects = 8;
+    p->messages[0] = (struct message_trace){.time_ns = born + 20, .delivery = 1};
+    p->messages[1] = (struct message_trace){.time_ns = born + 30, .delivery = 1};
+    fake_moved(1);
+    p->moved = born + 10;
+    fake_ready(1, 1);
+    p->first_work_ns = born + 40;
+    pass(100);
+    uint64_t w[6] = {0};
+    assert_int_equal(fake_request(3, RS_LABEL_INCIDENT, w, &d, sizeof(d)), OK);
+    assert_int_equal(d.from_spare, 1);
+    assert_int_equal(d.newborn_ns, born);
+    assert_int_equal(d.moved_ns, born + 10);
+    assert_int_equal(d.move_objects, 8);
+    assert_int_equal(d.redelivered_ns, born + 20);
+    assert_int_equal(d.first_work_ns, born + 40);
+    assert_int_equal(fake_request(3, RS_LABEL_INCIDENT, (uint64_t[6]){9}, &d, sizeof(d)), ERR_NOT_FOUND);
+    assert_int_equal(fake_request(2, RS_LABEL_INCIDENT, w, &d, sizeof(d)), ERR_RIGHTS);
+}
+
 // Not ready: there is no state yet.
 static void test_first_start(void **)
 {
@@ -908,6 +938,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watch, begin, end),
         cmocka_unit_test_setup_teardown(test_subscribe, begin, end),
         cmocka_unit_test_setup_teardown(test_heir, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_incident, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_first_start, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_heir_dies, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_refused, begin_moving, end),
