@@ -73,7 +73,7 @@ static void fill_startup(const struct service *s, const struct body *b)
     bool planned = s->plan.cause == BIRTH_MOVED || s->plan.cause == BIRTH_UPDATED;
     at->incarnation = s->incarnation;
     at->cause = s->plan.cause;
-    at->flags = s->heir ? STARTUP_HEIR : 0;
+    at->flags = s->heir ? STARTUP_HEIR : s->plan.rung == POLICY_CHECKPOINT ? STARTUP_RESTORE : 0;
     at->flags |= s->heir && !(planned && s->plan.between_requests) ? STARTUP_AFTER_CRASH : 0;
     at->poison_call = s->poison_call;
     change_environment(at, s->plan.rung == POLICY_CHANGED);
@@ -100,12 +100,18 @@ static struct body *take_spare(struct service *s)
 static struct body *from_nothing(struct service *s, struct failure *why)
 {
     struct body *b = body_make(s, s->module, s->entry->priority, why);
-    if (b != nullptr && s->heir) {
+    if (b == nullptr) {
+        return nullptr;
+    }
+    why->status = OK;
+    if (s->heir) {
         why->status = open_estate(s, b, why);
-        if (why->status != OK) {
-            body_end(b);
-            return nullptr;
-        }
+    } else if (s->plan.rung == POLICY_CHECKPOINT) {
+        why->status = checkpoint_give(s, b, why);
+    }
+    if (why->status != OK) {
+        body_end(b);
+        return nullptr;
     }
     return b;
 }

@@ -261,6 +261,51 @@ static enum status do_update_file(struct request *rq, uint32_t number, size_t)
     return status == OK ? begin_update(rq, s, module) : status;
 }
 
+static enum status do_checkpoint(struct request *rq, uint32_t number)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    if (status != OK) {
+        return status;
+    }
+    note_command(rq, s, "checkpoint");
+    status = checkpoint_begin(s);
+    (void)done();
+    return status;
+}
+
+// A checkpoint is all that the service knows: reading it takes the right to command.
+static enum status do_read_checkpoint(struct request *rq, uint32_t number, uint64_t wanted,
+                                      uint64_t offset, size_t, uint64_t *sequence, uint64_t *total,
+                                      uint32_t *got)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    const struct checkpoint *c = status == OK ? checkpoint_find(s, wanted) : nullptr;
+    if (c == nullptr) {
+        return status != OK ? status : ERR_NOT_FOUND;
+    }
+    *sequence = c->sequence;
+    *total = c->bytes;
+    return checkpoint_read(rq, s, c, offset, got);
+}
+
+static enum status do_restore(struct request *rq, uint32_t number, size_t)
+{
+    struct service *s;
+    enum status status = commanded(rq, number, &s);
+    status = status == OK && !service_lives(s) ? ERR_STATE : status;
+    status = status == OK && s == caller(rq) ? ERR_STATE : status;
+    status = status == OK ? checkpoint_store(rq, s) : status;
+    if (status == OK) {
+        static const struct death_facts f = {.cause = RS_REPLACED, .text = "to be restored"};
+        note_command(rq, s, "restore");
+        s->restore_wanted = true;
+        service_died(s, &f);
+    }
+    return status != OK ? status : done();
+}
+
 static enum status do_restart(struct request *rq, uint32_t number)
 {
     struct service *s;
@@ -428,6 +473,9 @@ const struct rs_ops rs_commands = {
     .restart = do_restart,
     .move = do_move,
     .update = do_update,
+    .checkpoint = do_checkpoint,
+    .read_checkpoint = do_read_checkpoint,
+    .restore = do_restore,
     .update_file = do_update_file,
     .watch = do_watch,
     .record = do_record,

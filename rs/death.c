@@ -230,9 +230,16 @@ static bool decide(struct service *s, struct rs_death *d, bool ready)
         .ready = ready, .work = d->work, .asked = d->asked,
         .no_room = left_no_room(d), .group = ladder_has_group(s),
         .state = service_has_state(s) && d->cause != RS_REPLACED,
-        .second_try = second_try,
+        .second_try = second_try, .checkpoint = checkpoint_find(s, 0) != nullptr,
         .working = d->request_since != 0, .request = request_of(d)};
     struct policy_decision decision = policy_decide(&s->rules, &s->history, &facts);
+    if (d->cause == RS_REPLACED && s->restore_wanted) {
+        decision.rung = POLICY_CHECKPOINT;
+    }
+    s->restore_wanted = false;
+    if (decision.rung == POLICY_CHECKPOINT && !checkpoint_there(s)) { // looked at only now: it takes time
+        decision.rung = POLICY_AFRESH;
+    }
     d->decision = decision.action;
     d->rung = decision.rung;
     d->delay_ns = decision.delay_ns;
@@ -243,6 +250,9 @@ static bool decide(struct service *s, struct rs_death *d, bool ready)
     }
     bool lost = service_has_state(s) && decision.rung >= POLICY_AFRESH;
     note_rung(s, d, lost);
+    if (decision.rung == POLICY_CHECKPOINT && s->corpse != nullptr) {
+        s->corpse->disowned = true;
+    }
     if (decision.rung >= POLICY_AFRESH || decision.make_room) {
         disown(s, decision.make_room);
     }
@@ -331,6 +341,7 @@ void service_died(struct service *s, const struct death_facts *f)
     copy_status(d, s);
     watch_end(s);
     move_cancel(s);
+    checkpoint_cancel(s);
     service_lay_out(s, d->sequence);
     describe_cause(d, s, f);
     s->detected_ns = now;

@@ -58,6 +58,7 @@ static void replace(struct service *s)
     s->move.wanted = false;
     s->move.under_way = true;
     rt_timer_cancel(&s->link_timer);
+    checkpoint_cancel(s);
     service_lay_out(s, 0);
     update_switch(s);
     service_birth(s);

@@ -144,12 +144,6 @@ static uint32_t note_suspect(struct policy_history *history, const struct policy
 // deliveries. If it kills even then, it is not the request.
 enum { DEATHS_CHANGED = 2, DEATHS_POISON = 3 };
 
-static enum policy_rung beyond_state(const struct policy_history *history,
-                                     const struct policy_death *death)
-{
-    return death->checkpoint && history->unheld <= 2 ? POLICY_CHECKPOINT : POLICY_AFRESH;
-}
-
 static enum policy_rung choose_rung(struct policy_history *history,
                                     const struct policy_death *death, uint32_t deaths, bool of_use)
 {
@@ -164,7 +158,9 @@ static enum policy_rung choose_rung(struct policy_history *history,
         return POLICY_STATE;
     }
     history->unheld += deaths >= DEATHS_POISON ? 2 : 1;
-    return history->unheld == 1 ? POLICY_CHANGED : beyond_state(history, death);
+    return history->unheld == 1 ? POLICY_CHANGED
+           : death->checkpoint  ? POLICY_CHECKPOINT
+                                : POLICY_AFRESH;
 }
 
 static struct policy_decision at_once(enum policy_rung rung)

@@ -66,7 +66,10 @@ static enum status make_pages(struct service *s)
 static enum status make_port(struct service *s)
 {
     enum status status = sys_port_create(&s->port);
-    return status == OK ? sys_handle_copy(s->port, RIGHT_NOTIFY, NOTIFY_PING, &s->ping) : status;
+    status = status == OK ? sys_handle_copy(s->port, RIGHT_NOTIFY, NOTIFY_PING, &s->ping) : status;
+    return status == OK ? sys_handle_copy(s->port, RIGHT_NOTIFY, NOTIFY_CHECKPOINT,
+                                          &s->checkpoint_bell)
+                        : status;
 }
 
 // The part of the start-up block that is the same for all incarnations.

@@ -10,6 +10,7 @@
 //   resources.c  what outlives its incarnations         corpse.c  what is read of the dead, later
 //   record.c     the ring of death records              events.c  the event log and its watchers
 //   commands.c   the rs interface                       policy.c  all judgement
+//   checkpoint.c state that is kept outside
 //   letters.c    requests that kill                     ladder.c  the group, the machine
 //   modules.c    program files                          text.c    records for people
 //   manifest.c, archive.c, args.c  what the boot archive says
@@ -84,6 +85,15 @@ struct planned_move {
     uint64_t pause_ns;
 };
 
+// A checkpoint that is kept for a service.
+struct checkpoint {
+    handle_t memory;   // made when it is first needed
+    uint64_t sequence; // 0: nothing good is in it
+    uint64_t bytes, taken_ns;
+    bool tried;        // somebody was to be restored from it
+};
+enum { CHECKPOINTS = 3 }; // two good ones, and the one that is being written
+
 // A new version that has not proven itself yet.
 struct trial {
     struct module_file *old; // to go back to; nullptr: there is no trial
@@ -102,7 +112,7 @@ struct service {
     struct given_handle given[MANIFEST_HANDLES_MAX];
 
     // Outlive every incarnation.
-    handle_t port, ping;
+    handle_t port, ping, checkpoint_bell;
     handle_t pages, pages_to_read; // see resources.c
     handle_t stacks;               // for the bootstrap, one for each body
     struct status_page *status;
@@ -132,6 +142,10 @@ struct service {
     struct policy_history history;
     struct birth_plan plan;
     struct planned_move move;
+    struct checkpoint checkpoints[CHECKPOINTS];
+    struct checkpoint *writing;        // by the living one, since checkpoint_ns; nullptr: none
+    uint64_t checkpoint_ns, checkpoints_before, checkpoint_count;
+    bool restore_wanted;               // a command, not the ladder
     struct module_file *next_module; // of the update that is wanted
     struct trial trial;
     uint32_t poison_call; // to be answered without being run, until it has been; 0: none
@@ -310,6 +324,19 @@ void update_tend(struct service *s, uint64_t now); // is it proven?
 // After its death: is it the old module again that shall be reborn?
 struct rs_death;
 bool update_roll_back(struct service *s, const struct rs_death *d);
+
+// checkpoint.c
+// Asks for one. ERR_UNSUPPORTED: the manifest or the module has none; ERR_STATE: not now.
+enum status checkpoint_begin(struct service *s);
+void checkpoint_tend(struct service *s, uint64_t now);
+void checkpoint_cancel(struct service *s);     // it died
+bool checkpoint_there(struct service *s);      // a good one that was not tried yet
+// nullptr: not there. 0: the newest that was not tried yet.
+struct checkpoint *checkpoint_find(struct service *s, uint64_t sequence);
+enum status checkpoint_give(struct service *s, struct body *heir, struct failure *why);
+enum status checkpoint_read(struct request *rq, struct service *s, const struct checkpoint *c,
+                            uint64_t offset, uint32_t *got);
+enum status checkpoint_store(struct request *rq, struct service *s);
 
 // inject.c: ERR_STATE if it does not live.
 enum status inject(struct service *s, enum rs_how how);

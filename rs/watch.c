@@ -210,6 +210,7 @@ void watch_tick(struct service *s)
     update_tend(s, now);
     corpses_let_go(s);
     letter_collect(s);
+    checkpoint_tend(s, now);
     spare_tend(s, sight.request_since == 0 && sight.queue == 0);
     move_after_work(s);
 }

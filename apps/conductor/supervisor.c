@@ -51,7 +51,8 @@ static void tell_event(const struct rs_event *e)
     static const char *const kinds[] = {"unknown",   "birth",   "ready",  "death", "recovered",
                                         "backoff", "giveup", "healed", "command",
                                         "moved", "move_gave_up", "climbed", "poisoned",
-                                        "proven", "rolled_back"};
+                                        "proven", "rolled_back", "checkpoint",
+                                        "checkpoint_failed"};
     char line[LINE_MAX];
     struct json j;
     json_start(&j, line, sizeof(line));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// rs WORD: what the supervisor can do beyond killing and reviving: move, update, dead-letters,
-// replay, incident.
+// rs WORD: what the supervisor can do beyond killing and reviving: move, update, checkpoint,
+// restore, dead-letters, replay, incident.
 #include "apps/lib/files.h"
 #include "apps/lib/poll.h"
 #include "apps/shell/output.h"
@@ -27,6 +27,8 @@ static int move(int, char **argv)
 
 // ---- Live update ----
 
+enum { SMALLEST = 64 }; // no module and no checkpoint with anything in it is smaller
+
 static struct outcome read_all(struct file *f, uint8_t *to)
 {
     struct outcome o = {OK, 0};
@@ -38,8 +40,10 @@ static struct outcome read_all(struct file *f, uint8_t *to)
     return o;
 }
 
-// The module file at a path, sent as it is; the supervisor judges it.
-static enum status send_file(uint32_t number, const char *word, bool *complained)
+// A file, sent as it is; the supervisor judges it.
+static enum status send_file(uint32_t number, const char *word,
+                             enum status (*send)(handle_t rs, uint32_t number, const void *bytes, size_t n),
+                             bool *complained)
 {
     char path[PATH_SIZE];
     struct file f;
@@ -49,14 +53,14 @@ static enum status send_file(uint32_t number, const char *word, bool *complained
         *complained = *complained || complain_about(word, o);
         return ERR_NOT_FOUND;
     }
-    uint8_t *bytes = f.size >= 64 && f.size <= RS_MODULE_BYTES_MAX ? malloc(f.size) : nullptr;
-    o = bytes ? read_all(&f, bytes) : outcome_errno(f.size < 64 ? EINVAL : ENOMEM);
+    uint8_t *bytes = f.size >= SMALLEST && f.size <= RS_MODULE_BYTES_MAX ? malloc(f.size) : nullptr;
+    o = bytes ? read_all(&f, bytes) : outcome_errno(f.size < SMALLEST ? EINVAL : ENOMEM);
     (void)files_close(&f);
     enum status status = OK;
     if (failed(o)) {
         *complained = complain_about(word, o);
     } else {
-        status = rs_update_file(shell.rs, number, bytes, f.size);
+        status = send(shell.rs, number, bytes, f.size);
     }
     free(bytes);
     return status;
@@ -91,13 +95,79 @@ static int update(int, char **argv)
     }
     enum status status = rs_info(shell.rs, number, &before, sizeof(before));
     if (status == OK) {
-        status = file ? send_file(number, argv[1], &complained)
+        status = file ? send_file(number, argv[1], rs_update_file, &complained)
                  : n >= 1 && n <= 31 ? rs_update(shell.rs, number, argv[1], n) : ERR_NOT_FOUND;
     }
     if (complained) {
         return 1;
     }
     return status == OK ? follow(number, &before) : complain_status(argv[1], status);
+}
+
+// ---- Checkpoints ----
+
+static enum status newest_checkpoint(uint32_t number, uint64_t *sequence)
+{
+    uint64_t total;
+    uint32_t got;
+    uint8_t first;
+    enum status status = rs_read_checkpoint(shell.rs, number, 0, 0, &first, 1, sequence, &total, &got);
+    *sequence = status == OK ? *sequence : 0;
+    return status;
+}
+
+// Asks for a new one and waits until it is there.
+static enum status take_checkpoint(uint32_t number, uint64_t *sequence)
+{
+    static const uint64_t patience_ns = 10000000000, step_ns = 20000000;
+    uint64_t start = rt_now_ns(), before;
+    enum status status = newest_checkpoint(number, &before);
+    status = status == OK || status == ERR_NOT_FOUND ? rs_checkpoint(shell.rs, number) : status;
+    *sequence = before;
+    while (status == OK && *sequence == before && !interrupted()) {
+        if (rt_now_ns() - start > patience_ns) {
+            return ERR_AGAIN;
+        }
+        (void)app_wait(0, "checkpoint", rt_now_ns() + step_ns);
+        (void)newest_checkpoint(number, sequence);
+    }
+    return status;
+}
+
+// rs checkpoint fs > FILE; without a file it only says how large it is.
+static int checkpoint(int, char **argv)
+{
+    static uint8_t data[64 << 10];
+    uint32_t number = find_service(argv[0]), got = 1;
+    uint64_t sequence, total = 0, at = 0;
+    if (number == 0) {
+        return 1;
+    }
+    enum status status = take_checkpoint(number, &sequence);
+    for (; status == OK && got > 0 && !interrupted(); at += got) {
+        status = rs_read_checkpoint(shell.rs, number, sequence, at, data, sizeof(data), &sequence,
+                                    &total, &got);
+        if (output_is_terminal()) {
+            break;
+        }
+        say_bytes(data, status == OK && got <= sizeof(data) ? got : 0);
+    }
+    if (status == OK && output_is_terminal()) {
+        say("checkpoint %llu of %s: %llu bytes\n", (unsigned long long)sequence, argv[0],
+            (unsigned long long)total);
+    }
+    return status == OK ? 0 : complain_status(argv[0], status);
+}
+
+static int restore(int, char **argv)
+{
+    uint32_t number = find_service(argv[0]);
+    bool complained = false;
+    if (number == 0 || !files_are_there()) {
+        return 1;
+    }
+    enum status status = send_file(number, argv[1], rs_restore, &complained);
+    return complained ? 1 : status == OK ? 0 : complain_status(argv[1], status);
 }
 
 // ---- Dead letters ----
@@ -284,6 +354,8 @@ static const struct {
 } words[] = {
     {"move", 1, move},
     {"update", 2, update},
+    {"checkpoint", 1, checkpoint},
+    {"restore", 2, restore},
     {"dead-letters", 0, dead_letters},
     {"replay", 1, replay},
     {"incident", 1, incident},

@@ -290,7 +290,8 @@ static void show_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"?",        "born",    "ready",  "died",   "serves again",
                                         "back-off", "given up", "healed", "command", "moved", "not moved",
-                                        "ladder", "poisoned", "proven", "rolled back"};
+                                        "ladder", "poisoned", "proven", "rolled back",
+                                        "checkpoint", "no checkpoint"};
     uint64_t us = e->time_ns / 1000;
     say("%6llu.%06llu %-12.*s %3u  %-12s", (unsigned long long)(us / 1000000),
         (unsigned long long)(us % 1000000), FIELD(e->name), e->incarnation,

@@ -22,6 +22,9 @@ enum startup_handle {
     H_MODULE = 6,      // memory of the module, read-only
     H_PREDECESSOR = 7, // the dead task that holds the state to be taken over [READ, WRITE]; closed when that is done
     H_FIRST_NAMED = 8, // from here on: what the manifest names
+    // Memory for a checkpoint [READ, WRITE], there from NOTIFY_CHECKPOINT on until the service closes it: it writes,
+    // unmaps, closes, and counts in its status page.
+    H_CHECKPOINT = 63,
 };
 
 struct named_handle {
@@ -143,6 +146,7 @@ struct status_page {
     uint64_t movable; // 1: it is in its event loop, a successor can take its state over
     // Transactions.
     uint64_t aborts, awaits, overflows;
+    uint64_t checkpoints;      // written so far
     struct dead_letter letter; // rs clears its call
     // Last words.
     uint32_t assert_line, assert_incarnation;

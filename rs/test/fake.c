@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "rs/test/fake.h"
 #include "interfaces/rs.server.h"
+#include "randomizer/mover/checkpoint.h"
 #include "rs/events.h"
 #include "rs/letters.h"
 #include "rs/record.h"
@@ -15,6 +16,7 @@ static struct {
     uint32_t rights; // of memory
     uint64_t badge;
     handle_t predecessor; // of a task
+    void *backing;        // of memory: where the supervisor sees it
 } handles[HANDLES];
 static uint64_t clock_ns = 1000000000; // 0 means "never" in many places
 static uint64_t mapped_next = 0x10000000;
@@ -32,6 +34,8 @@ bool fake_beats = true, fake_suspended;
 handle_t fake_subscriber = 8000, fake_inherited;
 bool fake_linked = true, fake_rebooted;
 uint64_t fake_badge;
+static handle_t fake_to_write;
+uint32_t fake_mapped;
 
 struct service *services;
 uint32_t service_count;
@@ -54,6 +58,7 @@ static uint64_t open_handle(enum object_type type, uint64_t badge)
             handles[i].type = (uint8_t)type;
             handles[i].badge = badge;
             handles[i].predecessor = HANDLE_NONE;
+            handles[i].backing = nullptr;
             fake_handles++;
             fake_tasks += type == OBJ_TASK;
             return i;
@@ -82,10 +87,15 @@ static enum status map(const uint64_t *a, uint64_t *second)
         fprintf(stderr, "a newborn could make a page writable that it shall only read\n");
         abort();
     }
-    *second = a[0] == 0 ? (uint64_t)keep(aligned_alloc(PAGE_SIZE, a[4])) : (mapped_next += 1 << 20);
-    if (a[0] == 0) {
-        memset((void *)*second, 0, a[4]);
+    if (a[0] != 0) {
+        *second = mapped_next += 1 << 20;
+        return OK;
     }
+    if (handles[a[1]].backing == nullptr) {
+        handles[a[1]].backing = keep(aligned_alloc(PAGE_SIZE, a[4]));
+        memset(handles[a[1]].backing, 0, a[4]);
+    }
+    *second = (uint64_t)handles[a[1]].backing;
     return OK;
 }
 
@@ -159,9 +169,15 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
         return OK;
     case SYS_handle_install:
         *second = a[1];
+        if (a[1] == H_CHECKPOINT) {
+            fake_to_write = (handle_t)a[2];
+        }
         if (a[1] == H_PREDECESSOR) {
             handles[a[0]].predecessor = (handle_t)a[2];
         }
+        return OK;
+    case SYS_mem_info:
+        *(struct mem_info *)a[1] = (struct mem_info){.mappings = fake_mapped};
         return OK;
     case SYS_system_control:
         fake_rebooted = true;
@@ -371,7 +387,8 @@ void rt_answer_handle(struct parked *p, enum status status, const uint64_t *word
 
 enum status fake_request(uint32_t from, uint32_t label, uint64_t w[6], void *grant, uint64_t bytes)
 {
-    bool in = label == RS_LABEL_FIND || label == RS_LABEL_UPDATE || label == RS_LABEL_UPDATE_FILE;
+    bool in = label == RS_LABEL_FIND || label == RS_LABEL_UPDATE || label == RS_LABEL_UPDATE_FILE ||
+              label == RS_LABEL_RESTORE;
     struct request rq = {.m = {.tag = label, .badge = from}, .reply = 9};
     rq.m.grant = bytes ? bytes | (in ? GRANT_READ : GRANT_WRITE) : 0;
     memcpy(rq.m.w, w, sizeof(rq.m.w));
@@ -463,6 +480,19 @@ static void fault(uint32_t number, uint32_t serial, uint32_t kind, const uint64_
 void fake_moved(uint32_t number)
 {
     service_by_number(number)->status->moved = 1;
+}
+
+// As the service would: through a mapping of its own.
+void fake_checkpoint(uint32_t number, uint64_t content)
+{
+    uint64_t at = 0;
+    if (sys_mem_map(0, fake_to_write, &at, 0, 8192, PROT_READ | PROT_WRITE) != OK) {
+        abort();
+    }
+    uint64_t *words = (uint64_t *)at;
+    words[4] = content;
+    checkpoint_seal(words, 40);
+    service_by_number(number)->status->checkpoints++;
 }
 
 handle_t fake_predecessor(uint32_t number)

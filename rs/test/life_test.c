@@ -878,6 +878,114 @@ static void test_restart_of_the_machine(void **)
     assert_int_equal(record_of(1, 0)->rung, POLICY_REBOOT);
 }
 
+// ---- Checkpoints ----
+
+static enum status order_checkpoint(void)
+{
+    return fake_request(3, RS_LABEL_CHECKPOINT, (uint64_t[6]){1}, nullptr, 0);
+}
+
+static void take_checkpoint(uint64_t content)
+{
+    assert_int_equal(order_checkpoint(), OK);
+    fake_checkpoint(1, content);
+    pass(60);
+}
+
+static enum status read_checkpoint(uint64_t wanted, uint64_t words[5])
+{
+    return fake_request(3, RS_LABEL_READ_CHECKPOINT, (uint64_t[6]){1, wanted, 0}, words, 40);
+}
+
+static void test_checkpoint(void **)
+{
+    uint64_t words[5];
+    assert_int_equal(order_checkpoint(), ERR_UNSUPPORTED);
+    fake_entries[0].checkpoint = 8192;
+    assert_int_equal(order_checkpoint(), ERR_STATE); // not ready
+    all_ready();
+    assert_int_equal(order_checkpoint(), OK);
+    assert_int_equal(order_checkpoint(), ERR_STATE);
+    assert_int_equal(read_checkpoint(0, words), ERR_NOT_FOUND);
+    fake_checkpoint(1, 111);
+    fake_mapped = 1; // it is not counted as long as anybody could change it
+    pass(60);
+    assert_int_equal(read_checkpoint(0, words), ERR_NOT_FOUND);
+    fake_mapped = 0;
+    pass(60);
+    assert_int_equal(last_event(RS_CHECKPOINTED)->value, 40);
+    assert_int_equal(read_checkpoint(0, words), OK);
+    assert_int_equal(words[4], 111);
+    take_checkpoint(222);
+    take_checkpoint(333);
+    take_checkpoint(444);
+    assert_int_equal(read_checkpoint(0, words), OK);
+    assert_int_equal(words[4], 444);
+    assert_int_equal(read_checkpoint(3, words), OK);
+    assert_int_equal(words[4], 333);
+    assert_int_equal(order_checkpoint(), OK); // the third one is written, two stay
+    assert_int_equal(read_checkpoint(3, words), OK);
+    assert_int_equal(read_checkpoint(2, words), ERR_NOT_FOUND);
+    pass(11000);
+    assert_non_null(strstr(last_event(RS_CHECKPOINT_FAILED)->text, "in time"));
+    assert_int_equal(fake_request(2, RS_LABEL_READ_CHECKPOINT, (uint64_t[6]){1}, words, 40),
+                     ERR_RIGHTS);
+    fake_entries[0].care.checkpoint_ms = 500;
+    pass(1000);
+    assert_non_null(one(1)->writing);
+    fake_entries[0].care.checkpoint_ms = 0;
+    fake_entries[0].checkpoint = 0;
+}
+
+// Heirs die at once; then comes the newest checkpoint, the older one, and nothing.
+static void test_ladder_of_checkpoints(void **)
+{
+    static const struct { uint64_t flags; enum policy_rung rung; } lives[] = {
+        {STARTUP_HEIR | STARTUP_AFTER_CRASH, POLICY_STATE},
+        {STARTUP_HEIR | STARTUP_AFTER_CRASH, POLICY_CHANGED},
+        {STARTUP_RESTORE, POLICY_CHECKPOINT}, {STARTUP_RESTORE, POLICY_CHECKPOINT},
+        {0, POLICY_AFRESH}};
+    fake_entries[0].checkpoint = 8192;
+    one(1)->rules.fruitless_limit = 9;
+    all_ready();
+    take_checkpoint(1);
+    take_checkpoint(2);
+    pass(100);
+    for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+        fake_exit(1, 9);
+        pass(500);
+        assert_int_equal(record_of(1, 0)->rung, lives[i].rung);
+        assert_int_equal(given(1)->flags, lives[i].flags);
+    }
+    fake_ready(1, 1);
+    pass(200);
+    assert_null(one(1)->holder);
+    assert_null(one(1)->corpse);
+    fake_entries[0].checkpoint = 0;
+}
+
+static void test_restore(void **)
+{
+    uint64_t words[5];
+    fake_entries[0].checkpoint = 8192;
+    all_ready();
+    take_checkpoint(5);
+    assert_int_equal(read_checkpoint(0, words), OK);
+    words[4]++;
+    assert_int_equal(fake_request(3, RS_LABEL_RESTORE, (uint64_t[6]){1}, words, sizeof(words)), ERR_CORRUPT);
+    assert_int_equal(one(1)->incarnation, 1);
+    words[4]--;
+    assert_int_equal(fake_request(3, RS_LABEL_RESTORE, (uint64_t[6]){1}, words, sizeof(words)), OK);
+    assert_int_equal(given(1)->flags, STARTUP_RESTORE);
+    assert_int_equal(given(1)->checkpoint_bytes, 40);
+    assert_int_not_equal(given(1)->checkpoint, 0);
+    fake_ready(1, 1);
+    pass(100);
+    assert_null(one(1)->holder);
+    assert_int_equal(fake_request(1, RS_LABEL_RESTORE, (uint64_t[6]){1}, words, sizeof(words)), ERR_RIGHTS);
+    fake_entries[0].checkpoint = 0;
+}
+
 static void test_move_unsupported(void **)
 {
     all_ready();
@@ -956,6 +1064,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_update_fails_later, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_update_never_ready, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_update_cannot_begin, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_checkpoint, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_ladder_of_checkpoints, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_restore, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_poison, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_group, begin, end),
         cmocka_unit_test_setup_teardown(test_restart_of_the_machine, begin, end),

@@ -310,7 +310,7 @@ static void test_ladder_of_the_state(void **)
           {{.state = true, .ready = true, .work = 9, .checkpoint = true}, POLICY_REBIRTH, POLICY_STATE},
           {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHANGED},
           {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHECKPOINT},
-          {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH});
+          {{.state = true, .checkpoint = false}, POLICY_REBIRTH_LATER, POLICY_AFRESH});
     CLIMB("the last life before the end is tried with those around it",
           {{.group = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
           {{.group = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
