@@ -84,6 +84,31 @@ static void die_in_every_way(void)
     }
 }
 
+// ---- A request that kills whenever it is tried ----
+
+static void be_poisonous(void)
+{
+    static struct rs_letter letter;
+    static struct rs_death d;
+    uint64_t back;
+    uint32_t before = 0, after = 0, count = 0;
+    enum status status = ping_ping(victim, WAY_NONE, &back, &before);
+    check(status == OK, "poison", "a useful life first");
+    status = ping_ping(victim, WAY_POISON, &back, &after);
+    check(status == ERR_POISON, "poison is answered, not tried for ever", rt_status_name(status));
+    status = ping_ping(victim, WAY_NONE, &back, &after);
+    check(status == OK && after == before + 3, "three lives were enough", rt_status_name(status));
+    status = rs_record(H_RS, victim_number, 0, &d, sizeof(d));
+    check(status == OK && d.rung == 3, "the third rung", d.text);
+    rt_sleep_until(rt_now_ns() + 200000000); // the supervisor looks now and then
+    status = rs_letters(H_RS, &letter, sizeof(letter), &count);
+    check(status == OK && count == 1 && letter.answered == 1 && letter.words[0] == WAY_POISON,
+          "the dead letter", letter.name);
+    check(letter.record == d.sequence && letter.label == PING_LABEL_PING, "its death record", "");
+    handle_t port;
+    check(rs_replay(H_RS, letter.sequence, &port) == ERR_RIGHTS, "refused", "replay");
+}
+
 // ---- Rights: this service may watch, but not command ----
 
 static void be_refused(void)
@@ -108,6 +133,7 @@ int service_main(void)
     check(status == OK, "the victim is known", "find");
     be_refused();
     die_in_every_way();
+    be_poisonous();
     log_info("examined: %u checks, %u failed", done, failed);
     return (int)rs_power(H_RS, 1);
 }

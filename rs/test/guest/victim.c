@@ -99,7 +99,9 @@ static void die(uint64_t way)
 static enum status do_ping(struct request *rq, uint64_t number, uint64_t *number_back,
                            uint32_t *incarnation)
 {
-    if (ipc_delivery(&rq->m) == 0) {
+    if (number == WAY_POISON) {
+        die_null();
+    } else if (ipc_delivery(&rq->m) == 0) {
         die(number);
     }
     *number_back = number;

@@ -15,4 +15,5 @@ enum way {
     WAY_EXIT,
     WAY_LOOP,
     WAY_WAIT,
+    WAY_POISON, // at every delivery
 };
