@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stores to device registers: no part of any transaction. An ordinary store would first read the
 // register for the undo log, which may change it, and be played back where no device is mapped.
-// Loads need nothing of the kind.
+// Loads need nothing of the kind. Also for other shared memory of which much is written.
 #pragma once
 #include "lib/rt/undo_log.h"
 #include <stdint.h>

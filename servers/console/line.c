@@ -1,136 +1,117 @@
 // SPDX-License-Identifier: MIT
 // Byte rings of one serial line: see line.h.
 #include "servers/console/line.h"
-#include <stdatomic.h>
+#include "lib/rt/device.h"
 
-// What was stored before is in memory when what comes after is: death may come between any two
-// stores.
-static void settled(void)
+void line_init(struct line_bytes *l, struct line_shared *shared, bool returns)
 {
-    atomic_signal_fence(memory_order_seq_cst);
+    *l = (struct line_bytes){.shared = shared, .returns = returns};
 }
 
-void line_init(struct line_saved *l)
+// How long the stretch at `position` of a ring is, at most `bytes`.
+static uint32_t stretch(uint64_t position, uint32_t ring, uint32_t bytes)
 {
-    __builtin_memset(l, 0, offsetof(struct line_saved, out));
-    settled();
-    l->magic = LINE_MAGIC;
+    uint32_t to_end = ring - (uint32_t)(position % ring);
+
+    return bytes < to_end ? bytes : to_end;
 }
 
-static uint32_t in_tail(const struct line_saved *l)
+bool line_out_fits(const struct line_bytes *l, uint32_t bytes)
 {
-    return (uint32_t)l->in_taken;
+    return (l->returns ? 2 * bytes : bytes) <= LINE_OUT - line_out_used(l);
 }
 
-static uint32_t in_given(const struct line_saved *l)
+// Not logged: what was undone lies beyond out_head, and is nothing.
+static void put(struct line_bytes *l, uint64_t position, char byte)
 {
-    return (uint32_t)(l->in_taken >> 32);
+    device_store8(&l->shared->out[position % LINE_OUT], (uint8_t)byte);
 }
 
-bool line_is_sound(const struct line_saved *l)
+void line_out_add(struct line_bytes *l, const char *text, uint32_t bytes)
 {
-    return l->magic == LINE_MAGIC && line_out_used(l) <= LINE_OUT &&
-           l->in_head - in_tail(l) <= LINE_IN && in_given(l) <= l->in_head - in_tail(l);
+    uint64_t head = l->out_head;
+
+    for (uint32_t i = 0; i < bytes; i++) {
+        if (text[i] == '\n' && l->returns) {
+            put(l, head++, '\r');
+        }
+        put(l, head++, text[i]);
+    }
+    l->out_head = head;
 }
 
-struct line_room line_out_place(struct line_saved *l, uint32_t bytes)
+void line_write_note(struct line_bytes *l, uint64_t badge, uint32_t number)
 {
-    uint32_t at = l->out_head % LINE_OUT;
-    uint32_t first = LINE_OUT - at < bytes ? LINE_OUT - at : bytes;
-
-    return (struct line_room){l->out + at, l->out, first, bytes - first};
-}
-
-void line_out_add(struct line_saved *l, uint32_t bytes)
-{
-    settled();
-    *(volatile uint32_t *)&l->out_head += bytes;
-}
-
-void line_out_commit(struct line_saved *l, uint32_t bytes, uint64_t badge, uint32_t number)
-{
-    // A record that is being replaced must match nobody: its head is one that was never reached.
-    *(volatile uint32_t *)&l->write_head = l->out_head + LINE_OUT + 1;
-    settled();
     l->write_badge = badge;
     l->write_number = number;
-    settled();
-    *(volatile uint32_t *)&l->write_head = l->out_head + bytes;
-    line_out_add(l, bytes);
 }
 
-bool line_write_done(const struct line_saved *l, uint64_t badge, uint32_t number)
+bool line_write_done(const struct line_bytes *l, uint64_t badge, uint32_t number)
 {
-    return l->write_badge == badge && l->write_number == number &&
-           (int32_t)(l->out_head - l->write_head) >= 0;
+    return l->write_badge == badge && l->write_number == number;
 }
 
-int line_out_next(const struct line_saved *l, bool returns)
+const uint8_t *line_out_peek(const struct line_bytes *l, uint32_t *bytes)
 {
-    if (line_out_used(l) == 0) {
-        return -1;
+    uint32_t used = line_out_used(l);
+
+    *bytes = stretch(l->shared->sent, LINE_OUT, *bytes < used ? *bytes : used);
+    return l->shared->out + l->shared->sent % LINE_OUT;
+}
+
+uint16_t *line_raw_place(struct line_bytes *l, uint32_t *places)
+{
+    uint32_t room = LINE_RAW - (uint32_t)(l->shared->received - l->raw_taken);
+
+    *places = stretch(l->shared->received, LINE_RAW, *places < room ? *places : room);
+    return l->shared->raw + l->shared->received % LINE_RAW;
+}
+
+uint32_t line_in_room(const struct line_bytes *l)
+{
+    return LINE_IN - (uint32_t)(l->in_head - l->in_tail);
+}
+
+bool line_raw_next(struct line_bytes *l, uint16_t *raw)
+{
+    if (l->raw_taken == l->shared->received || line_in_room(l) == 0) {
+        return false;
     }
-    uint8_t byte = l->out[l->out_tail % LINE_OUT];
-    return byte == '\n' && returns && !l->return_sent ? '\r' : byte;
+    *raw = l->shared->raw[l->raw_taken++ % LINE_RAW];
+    return true;
 }
 
-void line_out_sent(struct line_saved *l, bool returns)
+void line_in_add(struct line_bytes *l, uint8_t byte)
 {
-    uint8_t byte = l->out[l->out_tail % LINE_OUT];
-
-    if (byte == '\n' && returns && !l->return_sent) {
-        l->return_sent = 1;
-        return;
-    }
-    l->return_sent = 0;
-    settled();
-    *(volatile uint32_t *)&l->out_tail += 1;
+    l->in[l->in_head++ % LINE_IN] = byte;
 }
 
-uint32_t line_in_room(const struct line_saved *l)
-{
-    return LINE_IN - (l->in_head - in_tail(l));
-}
-
-void line_in_add(struct line_saved *l, uint8_t byte)
-{
-    if (line_in_room(l) > 0) {
-        l->in[l->in_head % LINE_IN] = byte;
-        settled();
-        *(volatile uint32_t *)&l->in_head += 1;
-    }
-}
-
-void line_in_drop(struct line_saved *l)
+void line_in_drop(struct line_bytes *l)
 {
     // Bytes that the last read was given stay: it may have to be answered again.
-    *(volatile uint32_t *)&l->in_head = in_tail(l) + in_given(l);
+    l->in_head = l->in_tail + l->in_given;
 }
 
-void line_read_begin(struct line_saved *l, uint64_t badge, uint32_t number, bool again)
+void line_read_begin(struct line_bytes *l, uint64_t badge, uint32_t number)
 {
-    if (again && l->read_badge == badge && l->read_number == number) {
-        *(volatile uint64_t *)&l->in_taken = in_tail(l); // given again, from the same place
-        return;
-    }
-    *(volatile uint64_t *)&l->in_taken = (uint32_t)(in_tail(l) + in_given(l));
-    settled();
+    bool again = l->read_badge == badge && l->read_number == number;
+
+    l->in_tail += again ? 0 : l->in_given; // else it is given again, from the same place
+    l->in_given = 0;
     l->read_badge = badge;
     l->read_number = number;
-    settled();
 }
 
-const uint8_t *line_in_peek(const struct line_saved *l, uint32_t *bytes)
+const uint8_t *line_in_peek(const struct line_bytes *l, uint32_t *bytes)
 {
-    uint32_t start = in_tail(l) + in_given(l);
-    uint32_t unread = l->in_head - start, at = start % LINE_IN;
+    uint64_t start = l->in_tail + l->in_given;
+    uint32_t unread = (uint32_t)(l->in_head - start);
 
-    *bytes = *bytes < unread ? *bytes : unread;
-    *bytes = *bytes < LINE_IN - at ? *bytes : LINE_IN - at;
-    return l->in + at;
+    *bytes = stretch(start, LINE_IN, *bytes < unread ? *bytes : unread);
+    return l->in + start % LINE_IN;
 }
 
-void line_in_give(struct line_saved *l, uint32_t bytes)
+void line_in_give(struct line_bytes *l, uint32_t bytes)
 {
-    *(volatile uint64_t *)&l->in_taken = in_tail(l) | (uint64_t)(in_given(l) + bytes) << 32;
+    l->in_given += bytes;
 }

@@ -1,41 +1,69 @@
 // SPDX-License-Identifier: MIT
 // The console driver: clients' reads and writes on two serial lines.
 //
-// A request that has to wait is held, not parked: when this process dies, the kernel delivers it
-// again to the next one, which finds in the lines' saved memory how far it had come.
+// The chips are served at commit, each time in a transaction of its own, so that what goes out is
+// what has been committed to; line.h says why that must be so.
 #include "interfaces/console.server.h"
-#include "lib/rt/movable.h"
+#include "lib/rt/tx.h"
 #include "servers/console/uart.h"
 
-enum { LINES = 2, KEY_SAVED = 1, KEY_IRQ = 8, KEY_WATCH = 16 };
-static const uint64_t log_period_ns = 100'000'000;
+enum { LINES = 2 };
+static const uint64_t log_period_ns = 100'000'000, shift_ns = 200'000;
+
+struct waiting_write {
+    struct waiting_write *next;
+    struct parked *parked;
+    uint32_t number;
+};
 
 struct line {
     struct uart uart;
-    struct line_saved *saved;
+    struct line_bytes bytes;
+    uint16_t base; // first I/O port
     bool present;
+    handle_t irq;
     uint32_t watched; // enum console_event
     handle_t watcher;
-    struct parked *writers, **last_writer; // in the order of arrival
+    struct waiting_write *writers, **last_writer; // in the order of arrival
     struct parked *flushers;
     struct parked *reader;
     struct rt_timer again;
+    uint64_t log_next; // the kernel log, copied to the line on request
+    bool log_on;
 };
 static struct line lines[LINES];
 static struct rt_timer log_timer;
+
+static uint16_t port_of(const struct uart *u, uint32_t reg)
+{
+    return (uint16_t)(((const struct line *)u)->base + reg);
+}
+static_assert(offsetof(struct line, uart) == 0);
 
 static uint8_t port_read(struct uart *u, uint32_t reg)
 {
     uint32_t value;
 
-    return sys_io_read(u->ports, (uint16_t)(u == &lines[0].uart ? 0x3f8 + reg : 0x2f8 + reg), 1,
-                       &value) == OK ? (uint8_t)value : 0xff;
+    return sys_io_read(u->ports, port_of(u, reg), 1, &value) == OK ? (uint8_t)value : 0xff;
 }
 
 static void port_write(struct uart *u, uint32_t reg, uint8_t value)
 {
-    (void)sys_io_write(u->ports, (uint16_t)(u == &lines[0].uart ? 0x3f8 + reg : 0x2f8 + reg), 1,
-                       value);
+    (void)sys_io_write(u->ports, port_of(u, reg), 1, value);
+}
+
+static void port_send(struct uart *u, const uint8_t *bytes, uint32_t count, uint64_t *sent)
+{
+    enum status status = sys_io_send(u->ports, port_of(u, UART_DATA), bytes, count, sent);
+    rt_assert(status == OK);
+}
+
+static void port_receive(struct uart *u, uint16_t *to, uint32_t count, uint64_t *received)
+{
+    uint64_t ports = IO_RECEIVE_PORTS(port_of(u, UART_DATA), port_of(u, UART_LINE_STATUS),
+                                      UART_HAS_DATA);
+    enum status status = sys_io_receive(u->ports, ports, to, count, received);
+    rt_assert(status == OK);
 }
 
 static struct line *line_of(const struct request *rq)
@@ -46,58 +74,40 @@ static struct line *line_of(const struct request *rq)
                                                                        : nullptr;
 }
 
-static bool again(const struct request *rq)
-{
-    return ipc_delivery(&rq->m) > 0;
-}
-
-// Keeps the caller waiting without parking it in the kernel: it shall be delivered again to an
-// heir.
-static struct parked *hold(struct request *rq)
-{
-    struct parked *p = rt_park(rq);
-
-    if (p != nullptr) {
-        enum status status = sys_reply_park(p->rq.reply, false);
-        rt_assert(status == OK);
-    }
-    return p;
-}
-
 // ---- Writing ----
 
 // The text of a write, from the caller's memory into the ring. The room is there.
 static enum status take_text(struct line *l, struct request *rq, uint32_t number)
 {
+    char text[CONSOLE_WRITE_MAX];
     uint32_t bytes = (uint32_t)rt_grant_bytes(rq);
-    struct line_room room = line_out_place(l->saved, bytes);
-    enum status status = rt_grant_read(rq, 0, room.first, room.first_bytes);
+    enum status status = rt_grant_read(rq, 0, text, bytes);
 
-    if (status == OK && room.second_bytes > 0) {
-        status = rt_grant_read(rq, room.first_bytes, room.second, room.second_bytes);
-    }
     if (status == OK) {
-        line_out_commit(l->saved, bytes, rq->m.badge, number);
+        line_out_add(&l->bytes, text, bytes);
+        line_write_note(&l->bytes, rq->m.badge, number);
     }
     return status;
 }
 
 static void serve_writers(struct line *l)
 {
-    struct parked *p;
+    struct waiting_write *w;
 
-    while ((p = l->writers) != nullptr && rt_grant_bytes(&p->rq) <= line_out_room(l->saved)) {
-        l->writers = p->next;
+    while ((w = l->writers) != nullptr &&
+           line_out_fits(&l->bytes, (uint32_t)rt_grant_bytes(&w->parked->rq))) {
+        l->writers = w->next;
         if (l->writers == nullptr) {
             l->last_writer = &l->writers;
         }
-        console_write_reply(p, take_text(l, &p->rq, (uint32_t)(uintptr_t)p->data));
+        console_write_reply(w->parked, take_text(l, &w->parked->rq, w->number));
+        delete(w);
     }
 }
 
 static void serve_flushers(struct line *l)
 {
-    while (l->flushers != nullptr && l->writers == nullptr && uart_idle(&l->uart, l->saved)) {
+    while (l->flushers != nullptr && l->writers == nullptr && uart_idle(&l->uart, &l->bytes)) {
         struct parked *p = l->flushers;
         l->flushers = p->next;
         console_flush_reply(p, OK);
@@ -114,7 +124,7 @@ static enum status give_input(struct line *l, struct request *rq, uint32_t *coun
     *count = 0;
     for (;;) {
         uint32_t bytes = most - *count;
-        const uint8_t *from = line_in_peek(l->saved, &bytes);
+        const uint8_t *from = line_in_peek(&l->bytes, &bytes);
         if (bytes == 0) {
             return *count > 0 ? OK : ERR_AGAIN;
         }
@@ -122,7 +132,7 @@ static enum status give_input(struct line *l, struct request *rq, uint32_t *coun
         if (status != OK) {
             return status;
         }
-        line_in_give(l->saved, bytes);
+        line_in_give(&l->bytes, bytes);
         *count += bytes;
     }
 }
@@ -151,32 +161,42 @@ static void tell_watcher(struct line *l)
     l->uart.input_seen = false;
     l->uart.interrupt_seen = false;
     if (due) {
-        (void)ipc_notify(l->watcher); // a watcher that is gone does not mind
+        rt_notify_at_commit(l->watcher); // a watcher that is gone does not mind
     }
 }
 
-static void on_again(void *arg);
-
-// Moves what can be moved, in all directions; goes on in the event loop's next turn if there is
-// more.
-static void pump(struct line *l)
-{
-    bool more = uart_service(&l->uart, l->saved, (l->watched & CONSOLE_INTERRUPT) != 0);
-    uint32_t before = line_out_used(l->saved);
-
-    serve_writers(l);
-    serve_reader(l);
-    serve_flushers(l);
-    tell_watcher(l);
-    if (more || line_out_used(l->saved) > before) {
-        rt_timer(&l->again, rt_now_ns(), on_again, l);
-    }
-}
+static void pump(struct line *l);
 
 static void on_again(void *arg)
 {
     pump(arg);
     rt_progress();
+}
+
+// Moves what can be moved, in all directions; goes on in the event loop's next turn if there is
+// more. The chip comes first, see line.h. Nothing tells when its last byte has left it.
+static void serve(void *arg)
+{
+    struct line *l = arg;
+    bool more = uart_service(&l->uart, &l->bytes);
+    uint64_t before = l->bytes.out_head;
+
+    serve_writers(l);
+    serve_reader(l);
+    serve_flushers(l);
+    tell_watcher(l);
+    if (more || l->bytes.out_head != before) {
+        rt_timer(&l->again, rt_now_ns(), on_again, l);
+    } else if (l->flushers != nullptr && line_out_used(&l->bytes) == 0) {
+        rt_timer(&l->again, rt_now_ns() + shift_ns, on_again, l);
+    }
+}
+
+static void pump(struct line *l)
+{
+    if (!rt_at_commit(serve, l)) { // no memory: perhaps later
+        rt_timer(&l->again, rt_now_ns() + shift_ns, on_again, l);
+    }
 }
 
 static void on_interrupt(uint64_t bits, void *)
@@ -189,31 +209,38 @@ static void on_interrupt(uint64_t bits, void *)
     }
 }
 
+// The interrupt handlers are called anyway.
+static void on_reborn(const struct rt_rebirth *rebirth)
+{
+    for (uint32_t i = 0; i < LINES && rebirth->after_crash; i++) {
+        uart_doubt(&lines[i].uart);
+    }
+}
+
 // ---- Operations ----
 
-MOVE_ADDRESSES static enum status do_write(struct request *rq, uint32_t number, size_t text_len)
+static enum status do_write(struct request *rq, uint32_t number, size_t text_len)
 {
     struct line *l = line_of(rq);
 
     if (l == nullptr) {
         return ERR_NOT_FOUND;
     }
-    if (again(rq) && line_write_done(l->saved, rq->m.badge, number)) {
-        return OK; // the one before me took it and died before it could say so
+    if (line_write_done(&l->bytes, rq->m.badge, number)) {
+        return OK; // the client's heir asks again
     }
-    if (l->writers == nullptr && text_len <= line_out_room(l->saved)) {
-        enum status status = take_text(l, rq, number);
-        pump(l);
-        return status;
+    pump(l);
+    if (l->writers == nullptr && line_out_fits(&l->bytes, (uint32_t)text_len)) {
+        return take_text(l, rq, number);
     }
-    struct parked *p = hold(rq);
-    if (p == nullptr) {
+    struct waiting_write *w = new(struct waiting_write);
+    if (w == nullptr || (w->parked = rt_park(rq)) == nullptr) {
+        delete(w);
         return ERR_QUOTA;
     }
-    p->data = (void *)(uintptr_t)number;
-    p->next = nullptr;
-    *l->last_writer = p;
-    l->last_writer = &p->next;
+    w->number = number;
+    *l->last_writer = w;
+    l->last_writer = &w->next;
     return STATUS_PENDING;
 }
 
@@ -241,13 +268,13 @@ static enum status do_read(struct request *rq, uint32_t number, bool wait, size_
     if (l->reader != nullptr && !drop_dead_reader(l, rq->m.badge)) {
         return ERR_BUSY;
     }
-    line_read_begin(l->saved, rq->m.badge, number, again(rq));
+    line_read_begin(&l->bytes, rq->m.badge, number);
     pump(l); // room for input may have come
     enum status status = give_input(l, rq, count);
     if (status != ERR_AGAIN || !wait) {
         return status;
     }
-    l->reader = hold(rq);
+    l->reader = rt_park(rq);
     return l->reader != nullptr ? STATUS_PENDING : ERR_QUOTA;
 }
 
@@ -258,22 +285,15 @@ static enum status do_watch(struct request *rq, uint32_t events, handle_t port)
     if (l == nullptr) {
         return ERR_NOT_FOUND;
     }
-    uint32_t key = KEY_WATCH + (uint32_t)(l - lines);
-    handle_t old = l->watcher;
-    if (events == 0) {
-        rt_forget(key);
-        sys_handle_close(port);
-        l->watcher = HANDLE_NONE;
-    } else {
-        enum status status = rt_keep(key, port, events, 0);
-        if (status != OK) {
-            return status;
-        }
-        l->watcher = port;
+    if (l->watcher != HANDLE_NONE) {
+        rt_close_at_commit(l->watcher);
     }
     l->watched = events;
-    if (old != HANDLE_NONE) {
-        sys_handle_close(old);
+    l->uart.drop_on_interrupt = (events & CONSOLE_INTERRUPT) != 0;
+    l->watcher = port;
+    if (events == 0) {
+        rt_close_at_commit(port);
+        l->watcher = HANDLE_NONE;
     }
     return OK;
 }
@@ -285,15 +305,16 @@ static enum status do_flush(struct request *rq)
     if (l == nullptr) {
         return ERR_NOT_FOUND;
     }
-    if (l->writers == nullptr && uart_idle(&l->uart, l->saved)) {
+    if (l->writers == nullptr && uart_idle(&l->uart, &l->bytes)) {
         return OK;
     }
-    struct parked *p = hold(rq);
+    struct parked *p = rt_park(rq);
     if (p == nullptr) {
         return ERR_QUOTA;
     }
     p->next = l->flushers;
     l->flushers = p;
+    pump(l);
     return STATUS_PENDING;
 }
 
@@ -303,23 +324,19 @@ static enum status do_flush(struct request *rq)
 static bool copy_log(struct line *l)
 {
     char text[512];
-    uint64_t next = l->saved->log_next;
+    uint64_t next = l->log_next;
 
-    while (line_out_room(l->saved) > LINE_OUT / 2) {
+    while (line_out_fits(&l->bytes, LINE_OUT / 4)) {
         if (sys_log_read(l->uart.ports, &next, text, sizeof text) != OK) {
             return false;
         }
-        uint64_t passed =
-            next - l->saved->log_next; // more than was copied if the log has overtaken us
+        uint64_t passed = next - l->log_next; // more than was copied if the log has overtaken us
         uint32_t bytes = passed < sizeof text ? (uint32_t)passed : (uint32_t)sizeof text;
         if (bytes == 0) {
             return true;
         }
-        struct line_room room = line_out_place(l->saved, bytes);
-        __builtin_memcpy(room.first, text, room.first_bytes);
-        __builtin_memcpy(room.second, text + room.first_bytes, room.second_bytes);
-        line_out_add(l->saved, bytes);
-        l->saved->log_next = next;
+        line_out_add(&l->bytes, text, bytes);
+        l->log_next = next;
     }
     return true;
 }
@@ -329,10 +346,10 @@ static void on_log_timer(void *)
     bool on = false;
 
     for (int i = 0; i < LINES; i++) {
-        if (lines[i].present && lines[i].saved->log_on) {
-            lines[i].saved->log_on = copy_log(&lines[i]);
+        if (lines[i].present && lines[i].log_on) {
+            lines[i].log_on = copy_log(&lines[i]);
             pump(&lines[i]);
-            on |= lines[i].saved->log_on;
+            on |= lines[i].log_on;
         }
     }
     if (on) {
@@ -347,85 +364,67 @@ static enum status do_show_log(struct request *rq, bool on)
     if (l == nullptr) {
         return ERR_NOT_FOUND;
     }
-    l->saved->log_on = on;
+    l->log_on = on;
     on_log_timer(nullptr);
-    return l->saved->log_on == on ? OK : ERR_UNSUPPORTED;
+    return l->log_on == on ? OK : ERR_UNSUPPORTED;
 }
 
 // ---- Birth ----
 
-// The lines' memory of earlier incarnations, or a new one.
-MOVE_ADDRESSES static enum status open_saved(struct line_saved **saved, bool *found)
+static enum status open_shared(struct line_shared **shared)
 {
-    uint64_t bytes = (LINES * sizeof **saved + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), at = 0;
+    uint64_t bytes = (LINES * sizeof **shared + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
     handle_t memory;
+    void *at;
+    enum status status = sys_mem_create(bytes, MEM_POPULATE, &memory);
 
-    *found = rt_kept(KEY_SAVED, &memory, nullptr, nullptr) == OK;
-    enum status status = *found ? OK : sys_mem_create(bytes, MEM_POPULATE, &memory);
-    if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, bytes, PROT_READ | PROT_WRITE);
-    }
-    if (status == OK && !*found) {
-        status = rt_keep(KEY_SAVED, memory, 0, 0);
-    }
-    *saved = (struct line_saved *)at;
-    return status;
-}
-
-static enum status open_irq(uint32_t i, const char *name, uint32_t input)
-{
-    handle_t irq, port;
-
-    if (rt_kept(KEY_IRQ + i, nullptr, nullptr, nullptr) == OK) {
-        return OK; // still bound to the port
-    }
-    enum status status = rt_notify_handle(1ull << i, &port);
     if (status != OK) {
         return status;
     }
-    status = sys_irq_create(rt_handle(name), input, 0, &irq);
-    if (status == OK) {
-        status = sys_irq_bind(irq, port);
+    status = rt_map(memory, 0, bytes, PROT_READ | PROT_WRITE, RT_SHARED, &at);
+    sys_handle_close(memory); // the mapping holds it
+    *shared = at;
+    return status;
+}
+
+static enum status open_irq(struct line *l, uint32_t bit, const char *name, uint32_t input)
+{
+    handle_t port;
+    enum status status = rt_notify_handle(1ull << bit, &port);
+
+    if (status != OK) {
+        return status;
     }
+    status = sys_irq_create(rt_handle(name), input, 0, &l->irq);
     if (status == OK) {
-        status = rt_keep(KEY_IRQ + i, irq, 0, 0);
+        status = sys_irq_bind(l->irq, port);
     }
     sys_handle_close(port);
     return status;
 }
 
-static void open_line(uint32_t i, struct line_saved *saved, bool found)
+static void open_line(uint32_t i, struct line_shared *shared)
 {
-    static const struct { const char *ports, *irq; uint32_t input; } names[LINES] = {
-        {"com1", "irq4", 4},
-        {"com2", "irq3", 3},
+    static const struct { const char *ports, *irq; uint32_t input, base; } names[LINES] = {
+        {"com1", "irq4", 4, 0x3f8},
+        {"com2", "irq3", 3, 0x2f8},
     };
     struct line *l = &lines[i];
-    uint64_t events = 0;
 
-    l->saved = saved;
+    line_init(&l->bytes, shared, i == 0);
     l->last_writer = &l->writers;
-    l->uart.read = port_read;
-    l->uart.write = port_write;
-    l->uart.ports = rt_handle(names[i].ports);
-    l->uart.returns = i == 0;
-    if (!line_is_sound(saved)) {
-        if (found) {
-            log_warn("the buffers of %s are damaged: their bytes are lost", names[i].ports);
-        }
-        line_init(saved);
-    }
-    if (!uart_init(&l->uart, !found)) {
+    l->base = (uint16_t)names[i].base;
+    l->uart = (struct uart){.read = port_read, .write = port_write, .send = port_send,
+                            .receive = port_receive, .ports = rt_handle(names[i].ports)};
+    // One that starts over after its predecessors' failure has the chip as they left it.
+    if (!uart_init(&l->uart, rt_startup->incarnation == 1)) {
         log_warn("there is no %s", names[i].ports);
         return;
     }
-    enum status status = open_irq(i, names[i].irq, names[i].input);
+    enum status status = open_irq(l, i, names[i].irq, names[i].input);
     if (status != OK) {
         log_error("%s has no interrupt (status %d)", names[i].ports, status);
         return;
-    }
-    if (rt_kept(KEY_WATCH + i, &l->watcher, &events, nullptr) == OK) {
-        l->watched = (uint32_t)events;
     }
     l->present = true;
 }
@@ -440,18 +439,18 @@ int service_main(void)
         .show_log = do_show_log,
     };
     static const struct rt_interface list[] = {{CONSOLE_PROTOCOL, console_dispatch, &ops}};
-    struct line_saved *saved;
-    bool found;
+    struct line_shared *shared;
 
-    enum status status = open_saved(&saved, &found);
+    enum status status = open_shared(&shared);
     if (status != OK) {
         log_error("no memory for the lines (status %d)", status);
         return 1;
     }
     for (uint32_t i = 0; i < LINES; i++) {
-        open_line(i, &saved[i], found);
+        open_line(i, &shared[i]);
     }
     rt_on_notify((1ull << LINES) - 1, on_interrupt, nullptr);
+    rt_on_reborn(on_reborn);
     on_interrupt((1ull << LINES) - 1, nullptr); // what came while nobody was there
     on_log_timer(nullptr);
     return rt_serve(list, 1);

@@ -3,8 +3,8 @@
 // it never asks again.
 #include "servers/console/uart.h"
 
-enum { DATA = 0, INTERRUPT_ENABLE = 1, FIFO_CONTROL = 2, IDENTIFY = 2, LINE_CONTROL = 3,
-       MODEM_CONTROL = 4, LINE_STATUS = 5, SCRATCH = 7,
+enum { INTERRUPT_ENABLE = 1, FIFO_CONTROL = 2, IDENTIFY = 2, LINE_CONTROL = 3,
+       MODEM_CONTROL = 4, SCRATCH = 7,
        DIVISOR_LOW = 0, DIVISOR_HIGH = 1 };
 enum { ENABLE_RECEIVE = 1, ENABLE_TRANSMIT = 2 };
 enum {
@@ -15,8 +15,9 @@ enum {
 enum { EIGHT_BITS = 0x03, DIVISOR_ACCESS = 0x80 };
 enum { DTR = 1, RTS = 2, OUT2 = 8 }; // OUT2 connects the chip's interrupt to the line
 enum { NOTHING_PENDING = 0x01, GONE = 0xff };
-enum { HAS_DATA = 0x01, OVERRUN = 0x02, BREAK = 0x10, CAN_SEND = 0x20, ALL_SENT = 0x40 };
-enum { FIFO_BYTES = 16, CTRL_C = 3, DIVISOR_115200 = 1 };
+enum { OVERRUN = 0x02, BREAK = 0x10, CAN_SEND = 0x20, ALL_SENT = 0x40 };
+enum { CTRL_C = 3, DIVISOR_115200 = 1 };
+enum { UNKNOWN = 0xff }; // of `enabled`: no value that is ever written
 
 bool uart_init(struct uart *u, bool fresh)
 {
@@ -35,33 +36,35 @@ bool uart_init(struct uart *u, bool fresh)
     return true;
 }
 
-// With the send FIFO empty, it takes 16 bytes without being asked in between.
-//
-// A byte leaves the ring just before it goes to the chip. Death between the two costs that byte,
-// death after the second in the other order would repeat it. A thread that is stopped from outside
-// is stopped after the system call that it is in, so this order is wrong for a few instructions
-// only, the other one for as long as the call takes.
-static void fill(struct uart *u, struct line_saved *l)
+void uart_doubt(struct uart *u)
 {
-    int byte;
-
-    for (int i = 0; i < FIFO_BYTES && (byte = line_out_next(l, u->returns)) >= 0; i++) {
-        line_out_sent(l, u->returns);
-        u->write(u, DATA, (uint8_t)byte);
-    }
+    u->enabled = UNKNOWN;
 }
 
-static void receive(struct uart *u, struct line_saved *l, uint8_t status, bool drop_on_interrupt)
+// With the send FIFO empty, it takes UART_BURST bytes without being asked in between.
+static void fill(struct uart *u, struct line_bytes *l)
 {
-    uint8_t byte = u->read(u, DATA);
+    uint32_t left = UART_BURST, bytes;
 
-    if (status & OVERRUN) {
-        l->overruns++;
-    }
+    do {
+        bytes = left;
+        const uint8_t *from = line_out_peek(l, &bytes);
+        if (bytes > 0) {
+            u->send(u, from, bytes, &l->shared->sent);
+        }
+        left -= bytes;
+    } while (bytes > 0 && left > 0);
+}
+
+static void take(struct uart *u, struct line_bytes *l, uint16_t raw)
+{
+    uint8_t byte = (uint8_t)raw, status = (uint8_t)(raw >> 8);
+
+    l->overruns += (status & OVERRUN) != 0;
     if (status & BREAK) { // comes with a zero byte that nobody typed
         return;
     }
-    if (byte == CTRL_C && drop_on_interrupt) {
+    if (byte == CTRL_C && u->drop_on_interrupt) {
         line_in_drop(l);
         u->interrupt_seen = true;
     }
@@ -77,18 +80,34 @@ static void enable(struct uart *u, uint8_t wanted)
     }
 }
 
-// One look at the chip. false: it has nothing and takes nothing.
-static bool step(struct uart *u, struct line_saved *l, bool drop_on_interrupt)
+static bool raw_room(struct line_bytes *l)
 {
-    uint8_t status = u->read(u, LINE_STATUS);
-    bool can_read = (status & HAS_DATA) && line_in_room(l) > 0;
+    uint32_t places = 1;
+
+    line_raw_place(l, &places);
+    return places > 0;
+}
+
+static void receive(struct uart *u, struct line_bytes *l)
+{
+    uint32_t places = UART_BURST;
+    uint16_t *to = line_raw_place(l, &places);
+
+    u->receive(u, to, places, &l->shared->received);
+}
+
+// One look at the chip. false: it has nothing and takes nothing.
+static bool step(struct uart *u, struct line_bytes *l)
+{
+    uint8_t status = u->read(u, UART_LINE_STATUS);
+    bool can_read = (status & UART_HAS_DATA) && raw_room(l);
     bool can_send = (status & CAN_SEND) && line_out_used(l) > 0;
 
     if (status == GONE) {
         return false;
     }
     if (can_read) {
-        receive(u, l, status, drop_on_interrupt);
+        receive(u, l);
     }
     if (can_send) {
         fill(u, l);
@@ -96,29 +115,41 @@ static bool step(struct uart *u, struct line_saved *l, bool drop_on_interrupt)
     return can_read || can_send;
 }
 
-bool uart_service(struct uart *u, struct line_saved *l, bool drop_on_interrupt)
+// Until the interrupt line has fallen, so that it can rise again. false: its share was not enough.
+static bool serve_chip(struct uart *u, struct line_bytes *l)
 {
     uint8_t pending;
     int share = UART_SHARE; // others wait, and a broken chip may have more for ever
 
     do {
-        while (step(u, l, drop_on_interrupt)) {
+        while (step(u, l)) {
             if (--share == 0) {
-                return true;
+                return false;
             }
         }
         // Without room for input its interrupt stays off, the chip's FIFO fills, and the other side
         // has to wait.
-        enable(u, (uint8_t)((line_in_room(l) > 0 ? ENABLE_RECEIVE : 0) |
+        enable(u, (uint8_t)((raw_room(l) ? ENABLE_RECEIVE : 0) |
                             (line_out_used(l) > 0 ? ENABLE_TRANSMIT : 0)));
-        // Reading this settles a pending transmit interrupt. Only when nothing is pending has the
-        // interrupt line fallen, so that it can rise again.
+        // Reading this settles a pending transmit interrupt.
         pending = u->read(u, IDENTIFY);
     } while ((pending & NOTHING_PENDING) == 0 && --share > 0);
-    return share <= 0;
+    return share > 0;
 }
 
-bool uart_idle(struct uart *u, const struct line_saved *l)
+bool uart_service(struct uart *u, struct line_bytes *l)
 {
-    return line_out_used(l) == 0 && (u->read(u, LINE_STATUS) & ALL_SENT) != 0;
+    bool done = serve_chip(u, l), full = !raw_room(l);
+    uint16_t raw;
+
+    while (line_raw_next(l, &raw)) {
+        take(u, l, raw);
+    }
+    // Places that have become free may be received into when this has been committed.
+    return !done || (full && raw_room(l));
+}
+
+bool uart_idle(struct uart *u, const struct line_bytes *l)
+{
+    return line_out_used(l) == 0 && (u->read(u, UART_LINE_STATUS) & ALL_SENT) != 0;
 }
