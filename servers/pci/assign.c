@@ -9,7 +9,7 @@ struct range {
 
 struct assign {
     const struct pci_space *space;
-    struct pci_saved *all;
+    struct pci_list *all;
     struct range host, hole;
 };
 
@@ -130,7 +130,7 @@ static void assign_bar(const struct assign *a, struct pci_function *f, uint32_t 
     }
 }
 
-void pci_assign(const struct pci_space *space, struct pci_saved *all, uint64_t low, uint64_t high,
+void pci_assign(const struct pci_space *space, struct pci_list *all, uint64_t low, uint64_t high,
                 uint64_t hole_base, uint64_t hole_bytes)
 {
     struct assign a = {space, all, {low, high}, {hole_base, hole_base + hole_bytes}};

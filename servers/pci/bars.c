@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Sizing base address registers: all ones are written, and the bits that stay zero tell the size.
 // The device must not decode addresses meanwhile, and what stood there must come back whatever
-// happens: it is noted in the function's record first.
+// happens: it is noted in the function's record, and that committed, first.
 #include "servers/pci/bus.h"
-#include <stdatomic.h>
 
 enum { IO_BIT = 1, TYPE_MASK = 6, TYPE_64 = 4 };
 
@@ -76,17 +75,15 @@ void pci_size_bars(const struct pci_space *space, struct pci_function *f)
     for (uint32_t i = 0; i < count; i++) {
         f->probe_value[i] = get(space, f, i);
     }
-    atomic_signal_fence(memory_order_seq_cst);
-    *(volatile uint8_t *)&f->probing = true;
-    atomic_signal_fence(memory_order_seq_cst);
+    f->probing = true;
+    space->commit(space->context);
     pci_command(space, f->address, 0, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     for (uint32_t i = 0; i < count;) {
         i += size_one(space, f, i, count);
     }
     space->write(space->context, f->address, PCI_COMMAND, 2, f->probe_command);
     f->sized = true;
-    atomic_signal_fence(memory_order_seq_cst);
-    *(volatile uint8_t *)&f->probing = false;
+    f->probing = false;
 }
 
 void pci_undo_probe(const struct pci_space *space, struct pci_function *f)

@@ -16,6 +16,8 @@ struct pci_space {
     // width 1, 2 or 4; all ones where there is nothing.
     uint32_t (*read)(void *context, uint32_t address, uint32_t offset, uint32_t width);
     void (*write)(void *context, uint32_t address, uint32_t offset, uint32_t width, uint32_t value);
+    // What has been noted of the devices stays, come what may; see pci_size_bars.
+    void (*commit)(void *context);
     void *context;
     uint32_t bus_first, bus_last;
 };
@@ -81,29 +83,28 @@ struct pci_function {
     uint64_t owner; // badge + 1 of the driver, 0: none
 };
 
-// Kept over rebirths: a reborn service must not size the BARs of devices that are at work.
-#define PCI_SAVED_MAGIC 0x53494350u
-struct pci_saved {
-    uint32_t magic, complete, count, last_bus;
+struct pci_list {
+    uint32_t count, last_bus;
     struct pci_function function[PCI_FUNCTIONS]; // what is behind a bridge follows it
 };
 
 // Finds all functions. Functions beyond PCI_FUNCTIONS are left out; returns how many were.
-uint32_t pci_scan(const struct pci_space *space, struct pci_saved *out);
+uint32_t pci_scan(const struct pci_space *space, struct pci_list *out);
 
 // Offset of the capability with this id, 0 if there is none.
 uint32_t pci_find_capability(const struct pci_space *space, uint32_t address, uint32_t id);
 // Bytes of configuration space that the MSI or MSI-X capability at `offset` takes.
 uint32_t pci_capability_bytes(const struct pci_space *space, uint32_t address, uint32_t offset);
 
-// Sizes a function's BARs; the device does not answer on the bus meanwhile.
+// Sizes a function's BARs; the device does not answer on the bus meanwhile. Only for devices that are
+// not at work, so once.
 void pci_size_bars(const struct pci_space *space, struct pci_function *f);
 // Puts back what a predecessor that died in pci_size_bars had overwritten.
 void pci_undo_probe(const struct pci_space *space, struct pci_function *f);
 
 // Gives memory BARs without an address one: in the window of the bridge above, which is opened if
 // it is shut, else in [low, high) of the host. What finds no room stays without.
-void pci_assign(const struct pci_space *space, struct pci_saved *all, uint64_t low, uint64_t high,
+void pci_assign(const struct pci_space *space, struct pci_list *all, uint64_t low, uint64_t high,
                 uint64_t hole_base, uint64_t hole_bytes);
 
 // Sets and clears bits of the command register.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Message-signalled interrupts, and the switches of the command register.
 #include "servers/pci/bus.h"
+#include "lib/rt/device.h"
 
 enum { MSIX_CONTROL = 2, MSIX_TABLE = 4, MSIX_ENABLE = 0x8000, MSIX_MASK_ALL = 0x4000 };
 enum { MSI_CONTROL = 2, MSI_ENABLE = 1 };
@@ -55,11 +56,11 @@ enum status pci_msix_entry(const struct pci_space *space, const struct pci_funct
 
 void pci_msix_write(volatile uint32_t *entry, uint64_t message_address, uint32_t data)
 {
-    entry[3] = ENTRY_MASKED; // nothing is sent from a half-written entry
-    entry[0] = (uint32_t)message_address;
-    entry[1] = (uint32_t)(message_address >> 32);
-    entry[2] = data;
-    entry[3] = 0;
+    device_store32(&entry[3], ENTRY_MASKED); // nothing is sent from a half-written entry
+    device_store32(&entry[0], (uint32_t)message_address);
+    device_store32(&entry[1], (uint32_t)(message_address >> 32));
+    device_store32(&entry[2], data);
+    device_store32(&entry[3], 0);
 }
 
 void pci_msix_enable(const struct pci_space *space, const struct pci_function *f, bool on)

@@ -1,45 +1,38 @@
 // SPDX-License-Identifier: MIT
 // The PCI service: who may use which device, and the handles to its parts.
 //
-// What was found out is kept over rebirths in memory that is mapped read-only but while it changes.
-// Drivers do not notice a rebirth: their handles are the kernel's, and devices are left alone.
+// What was found out is state. Drivers do not notice a rebirth: their handles are the kernel's, and
+// devices are left alone. Exploring the machine is part of the first request, not of the start: so
+// it can commit on the way, and an heir goes on in the middle.
 #include "interfaces/pci.server.h"
+#include "lib/rt/device.h"
 #include "lib/rt/movable.h"
+#include "lib/rt/tx.h"
 #include "servers/args.h"
 #include "servers/pci/bus.h"
 
-enum { KEY_SAVED = 1, BUSES = 256, BUS_BYTES = 1 << 20 };
+enum { BUSES = 256, BUS_BYTES = 1 << 20 };
 
 static struct {
     handle_t mmio, irqs, dma, ecam;
     uint64_t ecam_base;
     volatile uint8_t *bus[BUSES]; // configuration space, mapped when first used
     struct pci_space space;
-    struct pci_saved *saved;
+    struct pci_list list;
+    bool scanned, explored;
 } machine;
-
-static uint64_t saved_bytes(void)
-{
-    return (sizeof *machine.saved + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-}
-
-static void protect(uint32_t prot)
-{
-    enum status status = sys_mem_protect(HANDLE_NONE, (uint64_t)machine.saved, saved_bytes(), prot);
-    rt_assert(status == OK);
-}
 
 // ---- Configuration space ----
 
-MOVE_ADDRESSES static volatile uint8_t *map_bus(uint32_t bus)
+static volatile uint8_t *map_bus(uint32_t bus)
 {
     handle_t memory;
-    uint64_t at = 0;
+    void *at;
     enum status status =
         sys_mem_create_device(machine.ecam, machine.ecam_base + (uint64_t)bus * BUS_BYTES,
                               BUS_BYTES, MEM_UNCACHED, &memory);
     if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, BUS_BYTES, PROT_READ | PROT_WRITE);
+        status = rt_map(memory, 0, BUS_BYTES, PROT_READ | PROT_WRITE, RT_SHARED, &at);
         sys_handle_close(memory); // the mapping holds it
     }
     if (status != OK) {
@@ -47,7 +40,7 @@ MOVE_ADDRESSES static volatile uint8_t *map_bus(uint32_t bus)
                   (unsigned long long)machine.ecam_base, status);
         return nullptr;
     }
-    return (volatile uint8_t *)at;
+    return at;
 }
 
 static volatile uint8_t *config(uint32_t address, uint32_t offset)
@@ -83,11 +76,11 @@ static void config_write(void *, uint32_t address, uint32_t offset, uint32_t wid
         return;
     }
     if (width == 1) {
-        *at = (uint8_t)value;
+        device_store8(at, (uint8_t)value);
     } else if (width == 2) {
-        *(volatile uint16_t *)at = (uint16_t)value;
+        device_store16(at, (uint16_t)value);
     } else {
-        *(volatile uint32_t *)at = value;
+        device_store32(at, value);
     }
 }
 
@@ -95,9 +88,9 @@ static void config_write(void *, uint32_t address, uint32_t offset, uint32_t wid
 
 static struct pci_function *function_at(uint32_t address)
 {
-    for (uint32_t i = 0; i < machine.saved->count; i++) {
-        if (machine.saved->function[i].address == address) {
-            return &machine.saved->function[i];
+    for (uint32_t i = 0; i < machine.list.count; i++) {
+        if (machine.list.function[i].address == address) {
+            return &machine.list.function[i];
         }
     }
     return nullptr;
@@ -108,13 +101,6 @@ static struct pci_function *owned(const struct request *rq, uint32_t address)
     struct pci_function *f = function_at(address);
 
     return f != nullptr && f->owner == rq->m.badge + 1 ? f : nullptr;
-}
-
-static void set_owner(struct pci_function *f, uint64_t owner)
-{
-    protect(PROT_READ | PROT_WRITE);
-    f->owner = owner;
-    protect(PROT_READ);
 }
 
 // ---- Operations ----
@@ -133,8 +119,8 @@ static enum status do_find(struct request *, uint32_t vendor, uint32_t device, u
                            uint32_t index, uint32_t *address, uint32_t *vendor_id,
                            uint32_t *device_id, uint32_t *found_class, uint64_t *owner)
 {
-    for (uint32_t i = 0; i < machine.saved->count; i++) {
-        const struct pci_function *f = &machine.saved->function[i];
+    for (uint32_t i = 0; i < machine.list.count; i++) {
+        const struct pci_function *f = &machine.list.function[i];
         if (matches(f, vendor, device, class_code) && index-- == 0) {
             *address = f->address;
             *vendor_id = f->vendor;
@@ -161,7 +147,7 @@ static enum status do_claim(struct request *rq, uint32_t address, uint32_t *vend
     }
     pci_quiet(&machine.space, f);
     pci_command(&machine.space, address, PCI_COMMAND_MEMORY, 0);
-    set_owner(f, rq->m.badge + 1);
+    f->owner = rq->m.badge + 1;
     *vendor = f->vendor;
     *device = f->device;
     *class_code = f->class_code;
@@ -328,56 +314,55 @@ static enum status do_release(struct request *rq, uint32_t address)
         return ERR_STATE;
     }
     pci_quiet(&machine.space, f);
-    set_owner(f, 0);
+    f->owner = 0;
     return OK;
 }
 
-// ---- Birth ----
+// ---- Exploring ----
 
-MOVE_ADDRESSES static enum status open_saved(void)
+static void commit(void *)
 {
-    handle_t memory;
-    uint64_t at = 0;
-    bool found = rt_kept(KEY_SAVED, &memory, nullptr, nullptr) == OK;
-    enum status status = found ? OK : sys_mem_create(saved_bytes(), MEM_POPULATE, &memory);
-
-    if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, saved_bytes(), PROT_READ | PROT_WRITE);
-    }
-    if (status == OK && !found) {
-        status = rt_keep(KEY_SAVED, memory, 0, 0);
-    }
-    machine.saved = (struct pci_saved *)at;
-    return status;
+    rt_commit();
 }
 
-// First birth: finds out everything. A successor of one that died in the middle of this goes on.
+// In the end all BARs have sizes, and those of memory addresses. After a death it begins again, and
+// finds what was committed.
 static void explore(void)
 {
-    struct pci_saved *saved = machine.saved;
+    struct pci_list *list = &machine.list;
     uint64_t low = arg_number("window_low", 0xe0000000),
              high = arg_number("window_high", 0xfec00000);
     uint64_t ecam = machine.ecam_base + ((uint64_t)machine.space.bus_first << 20);
     uint64_t ecam_bytes = (machine.space.bus_last - machine.space.bus_first + 1ull) << 20;
 
-    if (saved->magic != PCI_SAVED_MAGIC) {
-        uint32_t left_out = pci_scan(&machine.space, saved);
+    if (!machine.scanned) {
+        uint32_t left_out = pci_scan(&machine.space, list);
         if (left_out > 0) {
             log_warn("%u more functions than there is room for", left_out);
         }
-        saved->magic = PCI_SAVED_MAGIC;
+        machine.scanned = true;
     }
-    for (uint32_t i = 0; i < saved->count; i++) {
-        pci_undo_probe(&machine.space, &saved->function[i]);
-        if (!saved->function[i].sized) {
-            pci_size_bars(&machine.space, &saved->function[i]);
+    for (uint32_t i = 0; i < list->count; i++) {
+        pci_undo_probe(&machine.space, &list->function[i]);
+        if (!list->function[i].sized) {
+            pci_size_bars(&machine.space, &list->function[i]);
         }
     }
-    pci_assign(&machine.space, saved, low, high, ecam, ecam_bytes);
-    saved->complete = true;
-    log_info("%u functions on buses %u to %u", saved->count, machine.space.bus_first,
-             saved->last_bus);
+    pci_assign(&machine.space, list, low, high, ecam, ecam_bytes);
+    machine.explored = true;
+    log_info("%u functions on buses %u to %u", list->count, machine.space.bus_first,
+             list->last_bus);
 }
+
+static enum status dispatch(const void *ops, struct request *rq)
+{
+    if (!machine.explored) {
+        explore();
+    }
+    return pci_dispatch(ops, rq);
+}
+
+// ---- Birth ----
 
 // "buses=0-255"
 static void parse_buses(void)
@@ -410,6 +395,7 @@ static void open_machine(void)
     machine.ecam_base = arg_number("ecam", 0);
     machine.space.read = config_read;
     machine.space.write = config_write;
+    machine.space.commit = commit;
     parse_buses();
 }
 
@@ -427,19 +413,12 @@ int service_main(void)
         .quiesce = do_quiesce,
         .release = do_release,
     };
-    static const struct rt_interface list[] = {{PCI_PROTOCOL, pci_dispatch, &ops}};
+    static const struct rt_interface list[] = {{PCI_PROTOCOL, dispatch, &ops}};
 
     open_machine();
-    enum status status = open_saved();
-    if (status != OK) {
-        log_error("no memory for the list of devices (status %d)", status);
-        return 1;
-    }
     if (machine.ecam == HANDLE_NONE) {
         log_warn("this machine tells of no configuration space: there are no devices");
-    } else if (!machine.saved->complete) {
-        explore();
+        machine.explored = true;
     }
-    protect(PROT_READ);
     return rt_serve(list, 1);
 }

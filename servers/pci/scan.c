@@ -6,7 +6,7 @@ enum { CAPS_MAX = 48 }; // as many as fit into 192 bytes: a longer list runs in 
 
 struct scan {
     const struct pci_space *space;
-    struct pci_saved *out;
+    struct pci_list *out;
     uint32_t left_out;
 };
 
@@ -128,7 +128,7 @@ static void scan_bus(struct scan *s, uint32_t bus, uint32_t parent, int depth)
     }
 }
 
-uint32_t pci_scan(const struct pci_space *space, struct pci_saved *out)
+uint32_t pci_scan(const struct pci_space *space, struct pci_list *out)
 {
     struct scan s = {.space = space, .out = out};
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The time service: wall clock = an offset to the monotonic clock, taken from the real-time clock
-// at the first birth. It is kept, so that a rebirth is no jump in time.
+// at birth. It is state, so a rebirth is no jump in time.
 #include "interfaces/time.server.h"
 #include "servers/time/rtc.h"
 
-enum { KEY_OFFSET = 1, INDEX_PORT = 0x70, DATA_PORT = 0x71 };
+enum { INDEX_PORT = 0x70, DATA_PORT = 0x71 };
 static const uint64_t second_ns = 1'000'000'000;
 static const uint64_t may_set = 1ull << 31; // badge bit
 
@@ -30,11 +30,10 @@ static void cmos_write(struct rtc *r, uint8_t reg, uint8_t value)
     }
 }
 
-static enum status set_offset(uint64_t unix_ns, uint64_t monotonic_ns)
+static void set_offset(uint64_t unix_ns, uint64_t monotonic_ns)
 {
     offset_ns = unix_ns - monotonic_ns;
     valid = true;
-    return rt_keep(KEY_OFFSET, HANDLE_NONE, offset_ns, 0);
 }
 
 static enum status do_now(struct request *, uint64_t *unix_ns, uint64_t *monotonic_ns)
@@ -54,10 +53,8 @@ static enum status do_set(struct request *rq, uint64_t unix_ns)
     if (unix_ns / second_ns > UINT32_MAX) {
         return ERR_RANGE;
     }
-    enum status status = set_offset(unix_ns, rt_now_ns());
-    if (status == OK) {
-        status = rtc_read(&rtc, &raw); // for its format
-    }
+    set_offset(unix_ns, rt_now_ns());
+    enum status status = rtc_read(&rtc, &raw); // for its format
     if (status == OK) {
         rtc_encode(unix_ns / second_ns, &raw);
         rtc_write(&rtc, &raw);
@@ -70,18 +67,13 @@ static void start_clock(void)
     struct rtc_raw raw;
     uint64_t seconds;
 
-    if (rt_kept(KEY_OFFSET, nullptr, &offset_ns, nullptr) == OK) {
-        valid = true;
-        return;
-    }
     enum status status = rtc_read(&rtc, &raw);
     if (status == OK) {
         status = rtc_decode(&raw, &seconds);
     }
     if (status == OK) {
-        status = set_offset(seconds * second_ns, rt_now_ns());
-    }
-    if (status != OK) {
+        set_offset(seconds * second_ns, rt_now_ns());
+    } else {
         log_warn("the real-time clock has no valid time (status %d)", status);
     }
 }

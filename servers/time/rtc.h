@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The battery-backed clock of a PC (MC146818 and successors): one second fine, kept in UTC here.
 #pragma once
+#include "kernel/abi/handle.h"
 #include "kernel/abi/status.h"
 #include <stdint.h>
 
@@ -10,7 +11,7 @@ enum { RTC_SECONDS = 0x00, RTC_MINUTES = 0x02, RTC_HOURS = 0x04, RTC_DAY = 0x07,
 struct rtc {
     uint8_t (*read)(struct rtc *, uint8_t reg);
     void (*write)(struct rtc *, uint8_t reg, uint8_t value);
-    uint32_t ports; // handle of the I/O ports, for read and write
+    handle_t ports; // for read and write
 };
 
 // The registers as they stand there.

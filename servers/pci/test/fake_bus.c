@@ -74,7 +74,8 @@ static void write(void *, uint32_t address, uint32_t offset, uint32_t width, uin
     memcpy(f->config + offset, &value, width);
 }
 
-struct pci_space fake_space = {.read = read, .write = write, .bus_first = 0, .bus_last = 255};
+struct pci_space fake_space = {
+    .read = read, .write = write, .commit = fake_commit, .bus_first = 0, .bus_last = 255};
 
 void fake_reset(void)
 {

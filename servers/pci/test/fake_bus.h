@@ -28,4 +28,5 @@ struct fake_function *fake_add(uint32_t address, uint16_t vendor, uint16_t devic
 // A memory BAR of `bytes` with this address; wide: 64 bits, takes two.
 void fake_bar(struct fake_function *f, int i, uint64_t bytes, uint64_t base, bool wide);
 struct fake_function *fake_bridge(uint32_t address, uint8_t secondary, uint8_t subordinate);
+void fake_commit(void *context); // of fake_space; the test provides it
 void fake_death(void); // called when die_after is reached; the test provides it
