@@ -3,53 +3,54 @@
 // a new one.
 //
 // It shows what most servers need: arguments that arrive checked, bytes through a grant, an answer
-// that comes later, a timer, and state and requests that outlive the server.
+// that comes later, a timer. That all of it outlives the server needs no line of code.
 #include "interfaces/template.server.h"
-#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include <string.h>
 
-// What the next incarnation finds again (rt_keep). The total: no handle, the number in the first
-// word. A request of later(): its Reply handle, and in the first word when it is due.
-enum { KEEP_TOTAL = 1, KEEP_LATER = 2, LATER_MAX = 8 };
+enum { LATER_MAX = 8 };
 
 static uint64_t total;
 static char label[TEMPLATE_TEXT_MAX];
 static size_t label_length;
 
-// Clients that wait for a total, in no order. Their Reply objects are not kept: when this server
-// dies, their callers get ERR_RESTARTED, which is right for an answer that depends on when it is
-// asked for.
-static struct parked *waiters;
+// Clients that wait for a total, in no order.
+static struct waiter {
+    struct waiter *next;
+    struct parked *parked;
+    uint64_t goal;
+} *waiters;
 
 // ---- Answers that come later ----
 
 static void answer_reached(void)
 {
-    struct parked **link = &waiters;
+    struct waiter **link = &waiters;
     while (*link) {
-        struct parked *waiter = *link;
-        if ((uint64_t)waiter->data <= total) {
-            *link = waiter->next; // before answering: that frees it
-            template_await_reply(waiter, OK, total);
+        struct waiter *waiter = *link;
+        if (waiter->goal <= total) {
+            *link = waiter->next;
+            template_await_reply(waiter->parked, OK, total);
+            delete(waiter);
         } else {
             link = &waiter->next;
         }
     }
 }
 
-MOVE_ADDRESSES static enum status do_await(struct request *rq, uint64_t goal, uint64_t *now)
+static enum status do_await(struct request *rq, uint64_t goal, uint64_t *now)
 {
     if (total >= goal) {
         *now = total;
         return OK;
     }
-    struct parked *waiter = rt_park(rq);
-    if (!waiter) {
+    struct waiter *waiter = new(struct waiter);
+    struct parked *parked = waiter ? rt_park(rq) : nullptr;
+    if (!parked) {
+        delete(waiter);
         return ERR_QUOTA;
     }
-    waiter->data = (void *)goal;
-    waiter->next = waiters;
+    *waiter = (struct waiter){waiters, parked, goal};
     waiters = waiter;
     return STATUS_PENDING;
 }
@@ -61,11 +62,6 @@ static enum status do_add(struct request *rq, uint64_t amount, uint64_t *now)
     (void)rq;
     if (amount > UINT64_MAX - total) {
         return ERR_RANGE;
-    }
-    // Kept before it is told: what a client has seen never goes back.
-    enum status status = rt_keep(KEEP_TOTAL, HANDLE_NONE, total + amount, 0);
-    if (status != OK) {
-        return status;
     }
     total += amount;
     *now = total;
@@ -116,25 +112,18 @@ static enum status do_get_label(struct request *rq, size_t text_len, uint32_t *l
     return rt_grant_write(rq, 0, label, text_len < label_length ? text_len : label_length);
 }
 
-// ---- Answers at a time, over deaths ----
+// ---- Answers at a time ----
 
 static struct later {
     struct rt_timer timer;
     struct parked *parked; // nullptr: free
 } laters[LATER_MAX];
 
-static uint32_t key_of(const struct later *l)
-{
-    return KEEP_LATER + (uint32_t)(l - laters);
-}
-
 static void answer_later(void *arg)
 {
     struct later *l = arg;
-    struct parked *parked = l->parked;
+    template_later_reply(l->parked, OK, total);
     l->parked = nullptr;
-    template_later_reply(parked, OK, total);
-    rt_forget(key_of(l)); // after the answer: a death before it must find the request
 }
 
 static struct later *free_later(void)
@@ -151,37 +140,11 @@ static enum status do_later(struct request *rq, uint32_t ms, uint64_t *now)
 {
     (void)now;
     struct later *l = free_later();
-    uint64_t due = rt_now_ns() + ms * 1000000ull;
-    // Kept before it is parked: a death in between finds a Reply object that nobody waits for, and
-    // the request comes again. The other way round it would be lost.
-    if (!l || rt_keep(key_of(l), rq->reply, due, 0) != OK) {
+    if (!l || !(l->parked = rt_park(rq))) {
         return ERR_QUOTA;
     }
-    l->parked = rt_park(rq);
-    if (!l->parked) {
-        rt_forget(key_of(l));
-        return ERR_QUOTA;
-    }
-    rt_timer(&l->timer, due, answer_later, l);
+    rt_timer(&l->timer, rt_now_ns() + ms * 1000000ull, answer_later, l);
     return STATUS_PENDING;
-}
-
-static void find_laters(void)
-{
-    for (int i = 0; i < LATER_MAX; i++) {
-        struct later *l = &laters[i];
-        handle_t reply;
-        uint64_t due;
-        if (rt_kept(key_of(l), &reply, &due, nullptr) != OK) {
-            continue;
-        }
-        l->parked = rt_adopt(reply);
-        if (l->parked) {
-            rt_timer(&l->timer, due, answer_later, l);
-        } else {
-            rt_forget(key_of(l));
-        }
-    }
 }
 
 int service_main(void)
@@ -195,9 +158,5 @@ int service_main(void)
         .later = do_later,
     };
     static const struct rt_interface interface = {TEMPLATE_PROTOCOL, template_dispatch, &ops};
-    if (rt_kept(KEEP_TOTAL, nullptr, &total, nullptr) == OK) {
-        log_info("goes on at %llu", (unsigned long long)total);
-    }
-    find_laters();
     return rt_serve(&interface, 1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A client of the template server that has it killed in every way there is, and looks each time what
-// came through: the total, a request that was to be answered later, nothing of what was not kept.
+// A client of the template server that has it killed in every way there is, and looks each time that
+// all came through: total, label, a request that was to be answered later.
 #include "interfaces/rs.client.h"
 #include "interfaces/template.client.h"
 #include "lib/rt/rt.h"
@@ -82,7 +82,7 @@ static void die(enum rs_how how)
     check(rs_kill(H_RS, number, how) == OK, "killing");
     check(next_incarnation(incarnation), "a rebirth");
     check(template_total(tally, &total) == OK && total == before, "the total is kept");
-    check(template_get_label(tally, label, sizeof(label), &length) == ERR_NOT_FOUND, "the label is not");
+    check(template_get_label(tally, label, sizeof(label), &length) == OK && length == 5, "the label, too");
     uint64_t limit = rt_now_ns() + PATIENCE_S * 1000000000ull;
     check(rt_wait_until(ANSWERED, "the late answer", limit) == ANSWERED, "an answer");
     check(later_status == OK && later_total == before, "the late answer");
