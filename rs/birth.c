@@ -37,9 +37,9 @@ static enum status show(const struct body *to, handle_t memory, uint64_t offset,
 
 // The heir reads its predecessor's memory through the handle, and finds its way there with the
 // layout record and, after an update, the other module.
-static enum status open_estate(const struct service *s, struct body *heir, struct failure *why)
+enum status estate_open(const struct service *s, const struct body *holder, struct body *heir,
+                        struct failure *why)
 {
-    const struct body *holder = s->holder;
     struct startup *at = heir->startup;
     handle_t there;
     why->step = "hand over the predecessor";
@@ -86,8 +86,11 @@ static struct body *take_spare(struct service *s)
     struct body *b = s->spare;
     const struct manifest_service *e = s->entry;
     struct failure why;
+    // One that has copied ahead knows its predecessor already, and can follow no other.
     bool usable = spare_is_linked(s) && b->module == s->module && s->heir &&
-                  open_estate(s, b, &why) == OK &&
+                  (b->ahead_of == 0 ? estate_open(s, s->holder, b, &why) == OK
+                                    : b->ahead_of == s->holder->serial &&
+                                          s->plan.rung != POLICY_CHANGED) &&
                   sys_thread_set_sched(b->thread, e->priority, e->budget_us, e->period_us) == OK;
     if (!usable) {
         body_leave(s, &s->spare);
@@ -105,7 +108,7 @@ static struct body *from_nothing(struct service *s, struct failure *why)
     }
     why->status = OK;
     if (s->heir) {
-        why->status = open_estate(s, b, why);
+        why->status = estate_open(s, s->holder, b, why);
     } else if (s->plan.rung == POLICY_CHECKPOINT) {
         why->status = checkpoint_give(s, b, why);
     }

@@ -40,6 +40,7 @@ static uint64_t needed(const struct service *s)
 {
     uint64_t dead = (s->corpse != nullptr) + (s->holder != nullptr && s->holder != s->corpse);
     uint64_t ahead = s->spare ? spare_bytes(s->spare->module, s->entry->stack) : 0;
+    ahead += s->spare && s->spare->ahead_of != 0 ? spare_copy_bytes(s) : 0;
     return s->entry->quota * (1 + dead) + ahead;
 }
 
@@ -223,6 +224,7 @@ struct body *body_make(struct service *s, struct module_file *module, uint32_t p
         n.b->module = module;
         n.b->serial = ++s->serials;
         n.b->handles = 0;
+        n.b->ahead_of = 0;
         status = make(&n);
     }
     if (status != OK) {

@@ -80,7 +80,8 @@ static void on_look(void *arg)
         come_to_nothing(s, "no newborn was linked in time");
     } else if (s->state == RS_READY && s->spare == nullptr && !spare_make(s)) {
         come_to_nothing(s, "no newborn could be made");
-    } else if (s->state == RS_READY && s->holder == nullptr && spare_is_linked(s)) {
+    } else if (s->state == RS_READY && s->holder == nullptr && spare_is_linked(s) &&
+               (spare_is_ahead(s, s->move.since_ns) || !spare_go_ahead(s))) {
         replace(s);
     } else {
         spare_hurry(s);

@@ -53,6 +53,9 @@ struct body {
     struct module_file *module;
     uint32_t serial;       // of all bodies of the service; its fault messages carry it
     uint32_t handles;      // that were installed
+    // Of a spare: whose state it copies ahead (serial, 0: nobody's), and how far that one had got.
+    uint32_t ahead_of;
+    uint64_t ahead_work, ahead_ns;
     uint8_t seed[32];
     // Of a dead one:
     uint64_t record;       // sequence number of its death record, 0: none
@@ -124,7 +127,7 @@ struct service {
     struct body *living, *spare;
     struct body *corpse; // the last one that died, while something of it is still needed
     struct body *holder; // dead, with the state that an heir shall take over or is just doing
-    uint32_t serials, spare_failures;
+    uint32_t serials, spare_failures, ahead_failures;
     uint64_t limit;      // of the account that pays for all bodies; 0: there is none
 
     // This life.
@@ -236,6 +239,9 @@ void account_fit(struct service *s);
 
 // birth.c: the next incarnation, as s->plan says. Failure counts as a death.
 void service_birth(struct service *s);
+// Lets a body find the state of another, which is or will be its predecessor.
+enum status estate_open(const struct service *s, const struct body *holder, struct body *heir,
+                        struct failure *why);
 // Starts every waiting service whose needs are ready.
 void services_start(void);
 
@@ -298,6 +304,11 @@ bool spare_is_linked(const struct service *s);
 void spare_drop(struct service *s);
 // Its fault message came.
 void spare_died(struct service *s, const struct death_facts *facts);
+// The spare copies the living one's state ahead, or what has changed since it did so last; it is
+// linked again when that is done. false: it cannot.
+bool spare_go_ahead(struct service *s);
+bool spare_is_ahead(const struct service *s, uint64_t since_ns); // did it begin to after that?
+uint64_t spare_copy_bytes(const struct service *s); // of memory for that
 uint64_t spare_bytes(const struct module_file *m, uint64_t stack); // of memory that one can need
 
 // move.c: planned moves

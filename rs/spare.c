@@ -3,10 +3,17 @@
 //
 // A spare links itself at the lowest priority, touches nothing that is shared with the living, and
 // stops its own thread. It belongs to the service's account, whose limit is raised for it.
+//
+// While there is time it also copies the living one's state ahead, and brings the copy up to date
+// now and then: then the move itself has only to look after what has changed since.
 #include "rs/events.h"
 #include <stdio.h>
 
-enum { SPARE_PRIORITY = 1 }; // above nothing but the idle loop
+enum {
+    SPARE_PRIORITY = 1, // above nothing but the idle loop
+    STALE_WORK = 500,   // requests after which a copy is brought up to date
+    AHEAD_FAILURES = 3,
+};
 enum : uint64_t {
     SLACK = 512 << 10, // page tables, handle table, tables of the linker
     CALM_NS = 20000000, // after a rebirth, others have waited and shall have the processor first
@@ -22,6 +29,13 @@ uint64_t spare_bytes(const struct module_file *m, uint64_t stack)
         zeroed += counts ? section->size : 0;
     }
     uint64_t bytes = 2 * m->size + zeroed + stack + SLACK;
+    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+// The copy of the state, its tables, the page tables of a view of all that the living one has.
+uint64_t spare_copy_bytes(const struct service *s)
+{
+    uint64_t bytes = 2 * s->status->heap_bytes + s->status->heap_objects * 128 + (2 << 20);
     return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
@@ -68,6 +82,51 @@ bool spare_make(struct service *s)
     return true;
 }
 
+// ---- Copying ahead ----
+
+static void look_at_the_living(void *arg)
+{
+    const struct service *s = arg;
+    if (s->spare != nullptr && s->spare->ahead_of != 0) {
+        (void)sys_thread_start(s->spare->thread); // ERR_STATE: it runs already
+    }
+}
+
+bool spare_is_ahead(const struct service *s, uint64_t since_ns)
+{
+    return s->spare->ahead_of == s->living->serial && s->spare->ahead_ns >= since_ns;
+}
+
+bool spare_go_ahead(struct service *s)
+{
+    struct body *b = s->spare;
+    struct failure why;
+    if (b->module != s->living->module || s->ahead_failures >= AHEAD_FAILURES ||
+        (b->ahead_of != 0 && b->ahead_of != s->living->serial)) {
+        return false;
+    }
+    if (b->ahead_of == 0) {
+        if (estate_open(s, s->living, b, &why) != OK) {
+            s->ahead_failures++;
+            return false;
+        }
+        b->handles++;
+        b->ahead_of = s->living->serial;
+        b->startup->flags = STARTUP_SPARE | STARTUP_AHEAD;
+    }
+    b->ahead_work = s->status->work;
+    b->ahead_ns = rt_now_ns();
+    account_fit(s);
+    at_commit(look_at_the_living, s);
+    return true;
+}
+
+static bool is_stale(const struct service *s)
+{
+    const struct body *b = s->spare;
+    return b->ahead_of == 0 || s->status->work - b->ahead_work > STALE_WORK;
+}
+
 void spare_hurry(struct service *s)
 {
     const struct manifest_service *e = s->entry;
@@ -83,6 +142,8 @@ void spare_tend(struct service *s, bool idle)
                 rt_now_ns() - s->ready_ns > CALM_NS;
     if (wanted && calm && idle && s->spare == nullptr && s->spare_failures < SPARE_FAILURES) {
         (void)spare_make(s);
+    } else if (wanted && calm && s->spare != nullptr && spare_is_linked(s) && is_stale(s)) {
+        (void)spare_go_ahead(s);
     }
 }
 
@@ -90,7 +151,11 @@ void spare_tend(struct service *s, bool idle)
 void spare_died(struct service *s, const struct death_facts *facts)
 {
     char text[RS_TEXT_BYTES];
-    s->spare_failures++;
+    if (s->spare->ahead_of != 0) {
+        s->ahead_failures++; // linking works: the next one only links
+    } else {
+        s->spare_failures++;
+    }
     describe_end(text, sizeof(text), facts);
     log_warn("%s: its spare died: %s", s->name, text);
     spare_drop(s);
