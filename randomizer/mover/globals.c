@@ -31,16 +31,20 @@ static bool is_data(const struct mover *m, uint32_t i)
 static void move_global(struct mover *m, const struct type_global *g, uint32_t section)
 {
     const struct section *s = &m->sections[section];
-    struct type_plan plan = {.kind = PLAN_SCAN};
+    struct type_plan *plan = &m->global_plans[m->globals];
     uint64_t offset = g->address - s->to;
     if (g->address < s->to || offset > s->bytes || g->bytes > s->bytes - offset) {
         move_fail(m, MOVE_RECORDS, "%s lies outside of its section", type_global_name(g));
         return;
     }
-    if (!(g->flags & TYPE_GLOBAL_UNTYPED) && !plan_of_map(m, &plan, (const void *)g->map)) {
-        return;
+    if (plan->kind == PLAN_UNKNOWN) {
+        plan->kind = PLAN_SCAN;
+        if (!(g->flags & TYPE_GLOBAL_UNTYPED) && !plan_of_map(m, plan, (const void *)g->map)) {
+            return;
+        }
     }
-    plan_copy(m, &plan, (const uint64_t *)(s->from + offset), (uint64_t *)g->address, g->bytes);
+    m->globals++;
+    plan_copy(m, plan, (const uint64_t *)(s->from + offset), (uint64_t *)g->address, g->bytes);
 }
 
 // The section of a global, by its address here; records carry it as their linked section.
@@ -54,11 +58,13 @@ static void move_records(struct mover *m, uint32_t records, uint8_t *has_record)
     while (m->error == MOVE_OK && (g = type_global_next(data, e->size, &at, &error)) != nullptr) {
         if (e->link == 0 || e->link >= m->section_count) {
             move_fail(m, MOVE_RECORDS, "%s has no section", type_global_name(g));
-        } else if (is_data(m, e->link) && !address_is_own(m, e->link)) {
-            has_record[e->link] = 1;
-            move_global(m, g, e->link);
         } else {
             has_record[e->link] = 1;
+            if (m->globals == m->section_count) {
+                move_fail(m, MOVE_RECORDS, "more of them than sections");
+            } else if (is_data(m, e->link) && !address_is_own(m, e->link)) {
+                move_global(m, g, e->link);
+            }
         }
     }
     if (error != TYPE_MAP_OK) {
@@ -69,6 +75,10 @@ static void move_records(struct mover *m, uint32_t records, uint8_t *has_record)
 void globals_move(struct mover *m)
 {
     uint8_t *has_record = move_alloc(m, m->section_count);
+    if (!m->global_plans) { // their order is the same in each pass
+        m->global_plans = move_alloc(m, m->section_count * sizeof(struct type_plan));
+    }
+    m->globals = 0;
     for (uint32_t i = 1; m->error == MOVE_OK && i < m->section_count; i++) {
         if (m->layout->address[i] != 0 && same(address_section_name(m, i), "samsara_globals")) {
             move_records(m, i, has_record);

@@ -113,6 +113,10 @@ struct mover {
     uint32_t depth, depth_max;
     bool whole; // everything was brought up to date: changes are not known one by one
 
+    // globals.c
+    struct type_plan *global_plans; // in the order of the records
+    uint32_t globals;
+
     // handles.c
     uint64_t named[8192 / 64]; // handles that the state names, by index
 };

@@ -201,7 +201,6 @@ static void *place_small(struct mover *m, const struct source *s, uint32_t slot,
 {
     int c = slab_class(s->slot_bytes - 1);
     uint32_t info = s->info[slot];
-    s->seen[slot] = info;
     *bytes = info & INFO_BYTES;
     *type = (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT;
     // The seed's numbers choose the windows and slabs; between slots a fast generator will do.
@@ -212,6 +211,7 @@ static void *place_small(struct mover *m, const struct source *s, uint32_t slot,
         (heap.classes[c].free_slots == 0 && !slab_reserve(c, 1))) {
         return nullptr;
     }
+    s->seen[slot] = info;
     return slab_take(&heap.classes[c], s->slot_bytes, *bytes, *type, z);
 }
 
@@ -244,10 +244,33 @@ uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
 
 // ---- A second pass ----
 
-static void forget(struct source *s, uint32_t slot)
+static void forget(struct mover *m, struct source *s, uint32_t slot)
 {
+    m->report->objects--;
+    m->report->bytes -= s->slot_bytes ? s->seen[slot] & INFO_BYTES : s->large_bytes;
     heap_displace((void *)s->to[slot]);
     s->to[slot] = 0;
+    s->seen[slot] = 0;
+}
+
+// The next slot whose record is not what it was when its object was placed; of one that was not
+// placed, not zero. Most are: four at a time.
+static uint32_t next_changed(const struct source *s, uint32_t slot)
+{
+    typedef uint32_t four __attribute__((vector_size(16), aligned(4)));
+    while (slot + 4 <= s->slots) {
+        four differ = *(const four *)&s->info[slot] ^ *(const four *)&s->seen[slot];
+        typedef uint64_t two __attribute__((vector_size(16)));
+        two both = (two)differ;
+        if ((both[0] | both[1]) != 0) {
+            break;
+        }
+        slot += 4;
+    }
+    while (slot < s->slots && s->info[slot] == s->seen[slot]) {
+        slot++;
+    }
+    return slot;
 }
 
 // What is not there any more, or is another object in the same place, loses its copy.
@@ -255,13 +278,13 @@ static void drop_freed(struct mover *m)
 {
     for (uint32_t i = 0; i < m->source_count; i++) {
         struct source *s = &m->source_list[i];
-        for (uint32_t slot = 0; slot < s->slots; slot++) {
-            bool same = !s->gone && (s->slot_bytes == 0 || s->info[slot] == s->seen[slot]);
-            if (s->to[slot] != 0 && !same) {
-                m->report->objects--;
-                m->report->bytes -= s->slot_bytes ? s->seen[slot] & INFO_BYTES : s->large_bytes;
-                forget(s, slot);
+        bool small = s->slot_bytes != 0 && !s->gone;
+        uint32_t slot = small ? next_changed(s, 0) : 0;
+        while (slot < s->slots) {
+            if (s->to[slot] != 0 && (small || s->gone)) {
+                forget(m, s, slot);
             }
+            slot = small ? next_changed(s, slot + 1) : slot + 1;
         }
     }
 }
@@ -369,19 +392,32 @@ void objects_drain(struct mover *m)
     }
 }
 
+static void take_leak(struct mover *m, const struct source *s, uint32_t slot)
+{
+    m->report->leaks++;
+    if (!(m->startup->flags & STARTUP_DROP_LEAKS)) {
+        (void)object_place(m, s, slot);
+        objects_drain(m); // what only a leak leads to is no leak of its own
+    }
+}
+
 void objects_rest(struct mover *m)
 {
     for (uint32_t i = 0; i < m->source_count && m->error == MOVE_OK; i++) {
         const struct source *s = &m->source_list[i];
-        for (uint32_t slot = 0; slot < s->slots && m->error == MOVE_OK; slot++) {
-            bool living = s->slot_bytes == 0 || (s->info[slot] & INFO_LIVING) != 0;
-            if (!living || s->to[slot] != 0) {
-                continue;
+        if (s->gone) {
+            continue;
+        }
+        if (s->slot_bytes == 0) {
+            if (s->to[0] == 0) {
+                take_leak(m, s, 0);
             }
-            m->report->leaks++;
-            if (!(m->startup->flags & STARTUP_DROP_LEAKS)) {
-                (void)object_place(m, s, slot);
-                objects_drain(m); // what only a leak leads to is no leak of its own
+            continue;
+        }
+        for (uint32_t slot = next_changed(s, 0); slot < s->slots && m->error == MOVE_OK;
+             slot = next_changed(s, slot + 1)) {
+            if (s->info[slot] & INFO_LIVING) {
+                take_leak(m, s, slot);
             }
         }
     }
