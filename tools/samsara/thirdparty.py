@@ -15,6 +15,7 @@ from .events import EventReader
 
 LIBRARIES = ("sqlite", "zlib", "mujs")
 WAYS = ("null", "jump", "loop", "assert", "exit", "now")
+DEATH_WITHIN = 10  # seconds from the order; a hang is found by missed heartbeats
 SILENCE = 60  # seconds without a word from the guest, and there is no point in going on
 
 
@@ -62,6 +63,11 @@ def differences(expected, found, seed):
     return said
 
 
+def refused(event):
+    """Who is not born again yet cannot be killed; that order is not repeated."""
+    return event["ev"] == "answer" and event.get("to", "").startswith("kill ") and event.get("status") == "ERR_STATE"
+
+
 class Session:
     """One boot of the image: orders deaths and moves as the guest's work goes on, collects its events."""
 
@@ -77,14 +83,17 @@ class Session:
                                     memory=256, **machine)
         self.reader = EventReader()
         self.events = []
-        self.blocks_done, self.done = 0, False
+        self.blocks_done, self.orders, self.awake, self.done = 0, 0, False, False
+        self.dying_until = 0.0  # a death was ordered and not yet seen; after this time it counts as lost
         self.started = self.last_sign = time.monotonic()
 
     def command(self, line):
         self.machine.events.write(line.encode() + b"\n")
 
     def order(self, word, service, way):
+        self.orders += 1
         if word == "kill":
+            self.dying_until = time.monotonic() + DEATH_WITHIN
             self.command(f"kill {service} {way}")
         else:
             self.order_move(service)
@@ -103,17 +112,29 @@ class Session:
             self.last_sign = time.monotonic()
         for event in self.reader.feed(fresh):
             self.events.append(event)
-            if event["ev"] == "hello":
+            if event["ev"] == "hello":  # from now on there is somebody who listens
+                self.awake = True
                 self.command("start")
+            elif event["ev"] == "death" or refused(event):
+                self.dying_until = 0.0
             self.done |= event["ev"] == "done"
             self.blocks_done += event["ev"] == "block"
-        while self.plan and self.plan[0][0] <= self.blocks_done and not self.done:
+        # One after the other: a second order would hit an endless loop before its silence is noticed.
+        if (self.awake and not self.done and self.plan and self.plan[0][0] <= self.blocks_done
+                and time.monotonic() > self.dying_until):
             self.order(*self.plan.pop(0)[1:])
+
+    def unanswered(self):
+        """Orders (and the start) without an answer yet, or a death that has not come."""
+        return 1 + self.orders - sum(e["ev"] == "answer" for e in self.events) or time.monotonic() < self.dying_until
 
     def run(self):
         """Until the guest is done; ends the machine; returns the result as a dict with `ok` and `problems`."""
         try:
             while not self.done and self.machine.running() and time.monotonic() - self.last_sign < SILENCE:
+                self.step()
+            limit = time.monotonic() + DEATH_WITHIN
+            while self.done and self.unanswered() and time.monotonic() < limit:
                 self.step()
             problems = self.end()
         finally:
@@ -129,7 +150,7 @@ class Session:
         problems += [f"{e.get('who')}: {e.get('what')}" for e in self.events if e["ev"] == "error"]
         problems += [f"rs gave {e['service']} up: {e.get('why')}" for e in self.events if e["ev"] == "giveup"]
         problems += [f"{e.get('to')}: {e.get('status')} {e.get('text', '')}" for e in self.events
-                     if e["ev"] == "answer" and e.get("status") != "OK" and not e.get("to", "").startswith("poweroff")]
+                     if e["ev"] == "answer" and e.get("status") != "OK" and not refused(e)]
         problems += [f"broken event line: {line[:80]!r}" for line in self.reader.garbage[:3]]
         return problems + differences(self.expected, self.events, self.seed)
 
@@ -141,7 +162,7 @@ class Session:
             "ok": not problems, "problems": problems, "input": self.seed, "blocks": len(blocks(self.expected)),
             "accel": self.machine.accel, "seconds": round(time.monotonic() - self.started, 1), "libraries": per,
             "requests": sum(entry["requests"] for entry in per.values()),
-            "deaths": len(deaths), "moves": sum(e["ev"] == "moved" for e in self.events),
+            "orders": self.orders, "deaths": len(deaths), "moves": sum(e["ev"] == "moved" for e in self.events),
             "deaths_by_cause": {cause: sum(e["cause"] == cause for e in deaths) for cause in sorted({e["cause"] for e in deaths})},
             "distinct_layouts": len({(e["service"], e["seed"]) for e in births}),
         }
