@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """lib/test: the suite that runs on Samsara itself, at 1 and 2 CPUs."""
 import re
-import time
 
 import pytest
 
@@ -9,10 +8,7 @@ import pytest
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_suite_on_the_target(boot, cpus):
     machine = boot("rttest", cpus=cpus)
-    limit, verdict = time.monotonic() + 120, None
-    while not verdict and time.monotonic() < limit and machine.running():
-        time.sleep(0.2)
-        verdict = re.search(r"rttest: (\d+) passed, (\d+) failed", machine.kernel_log())
+    verdict = machine.await_log(r"rttest: (\d+) passed, (\d+) failed", 120)
     assert verdict, "the suite did not end"
     failures = re.findall(r"rttest\[\d+\]: error: .*", machine.kernel_log())
     assert int(verdict[2]) == 0, "\n".join(failures)

@@ -6,6 +6,7 @@ up, no ports to collide, and not a byte lost between the start of the machine an
 """
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -235,6 +236,15 @@ class Machine:
                 return file.read()
         except FileNotFoundError:
             return ""
+
+    def await_log(self, pattern, timeout, poll=0.2):
+        """The first match of a regular expression in the kernel log; None if the time is up or the machine ended first."""
+        limit = time.monotonic() + timeout
+        while True:
+            last = self.wait(poll) is not None or time.monotonic() > limit
+            found = re.search(pattern, self.kernel_log())
+            if found or last:
+                return found
 
     def complaint(self):
         """QEMU's own error output, if it ended."""

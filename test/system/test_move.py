@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""Two services are told the same; one is moved and killed in every way. They must stay equal (test/guest/mover)."""
+import re
+
+import pytest
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_state_survives_moves_and_deaths(boot, cpus, quick):
+    rounds = 14 if quick else 42  # two rounds in three are moves; each of the seven ways to die comes at least twice
+    machine = boot("move", cpus=cpus, memory=256, append=f"kill=1 rounds={rounds} objects=2000 churn=20")
+    verdict = machine.await_log(r"moved: (\d+) rounds, (\d+) wrong", 300)
+    log = machine.kernel_log()
+    assert verdict, "it did not end\n" + log[-2000:]
+    assert (int(verdict[1]), int(verdict[2])) == (rounds, 0), log[-3000:]
+    deaths = re.findall(r"warning: moved\[\d+\] died: (\w+) \(by command\)", log)
+    assert len(deaths) == rounds // 3, deaths
+    assert {"exception", "hang", "assert", "exit"} <= set(deaths) or quick, deaths
