@@ -429,6 +429,9 @@ static void missing_handlers(void **state)
     }
 }
 
+static const struct startup afresh;
+const struct startup *rt_startup = &afresh; // the runtime's own
+
 // Operations that may run again: all but one are idempotent or transactional.
 static void delivered_before_an_heir(void **state)
 {
