@@ -39,6 +39,8 @@ enum cache_class {
     CLASS_DIR_NEW, // directory blocks that no inode on the disk points to yet
     CLASS_DIR_ADD, // directory blocks with new names (and perhaps without old ones)
     CLASS_DIR_DEL, // directory blocks that only lost names
+    CLASS_LOG,     // blocks of the journal: written by journal*.c at once
+    CLASS_LOGGED,  // committed in the journal, not yet in their own places; may be dirty once more
     CACHE_CLASSES
 };
 
@@ -143,7 +145,15 @@ void cache_dirty(struct cache *c, uint64_t block, uint32_t count, enum cache_cla
 void cache_dirty_valid(struct cache *c, uint64_t block, uint32_t count);
 // Forgets blocks that were freed, dirty or not.
 void cache_forget(struct cache *c, uint64_t block, uint32_t count);
+// Newer than the disk and the journal.
 bool cache_is_dirty(struct cache *c, uint64_t block);
+
+// The blocks that are dirty with metadata: how many, and which.
+uint64_t cache_dirty_metadata(const struct cache *c);
+uint32_t cache_list_metadata(const struct cache *c, uint64_t *blocks, uint32_t room);
+// The journal has that block now: CLASS_LOGGED instead of what it was.
+void cache_logged(struct cache *c, uint64_t block);
+bool cache_is_logged(struct cache *c, uint64_t block);
 
 // Starts reading blocks that are not there and will be wanted (in a request: at its commit); never
 // waits, may do nothing.
@@ -152,6 +162,11 @@ void cache_prefetch(struct cache *c, uint64_t block, uint32_t count);
 // Writes all dirty blocks of a class and waits for it; flushes the device if it needs that and
 // anything was written. The first error; what could not be written stays dirty.
 int cache_write(struct cache *c, enum cache_class class);
+// The two parts of that: writing, and flushing what was written since the last time.
+int cache_write_class(struct cache *c, enum cache_class class);
+int cache_flush(struct cache *c);
+// Starts writing all dirty blocks of a class; cache_settle waits for it.
+void cache_submit(struct cache *c, enum cache_class class);
 // Starts writing some dirty CLASS_DATA blocks (in a request: at its commit), without waiting.
 void cache_start_write(struct cache *c);
 // Waits until at most `blocks` of CLASS_DATA are dirty. EIO if it cannot be done.

@@ -23,6 +23,15 @@ void cache_unlink_if_clean(struct line *l)
     }
 }
 
+static uint64_t metadata(const struct line *l)
+{
+    uint64_t all = 0;
+    for (int i = CLASS_MAP; i <= CLASS_DIR_DEL; i++) {
+        all |= l->dirty[i];
+    }
+    return all;
+}
+
 static bool is_bound(const struct line *l)
 {
     return line_dirty(l) != l->dirty[CLASS_DATA];
@@ -53,7 +62,8 @@ static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_clas
 {
     l->valid |= mask;
     for (int i = 0; i < CACHE_CLASSES; i++) {
-        if (i == (int)class || !(l->dirty[i] & mask)) {
+        // What the journal holds of a block stays true when the block changes again.
+        if (i == (int)class || i == CLASS_LOGGED || !(l->dirty[i] & mask)) {
             continue;
         }
         if (i >= CLASS_DIR_NEW && i < (int)class) {
@@ -118,7 +128,49 @@ void cache_forget(struct cache *c, uint64_t block, uint32_t count)
 bool cache_is_dirty(struct cache *c, uint64_t block)
 {
     struct line *l = cache_find(c, block >> c->line_shift);
-    return l && line_dirty(l) >> (block & c->line_mask) & 1;
+    return l &&
+           (metadata(l) | l->dirty[CLASS_DATA] | l->dirty[CLASS_LOG]) >> (block & c->line_mask) & 1;
+}
+
+// ---- For the journal ----
+
+uint64_t cache_dirty_metadata(const struct cache *c)
+{
+    uint64_t sum = 0;
+    for (int i = CLASS_MAP; i <= CLASS_DIR_DEL; i++) {
+        sum += c->dirty_blocks[i];
+    }
+    return sum;
+}
+
+uint32_t cache_list_metadata(const struct cache *c, uint64_t *blocks, uint32_t room)
+{
+    uint32_t n = 0;
+    for (struct line *l = c->dirty_ring.dirty_next; l != &c->dirty_ring; l = l->dirty_next) {
+        for (uint64_t left = metadata(l); left && n < room; left &= left - 1) {
+            blocks[n++] = (l->number << c->line_shift) + (uint32_t)__builtin_ctzll(left);
+        }
+    }
+    return n;
+}
+
+void cache_logged(struct cache *c, uint64_t block)
+{
+    struct line *l = cache_find(c, block >> c->line_shift);
+    uint64_t mask = 1ull << (block & c->line_mask);
+    if (!l || !(metadata(l) & mask)) {
+        return;
+    }
+    cache_add_dirt(c, l, CLASS_LOGGED, mask);
+    for (int i = CLASS_MAP; i <= CLASS_DIR_DEL; i++) {
+        take_dirt(c, l, (enum cache_class)i, mask);
+    }
+}
+
+bool cache_is_logged(struct cache *c, uint64_t block)
+{
+    struct line *l = cache_find(c, block >> c->line_shift);
+    return l && l->dirty[CLASS_LOGGED] >> (block & c->line_mask) & 1;
 }
 
 void cache_drop(struct cache *c)
@@ -249,15 +301,25 @@ int cache_settle(struct cache *c)
     return error;
 }
 
-static int flush_device(struct cache *c)
+// Also what was written by somebody else: a predecessor that died here, the need for room.
+int cache_flush(struct cache *c)
 {
+    int error = cache_settle(c);
+    if (error || !c->device->flush_needed || c->written == c->flushed) {
+        return error;
+    }
     struct cache_io *io = cache_io_take(c, DEVICE_FLUSH, 0); // all is settled: there is one
     io->class = CLASS_DATA;
     cache_io_submit(io);
     return cache_settle(c);
 }
 
-int cache_write(struct cache *c, enum cache_class class)
+void cache_submit(struct cache *c, enum cache_class class)
+{
+    submit_class(c, class, UINT32_MAX, true);
+}
+
+int cache_write_class(struct cache *c, enum cache_class class)
 {
     int error = cache_settle(c);
     if (c->dirty_blocks[class]) {
@@ -265,11 +327,13 @@ int cache_write(struct cache *c, enum cache_class class)
         int second = cache_settle(c);
         error = error ? error : second;
     }
-    // Also what was written by somebody else: a predecessor that died here, the need for room.
-    if (!error && c->device->flush_needed && c->written != c->flushed) {
-        error = flush_device(c);
-    }
     return error;
+}
+
+int cache_write(struct cache *c, enum cache_class class)
+{
+    int error = cache_write_class(c, class);
+    return error ? error : cache_flush(c);
 }
 
 void cache_write_some(struct cache *c)

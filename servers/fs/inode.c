@@ -6,6 +6,7 @@
 #include "servers/fs/inode.h"
 #include "servers/fs/dir.h"
 #include "servers/fs/map.h"
+#include "servers/fs/orphan.h"
 #include "servers/fs/space.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +91,7 @@ static void trim(struct volume *v, uint32_t limit)
     struct inode *i = v->unused_first;
     while (i && v->inode_count > limit) {
         struct inode *next = i->next;
-        if (!i->dirty) {
+        if (!i->dirty && !i->orphan) {
             unused_remove(v, i);
             forget(v, i);
         }
@@ -156,9 +157,6 @@ static int load(struct volume *v, struct inode *i)
     if (!ext2fs_inode_csum_verify(v->fs, i->number, &i->large)) {
         return volume_damaged(v, "checksum of inode", i->number);
     }
-    if (!i->raw.i_links_count || !i->raw.i_mode) {
-        return volume_damaged(v, "a name leads to the free inode", i->number);
-    }
     return 0;
 }
 
@@ -188,7 +186,7 @@ int inode_store(struct volume *v, struct inode *i)
 
 // ---- References ----
 
-int inode_get(struct volume *v, ext2_ino_t number, struct inode **out)
+int inode_get_nameless(struct volume *v, ext2_ino_t number, struct inode **out)
 {
     struct inode *i = find(v, number);
     if (i) {
@@ -214,12 +212,25 @@ int inode_get(struct volume *v, ext2_ino_t number, struct inode **out)
     return 0;
 }
 
+int inode_get(struct volume *v, ext2_ino_t number, struct inode **out)
+{
+    bool known = number && number <= v->fs->super->s_inodes_count && find(v, number);
+    int error = inode_get_nameless(v, number, out);
+    if (!error && !known && (!(*out)->raw.i_links_count || !(*out)->raw.i_mode)) {
+        forget(v, *out);
+        error = volume_damaged(v, "a name leads to the free inode", number);
+    }
+    return error;
+}
+
 void inode_put(struct volume *v, struct inode *i)
 {
     if (!i) {
         return;
     }
-    if (i->references == 1 && !i->raw.i_links_count && !i->dead) {
+    // Not while something has to be finished first, nor when nothing is written any more: the next
+    // mount finds it in the list.
+    if (i->references == 1 && i->orphan && volume_may_change(v)) {
         inode_kill(v, i);
     }
     if (!--i->references) {
@@ -346,11 +357,14 @@ void inode_unlink(struct volume *v, struct inode *i)
     i->raw.i_links_count--;
     inode_set_time(v, i, TIME_CHANGE, (int64_t)v->now_ns());
     inode_changed(v, i);
-    v->orphans += !i->raw.i_links_count;
+    if (!i->raw.i_links_count) {
+        orphan_add(v, i);
+    }
 }
 
 void inode_kill(struct volume *v, struct inode *i)
 {
+    orphan_remove(v, i);
     // A map that cannot be read leaves its blocks marked as used, which e2fsck finds and frees.
     map_free(v, i, 0);
     if (i->raw.i_file_acl) {
@@ -359,7 +373,6 @@ void inode_kill(struct volume *v, struct inode *i)
     ext2fs_inode_size_set(v->fs, &i->raw, 0);
     i->raw.i_dtime = (uint32_t)(v->now_ns() / 1000000000);
     i->dead = true;
-    v->orphans--;
     space_free_inode(v, i->number, inode_is_dir(i));
     dir_forget(v, i);
     inode_changed(v, i);

@@ -27,8 +27,10 @@ struct inode {
     ext2_ino_t number;
     uint32_t references;
     struct inode *hash_next;
-    struct inode *next, *prev;             // among the unused
-    struct inode *dirty_next, *dirty_prev; // among the changed
+    struct inode *next, *prev;               // among the unused
+    struct inode *dirty_next, *dirty_prev;   // among the changed
+    struct inode *orphan_next, *orphan_prev; // among those without a name (orphan.h)
+    bool orphan;
     bool dirty;
     bool grown_dir; // a directory with blocks that the disk does not know yet
     bool dead;      // no name and not open: its space has been given back
@@ -46,6 +48,8 @@ void inode_close_cache(struct volume *v);
 
 // Reads it in if need be. EUCLEAN: no such inode, or it does not check.
 int inode_get(struct volume *v, ext2_ino_t number, struct inode **out);
+// The same for one that no name may lead to.
+int inode_get_nameless(struct volume *v, ext2_ino_t number, struct inode **out);
 void inode_put(struct volume *v, struct inode *inode);
 // Forgets those that nobody refers to and that are on the disk as they are.
 void inode_drop_unused(struct volume *v);

@@ -286,7 +286,7 @@ static void on_sync_timer(void *)
 {
     rt_timer(&sync_timer, rt_now_ns() + sync_ns, on_sync_timer, nullptr);
     if (volume_needs_sync(&volume) && volume.mode == VOLUME_WRITABLE) {
-        int error = volume_sync(&volume, true);
+        int error = volume_sync_by_time(&volume);
         if (error) {
             log_error("dirty data cannot be written, errno %d; it is kept and tried again", error);
         }

@@ -9,6 +9,15 @@
 
 static_assert(OPEN_FILES_MAX == FS_OPEN_FILES_MAX, "as the interface says");
 
+// The last opener of a file without a name goes, and with it the file: that is a change.
+static void let_go(struct volume *v, struct inode *i)
+{
+    if (i->orphan && i->references == 1) {
+        (void)volume_begin(v); // if it cannot be, the file stays in the list on the disk
+    }
+    inode_put(v, i);
+}
+
 int open_files_open(struct volume *v)
 {
     v->files = calloc(OPEN_FILES_MAX, sizeof(struct open_file));
@@ -19,7 +28,7 @@ void open_files_close(struct volume *v, bool properly)
 {
     for (uint32_t n = 0; v->files && n < OPEN_FILES_MAX; n++) {
         if (v->files[n].inode && properly) {
-            inode_put(v, v->files[n].inode);
+            let_go(v, v->files[n].inode);
         }
     }
     free(v->files);
@@ -153,7 +162,7 @@ int open_close(struct volume *v, uint64_t id, uint64_t badge)
         }
         file->inode = nullptr;
         volume_set_clock(v);
-        inode_put(v, inode);
+        let_go(v, inode);
     }
     return error;
 }

@@ -53,6 +53,7 @@ static void block_hook(ext2_filsys fs, blk64_t block, int in_use)
     }
     if (in_use < 0) {
         ext2fs_mark_block_bitmap2(fs->block_map, block);
+        journal_forget(v, block);
         cache_forget(&v->cache, block, 1);
         hold(v, block);
     }
@@ -63,15 +64,20 @@ bool space_is_held(const struct volume *v)
     return v->held_count || v->freed_count;
 }
 
-void space_release(struct volume *v)
+void space_release(struct volume *v, bool stored)
 {
     for (uint32_t n = 0; n < v->held_count; n++) {
         ext2fs_unmark_block_bitmap_range2(v->fs->block_map, v->held[n].first, v->held[n].count);
-        note_blocks(v, v->held[n].first, v->held[n].count);
+        if (!stored) {
+            note_blocks(v, v->held[n].first, v->held[n].count);
+        }
     }
     v->held_count = 0;
     for (uint32_t n = 0; n < v->freed_count; n++) {
-        space_return_inode(v, v->freed_inodes[n], v->freed_is_dir[n]);
+        ext2fs_unmark_inode_bitmap2(v->fs->inode_map, v->freed_inodes[n]);
+        if (!stored) {
+            note_inode(v, v->freed_inodes[n]);
+        }
     }
     v->freed_count = 0;
 }
@@ -183,22 +189,45 @@ void space_free_inode(struct volume *v, ext2_ino_t number, bool dir)
 {
     if (v->freed_count == v->freed_capacity) {
         uint32_t capacity = v->freed_capacity ? 2 * v->freed_capacity : 64;
-        ext2_ino_t *numbers = realloc(v->freed_inodes, capacity * sizeof(*numbers));
-        v->freed_inodes = numbers ? numbers : v->freed_inodes;
-        uint8_t *dirs = realloc(v->freed_is_dir, capacity);
-        v->freed_is_dir = dirs ? dirs : v->freed_is_dir;
-        if (!numbers || !dirs) {
+        ext2_ino_t *more = realloc(v->freed_inodes, capacity * sizeof(*more));
+        if (!more) {
             return; // stays marked as used until e2fsck finds it
         }
+        v->freed_inodes = more;
         v->freed_capacity = capacity;
     }
-    v->freed_is_dir[v->freed_count] = dir;
+    space_return_inode(v, number, dir);
+    ext2fs_mark_inode_bitmap2(v->fs->inode_map, number);
     v->freed_inodes[v->freed_count++] = number;
 }
 
 // ---- The tables on the disk ----
 
-static int store_block_bitmap(struct volume *v, dgrp_t group)
+// Held blocks of [first, first + count) are free in `bits`, whose bit 0 is `first`.
+static void clear_held_blocks(const struct volume *v, uint64_t first, uint64_t count, uint8_t *bits)
+{
+    for (uint32_t n = 0; n < v->held_count; n++) {
+        uint64_t from = v->held[n].first, to = from + v->held[n].count;
+        from = from > first ? from : first;
+        to = to < first + count ? to : first + count;
+        for (uint64_t b = from; b < to; b++) {
+            bits[(b - first) / 8] &= (uint8_t) ~(1u << (b - first) % 8);
+        }
+    }
+}
+
+static void clear_held_inodes(const struct volume *v, ext2_ino_t first, uint32_t count,
+                              uint8_t *bits)
+{
+    for (uint32_t n = 0; n < v->freed_count; n++) {
+        if (v->freed_inodes[n] >= first && v->freed_inodes[n] - first < count) {
+            uint32_t b = v->freed_inodes[n] - first;
+            bits[b / 8] &= (uint8_t) ~(1u << b % 8);
+        }
+    }
+}
+
+static int store_block_bitmap(struct volume *v, dgrp_t group, bool free)
 {
     ext2_filsys fs = v->fs;
     uint8_t *bits;
@@ -212,6 +241,9 @@ static int store_block_bitmap(struct volume *v, dgrp_t group)
     }
     memset(bits, 0xff, block_bytes(v));
     ext2fs_get_block_bitmap_range2(fs->block_map, first, (size_t)bytes * 8, bits);
+    if (free) {
+        clear_held_blocks(v, first, (uint64_t)bytes * 8, bits);
+    }
     // Beyond the end of the volume everything counts as used.
     for (uint64_t n = ext2fs_group_blocks_count(fs, group); n < 8ull * block_bytes(v); n++) {
         bits[n / 8] |= (uint8_t)(1 << n % 8);
@@ -221,7 +253,7 @@ static int store_block_bitmap(struct volume *v, dgrp_t group)
     return 0;
 }
 
-static int store_inode_bitmap(struct volume *v, dgrp_t group)
+static int store_inode_bitmap(struct volume *v, dgrp_t group, bool free)
 {
     ext2_filsys fs = v->fs;
     uint8_t *bits;
@@ -234,6 +266,9 @@ static int store_inode_bitmap(struct volume *v, dgrp_t group)
     memset(bits, 0xff, block_bytes(v));
     ext2fs_get_inode_bitmap_range2(fs->inode_map, (uint64_t)group * count + 1, (size_t)bytes * 8,
                                    bits);
+    if (free) {
+        clear_held_inodes(v, group * count + 1, count, bits);
+    }
     ext2fs_inode_bitmap_csum_set(fs, group, (char *)bits, (int)bytes);
     cache_dirty(&v->cache, place, 1, CLASS_MAP);
     return 0;
@@ -251,16 +286,16 @@ static int store_descriptors(struct volume *v, uint32_t n)
     return error;
 }
 
-int space_store(struct volume *v)
+int space_store(struct volume *v, bool free)
 {
     uint32_t per_block = EXT2_DESC_PER_BLOCK(v->fs->super);
     for (dgrp_t g = 0; g < v->fs->group_desc_count; g++) {
         if (!v->group_dirty[g]) {
             continue;
         }
-        int error = v->group_dirty[g] & GROUP_BLOCKS ? store_block_bitmap(v, g) : 0;
+        int error = v->group_dirty[g] & GROUP_BLOCKS ? store_block_bitmap(v, g, free) : 0;
         if (!error && v->group_dirty[g] & GROUP_INODES) {
-            error = store_inode_bitmap(v, g);
+            error = store_inode_bitmap(v, g, free);
         }
         ext2fs_group_desc_csum_set(v->fs, g);
         if (!error) {
@@ -334,9 +369,7 @@ void space_close(struct volume *v)
     free(v->group_dirty);
     free(v->held);
     free(v->freed_inodes);
-    free(v->freed_is_dir);
     v->group_dirty = nullptr;
     v->held = nullptr;
     v->freed_inodes = nullptr;
-    v->freed_is_dir = nullptr;
 }

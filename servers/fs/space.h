@@ -25,11 +25,13 @@ void space_free_inode(struct volume *v, ext2_ino_t number, bool dir);
 
 // True if a sync would free something.
 bool space_is_held(const struct volume *v);
-// The disk has forgotten what is held: from now on it can be taken again.
-void space_release(struct volume *v);
+// The disk has forgotten what is held: from now on it can be taken again. `stored`: its bitmaps say
+// so already.
+void space_release(struct volume *v, bool stored);
 
-// Writes changed bitmaps and group descriptors into the block cache (CLASS_MAP).
-int space_store(struct volume *v);
+// Writes changed bitmaps and group descriptors into the block cache (CLASS_MAP). `free`: what is
+// held counts as free there.
+int space_store(struct volume *v, bool free);
 // After an unclean end: makes the counts in group descriptors and superblock agree with the
 // bitmaps.
 void space_recount(struct volume *v);

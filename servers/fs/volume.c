@@ -4,6 +4,7 @@
 #include "servers/fs/dir.h"
 #include "servers/fs/inode.h"
 #include "servers/fs/open.h"
+#include "servers/fs/orphan.h"
 #include "servers/fs/path.h"
 #include "servers/fs/space.h"
 #include <errno.h>
@@ -18,8 +19,9 @@ enum { SUPER_OFFSET = 1024, BLOCK_MIN = 1024, BLOCK_MAX = 4096 };
     (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |                              \
      EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG |                                 \
      EXT4_FEATURE_INCOMPAT_LARGEDIR | EXT4_FEATURE_INCOMPAT_CSUM_SEED |                            \
-     EXT2_FEATURE_INCOMPAT_META_BG | EXT4_FEATURE_INCOMPAT_INLINE_DATA)
-#define INCOMPAT_READABLE (EXT3_FEATURE_INCOMPAT_RECOVER | EXT4_FEATURE_INCOMPAT_ENCRYPT)
+     EXT2_FEATURE_INCOMPAT_META_BG | EXT4_FEATURE_INCOMPAT_INLINE_DATA |                           \
+     EXT3_FEATURE_INCOMPAT_RECOVER)
+#define INCOMPAT_READABLE EXT4_FEATURE_INCOMPAT_ENCRYPT
 #define RO_COMPAT_KNOWN                                                                            \
     (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |                     \
      EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |                          \
@@ -33,7 +35,7 @@ static void say(struct volume *v, const char *what, uint64_t number)
     v->note(line);
 }
 
-static void restrict_to(struct volume *v, enum volume_mode mode, int reason)
+void volume_restrict(struct volume *v, enum volume_mode mode, int reason)
 {
     if (v->mode > mode) {
         v->mode = mode;
@@ -46,7 +48,7 @@ int volume_damaged(struct volume *v, const char *what, uint64_t number)
     char line[120];
     snprintf(line, sizeof(line), "damage: %s", what);
     say(v, line, number);
-    restrict_to(v, VOLUME_READ_ONLY, EUCLEAN);
+    volume_restrict(v, VOLUME_READ_ONLY, EUCLEAN);
     return EUCLEAN;
 }
 
@@ -138,29 +140,26 @@ static int check_super(struct volume *v)
         v->note("the superblock's numbers make no sense");
         return EUCLEAN;
     }
-    if (ext2fs_has_feature_journal_needs_recovery(s)) {
-        v->note("the journal needs recovery by e2fsck: read-only");
-        restrict_to(v, VOLUME_READ_ONLY, EUCLEAN);
-    }
     if (s->s_feature_ro_compat & ~RO_COMPAT_KNOWN || s->s_feature_incompat & INCOMPAT_READABLE) {
         say(v, "features that can only be read:", s->s_feature_ro_compat & ~RO_COMPAT_KNOWN);
-        restrict_to(v, VOLUME_READ_ONLY, EROFS);
+        volume_restrict(v, VOLUME_READ_ONLY, EROFS);
     }
     if (s->s_state & EXT2_ERROR_FS) {
         v->note("errors were found earlier: read-only until e2fsck has run");
-        restrict_to(v, VOLUME_READ_ONLY, EUCLEAN);
+        volume_restrict(v, VOLUME_READ_ONLY, EUCLEAN);
     }
     return 0;
 }
 
-// Every group's tables must lie inside the volume.
-static int check_groups(struct volume *v)
+// Every group's tables must lie inside the volume. Before the journal was replayed, the rest of the
+// descriptors may be half written.
+static int check_groups(struct volume *v, bool checksums)
 {
     uint64_t end = ext2fs_blocks_count(v->fs->super), first = v->fs->super->s_first_data_block;
     for (dgrp_t g = 0; g < v->fs->group_desc_count; g++) {
         uint64_t b = ext2fs_block_bitmap_loc(v->fs, g), i = ext2fs_inode_bitmap_loc(v->fs, g);
         uint64_t t = ext2fs_inode_table_loc(v->fs, g);
-        if (!ext2fs_group_desc_csum_verify(v->fs, g)) {
+        if (checksums && !ext2fs_group_desc_csum_verify(v->fs, g)) {
             return volume_damaged(v, "checksum of the descriptor of group", g);
         }
         if (b <= first || b >= end || i <= first || i >= end || t <= first ||
@@ -192,7 +191,23 @@ static int read_bitmaps(struct volume *v)
     return volume_error(v, code);
 }
 
-static int mount(struct volume *v, const struct volume_options *o)
+static void free_all(struct volume *v)
+{
+    if (v->fs) {
+        journal_close(v);
+        inode_close_cache(v);
+        space_close(v);
+        path_close(v);
+        dir_close(v);
+        v->fs->flags &= ~(EXT2_FLAG_DIRTY | EXT2_FLAG_IB_DIRTY | EXT2_FLAG_BB_DIRTY);
+        ext2fs_free(v->fs);
+        v->fs = nullptr;
+    }
+    cache_close(&v->cache);
+}
+
+// The superblock and the groups, as far as they are needed to find the journal.
+static int open_volume(struct volume *v, const struct volume_options *o)
 {
     int error = open_cache(v, o);
     if (error) {
@@ -208,7 +223,46 @@ static int mount(struct volume *v, const struct volume_options *o)
     }
     v->fs->priv_data = v;
     error = check_super(v);
-    error = error ? error : check_groups(v);
+    return error ? error : check_groups(v, false);
+}
+
+// A volume that is only read is used as it is, even if the journal should be replayed first.
+static int open_journal(struct volume *v, const struct volume_options *o)
+{
+    bool recover = ext2fs_has_feature_journal_needs_recovery(v->fs->super);
+    if (v->mode != VOLUME_WRITABLE) {
+        if (recover) {
+            v->note("the journal is not replayed: read-only");
+            v->reason = v->reason ? v->reason : EUCLEAN;
+        }
+        return 0;
+    }
+    int error = journal_open(v);
+    if (!error && recover) {
+        if (v->journal.start) {
+            v->note("the volume was not unmounted: replaying the journal");
+        }
+        error = journal_replay(v);
+        free_all(v);
+        int second = open_volume(v, o);
+        if (second) {
+            return second;
+        }
+        error = error || v->mode != VOLUME_WRITABLE ? error : journal_open(v);
+    }
+    if (error) {
+        volume_restrict(v, VOLUME_READ_ONLY, error);
+        v->journal.open = false;
+    }
+    v->dirty = v->journal.recover_set;
+    return 0;
+}
+
+static int mount(struct volume *v, const struct volume_options *o)
+{
+    int error = open_volume(v, o);
+    error = error ? error : open_journal(v, o);
+    error = error ? error : check_groups(v, true);
     error = error ? error : read_bitmaps(v);
     error = error ? error : inode_open_cache(v);
     error = error ? error : space_open(v);
@@ -218,21 +272,10 @@ static int mount(struct volume *v, const struct volume_options *o)
         v->note("the volume was not unmounted");
         space_recount(v);
     }
-    return error;
-}
-
-static void free_all(struct volume *v)
-{
-    if (v->fs) {
-        inode_close_cache(v);
-        space_close(v);
-        path_close(v);
-        dir_close(v);
-        v->fs->flags &= ~(EXT2_FLAG_DIRTY | EXT2_FLAG_IB_DIRTY | EXT2_FLAG_BB_DIRTY);
-        ext2fs_free(v->fs);
-        v->fs = nullptr;
+    if (!error) {
+        (void)orphan_release_all(v); // what is wrong with it has been noted and made it read-only
     }
-    cache_close(&v->cache);
+    return error;
 }
 
 void volume_mount(struct volume *v, const struct volume_options *o)
@@ -246,7 +289,7 @@ void volume_mount(struct volume *v, const struct volume_options *o)
     v->life = o->life;
     v->mode = VOLUME_WRITABLE;
     if (o->read_only || o->device->read_only) {
-        restrict_to(v, VOLUME_READ_ONLY, 0);
+        volume_restrict(v, VOLUME_READ_ONLY, 0);
     }
     int error = open_files_open(v);
     error = error ? error : mount(v, o);
@@ -291,6 +334,11 @@ void volume_set_clock(struct volume *v)
     v->fs->now = (time_t)(v->now_ns() / 1000000000);
 }
 
+bool volume_may_change(const struct volume *v)
+{
+    return v->mode == VOLUME_WRITABLE && v->journal.phase == JOURNAL_IDLE;
+}
+
 int volume_begin(struct volume *v)
 {
     int error = volume_check(v);
@@ -306,7 +354,8 @@ int volume_begin(struct volume *v)
     uint64_t blocks = cache_bytes(c) >> c->block_shift;
     // Metadata can only leave the cache in order, by a sync: not to be put off until there is no
     // room.
-    if (c->bound_lines > c->line_max / 4 || v->dirty_inode_count > v->inode_limit / 2) {
+    if (c->bound_lines > c->line_max / 4 || v->dirty_inode_count > v->inode_limit / 2 ||
+        journal_is_tight(v)) {
         error = volume_chore(v, CHORE_SYNC);
     }
     if (!error && c->dirty_blocks[CLASS_DATA] > blocks / 4) {

@@ -10,6 +10,7 @@
 // thread.
 #pragma once
 #include "servers/fs/cache.h"
+#include "servers/fs/journal.h"
 #include <sys/types.h>
 #include <ext2fs/ext2fs.h>
 #include <stdint.h>
@@ -33,8 +34,9 @@ struct volume {
     ext2_filsys fs;
     enum volume_mode mode;
     int reason; // errno value that made it less than writable, 0 if it is or was asked to be so
-    bool dirty; // the superblock on the disk says "not clean"
+    bool dirty; // the superblock on the disk says "not clean", or "needs recovery"
     bool shut_down;
+    struct journal journal;
     uint64_t (*now_ns)(void);       // since 1970
     void (*note)(const char *text); // one line for the log
     void (*alive)(void);            // called now and then inside of long work
@@ -57,7 +59,6 @@ struct volume {
     struct held_blocks *held;
     uint32_t held_count, held_capacity;
     ext2_ino_t *freed_inodes; // removed, but still marked in the bitmap, as with held blocks
-    uint8_t *freed_is_dir;
     uint32_t freed_count, freed_capacity;
     uint64_t next_goal; // where the last search for free blocks ended
     bool tables_dirty;  // group descriptors or superblock counts changed
@@ -74,7 +75,10 @@ struct volume {
     // open.c
     struct open_file *files;
     uint32_t life; // part of their numbers, not 0
+
+    // orphan.c
     uint32_t orphans; // open files without a name
+    struct inode *first_orphan;
 };
 
 struct volume_options {
@@ -93,7 +97,7 @@ struct volume_options {
 // Mounts. Never fails as such: what is wrong with the disk is told by v->mode and v->reason, and
 // every operation answers accordingly. EUCLEAN: a superblock or group table that does not check;
 // EIO; EROFS: a read-only disk; ENOTSUP: a feature that is not known here. A journal that needs
-// recovery, or damage, makes it read-only.
+// recovery is replayed; one that cannot be, or damage, makes the volume read-only.
 void volume_mount(struct volume *v, const struct volume_options *options);
 // Writes everything, marks the volume clean, frees all memory. Open files are closed. EIO.
 int volume_unmount(struct volume *v);
@@ -105,6 +109,8 @@ int volume_check(const struct volume *v);
 // To be called first in every operation that changes something, before it holds anything: EROFS;
 // makes room in the caches (which may write) and marks the volume as not clean on the disk.
 int volume_begin(struct volume *v);
+// False if it would not let an operation begin now.
+bool volume_may_change(const struct volume *v);
 // Seconds for the library and the superblock.
 void volume_set_clock(struct volume *v);
 
@@ -113,13 +119,22 @@ int volume_error(struct volume *v, errcode_t code);
 // Damage was found: logs what and makes the volume read-only. Returns EUCLEAN.
 int volume_damaged(struct volume *v, const char *what, uint64_t number);
 
-// Writes everything in an order that keeps what is on the disk whole (sync.c). With `clean`, also
-// marks the volume clean (unless open files without a name are left). EIO.
+// From now on the volume can do no more than `mode`, because of `reason`.
+void volume_restrict(struct volume *v, enum volume_mode mode, int reason);
+
+// Writes everything, as a transaction of the journal or in an order that keeps what is on the disk
+// whole (sync.c). With `clean`, also marks the volume clean (unless open files without a name are
+// left), for which the journal is emptied. EIO.
 int volume_sync(struct volume *v, bool clean);
+// To be called now and then: the same, with `clean` when it costs no more than it has to.
+int volume_sync_by_time(struct volume *v);
 // True if volume_sync(v, true) would have something to do.
 bool volume_needs_sync(const struct volume *v);
 // Writes the superblock, saying "not clean", before anything else changes.
 int volume_mark_dirty(struct volume *v);
+// For the journal: the superblock as it is in the block cache; writing that, without flushing.
+int volume_super_bytes(struct volume *v, uint8_t **out);
+int volume_write_super_block(struct volume *v);
 // Forgets all that can be read again. Writes first.
 int volume_drop_caches(struct volume *v);
 

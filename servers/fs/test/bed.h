@@ -7,17 +7,20 @@
 #include "servers/fs/test/file_device.h"
 
 struct bed {
-    char image[64];
+    char image[96];
     struct file_device disk;
     struct volume v;
     uint8_t *memory;
     struct cache_region region[2];
     bool quiet;
+    bool strict; // e2fsck must find nothing to do
 };
 
 // Makes an image: size as mke2fs understands it, and its options.
 void bed_make(struct bed *b, const char *options, const char *size);
 void bed_remove(struct bed *b);
+// A copy of the image, under its name with that ending.
+void bed_copy(struct bed *to, const struct bed *from, const char *ending);
 // Mounts it over a cache of that many bytes.
 void bed_mount(struct bed *b, size_t cache_bytes, bool read_only);
 // Mounts it from a disk that fails every request from that one on.
@@ -27,8 +30,13 @@ int bed_unmount(struct bed *b);
 void bed_abandon(struct bed *b);
 // Exit code of `e2fsck -f ARGUMENTS`; its output goes to the test's log if it is not 0.
 int bed_fsck(struct bed *b, const char *arguments);
-// Runs debugfs -w with one request.
+// Runs e2fsck -f -y; 0 if it replayed the journal and freed open files without a name, but found
+// nothing to do besides. Otherwise what it said goes to the test's log.
+int bed_fsck_finds_nothing(struct bed *b);
+// Runs debugfs -w with one request, or with two texts of several, between which there is a line's
+// end ("\\n" in them).
 int bed_debugfs(struct bed *b, const char *request);
+int bed_debugfs_all(struct bed *b, const char *first, const char *second);
 
 // Operations by zero-terminated paths, with volume_begin and the second try after ENOSPC.
 int bed_open(struct bed *b, const char *path, uint32_t flags, uint64_t *id);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Volumes that are not as mke2fs leaves them: damaged, read-only, with a journal to recover,
-// indexed by Linux, with unwritten extents, with features that are refused. Defined errors, never a
-// crash, and no more damage than there was.
+// Volumes that are not as mke2fs leaves them: damaged, read-only, indexed by Linux, with unwritten
+// extents, with features that are refused. Defined errors, never a crash, and no more damage than
+// there was.
 #include "interfaces/fs.types.h"
 #include "servers/fs/operations.h"
 #include "servers/fs/test/bed.h"
@@ -176,24 +176,6 @@ static void read_only_disk(void **)
     bed_remove(&b);
 }
 
-static void journal_to_recover(void **)
-{
-    struct bed b;
-    uint64_t id;
-    make_files(&b, "-b 1024", 3);
-    b.quiet = true;
-    assert_int_equal(bed_debugfs(&b, "feature needs_recovery"), 0);
-    bed_mount(&b, CACHE, false);
-    assert_int_equal(b.v.mode, VOLUME_READ_ONLY);
-    assert_int_equal(b.v.reason, EUCLEAN);
-    assert_int_equal(bed_mkdir(&b, "/new"), EROFS);
-    assert_int_equal(bed_open(&b, "/dir/file-with-some-name-1", FS_READ, &id), 0);
-    assert_int_equal(bed_close(&b, id), 0);
-    assert_int_equal(bed_unmount(&b), 0);
-    assert_int_equal(b.disk.writes, 0);
-    bed_remove(&b);
-}
-
 static void unknown_features(void **)
 {
     static const struct {
@@ -323,9 +305,9 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_superblock),    cmocka_unit_test(not_a_volume),
         cmocka_unit_test(disk_too_small),    cmocka_unit_test(random_damage),
-        cmocka_unit_test(read_only_disk),    cmocka_unit_test(journal_to_recover),
-        cmocka_unit_test(unknown_features),  cmocka_unit_test(indexed_directory),
-        cmocka_unit_test(unwritten_extents), cmocka_unit_test(file_numbers),
+        cmocka_unit_test(read_only_disk),    cmocka_unit_test(unknown_features),
+        cmocka_unit_test(indexed_directory), cmocka_unit_test(unwritten_extents),
+        cmocka_unit_test(file_numbers),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

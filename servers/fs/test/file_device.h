@@ -14,12 +14,16 @@ struct file_device {
     } queue[64];
     uint32_t queued;
     uint32_t seed; // of the order of completion; 0: first come, first served
-    uint64_t requests, reads, writes, bytes_read, bytes_written;
+    uint64_t requests, reads, writes, flushes, bytes_read, bytes_written;
     uint64_t fail_at;   // the request of this number (from 1) fails; 0: none
     uint64_t fail_from; // all from this number on fail; 0: none
-    uint64_t
-        stop_at; // from this number on nothing reaches the disk, as if power were cut; 0: never
+    // From this number on nothing reaches the disk, as if power were cut; 0: never. Of what was
+    // written and not flushed then, and of the request itself, some pieces are on the disk and
+    // others are not, as `seed` has it.
+    uint64_t stop_at;
+    bool stopped;
     bool failed; // a fault was delivered
+    struct unflushed *unflushed;
 };
 
 // Nothing is ever undone; every wait is one in place.

@@ -342,12 +342,17 @@ static void large_blocks(void **)
 
 static void without_checksums(void **)
 {
-    play("-b 2048 -O ^metadata_csum,^64bit", "64M", 3, steps(), false);
+    play("-b 2048 -O ^metadata_csum,^64bit,^has_journal", "64M", 3, steps(), false);
 }
 
 static void ext3_layout(void **)
 {
     play("-b 1024 -O ^extents,^64bit,^metadata_csum,^flex_bg", "64M", 4, steps(), false);
+}
+
+static void without_journal(void **)
+{
+    play("-b 1024 -O ^has_journal", "64M", 7, steps(), false);
 }
 
 static void full_disk(void **)
@@ -367,6 +372,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(defaults),          cmocka_unit_test(large_blocks),
         cmocka_unit_test(without_checksums), cmocka_unit_test(ext3_layout),
         cmocka_unit_test(full_disk),         cmocka_unit_test(full_of_inodes),
+        cmocka_unit_test(without_journal),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
