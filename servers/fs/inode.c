@@ -186,20 +186,21 @@ int inode_store(struct volume *v, struct inode *i)
 
 // ---- References ----
 
-int inode_get_nameless(struct volume *v, ext2_ino_t number, struct inode **out)
+static struct inode *find_and_hold(struct volume *v, ext2_ino_t number)
 {
     struct inode *i = find(v, number);
-    if (i) {
-        if (!i->references++) {
-            unused_remove(v, i);
-        }
-        *out = i;
-        return 0;
+    if (i && !i->references++) {
+        unused_remove(v, i);
     }
+    return i;
+}
+
+static int read_in(struct volume *v, ext2_ino_t number, struct inode **out)
+{
     if (!number || number > v->fs->super->s_inodes_count) {
         return volume_damaged(v, "a name leads to the impossible inode", number);
     }
-    i = make(v, number);
+    struct inode *i = make(v, number);
     if (!i) {
         return ENOMEM;
     }
@@ -212,11 +213,20 @@ int inode_get_nameless(struct volume *v, ext2_ino_t number, struct inode **out)
     return 0;
 }
 
+int inode_get_nameless(struct volume *v, ext2_ino_t number, struct inode **out)
+{
+    *out = find_and_hold(v, number);
+    return *out ? 0 : read_in(v, number, out);
+}
+
 int inode_get(struct volume *v, ext2_ino_t number, struct inode **out)
 {
-    bool known = number && number <= v->fs->super->s_inodes_count && find(v, number);
-    int error = inode_get_nameless(v, number, out);
-    if (!error && !known && (!(*out)->raw.i_links_count || !(*out)->raw.i_mode)) {
+    *out = find_and_hold(v, number);
+    if (*out) {
+        return 0;
+    }
+    int error = read_in(v, number, out);
+    if (!error && (!(*out)->raw.i_links_count || !(*out)->raw.i_mode)) {
         forget(v, *out);
         error = volume_damaged(v, "a name leads to the free inode", number);
     }

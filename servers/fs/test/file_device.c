@@ -149,6 +149,9 @@ static struct file_request *move_one(struct file_device *d)
     if (!d->queued) {
         return nullptr;
     }
+    if (d->before_wait) {
+        d->before_wait();
+    }
     uint32_t n = 0;
     if (d->seed) {
         n = dice(d) % d->queued;
@@ -208,6 +211,7 @@ bool file_device_open(struct file_device *d, const char *path, bool read_only)
 
 void file_device_close(struct file_device *d)
 {
+    d->before_wait = nullptr;
     while (d->queued) {
         d->device.wait(&d->device);
     }

@@ -23,6 +23,7 @@ struct file_device {
     uint64_t stop_at;
     bool stopped;
     bool failed; // a fault was delivered
+    void (*before_wait)(void); // need not return; may be null
     struct unflushed *unflushed;
 };
 

@@ -169,6 +169,32 @@ static int syncs(int n)
     return n % 4 == 3 ? 1 + (n % 60 == 59) : 0; // every now and then also to a clean volume
 }
 
+// A sync from which the service may die, at the wait of that number: its memory stays as it is, and
+// the next sync begins from the beginning.
+static struct {
+    jmp_buf out;
+    bool armed;
+    uint64_t waits, at;
+} death;
+
+static void maybe_die(void)
+{
+    if (death.armed && ++death.waits == death.at) {
+        longjmp(death.out, 1);
+    }
+}
+
+static int sync_or_die(struct bed *b, bool clean)
+{
+    int error = EINTR;
+    if (!setjmp(death.out)) {
+        death.armed = true;
+        error = volume_sync(&b->v, clean);
+    }
+    death.armed = false;
+    return error;
+}
+
 // Plays it all, or until the power goes. `after` is called after each operation.
 static struct course play(struct bed *b, uint32_t seed, void (*after)(struct bed *, int))
 {
@@ -181,11 +207,9 @@ static struct course play(struct bed *b, uint32_t seed, void (*after)(struct bed
             after(b, n);
         }
         if (syncs(n) && !b->disk.stopped) {
-            int error = volume_sync(&b->v, syncs(n) == 2);
-            if (!b->disk.stopped) {
-                assert_int_equal(error, 0);
-                c.durable = n + 1;
-            }
+            int error = sync_or_die(b, syncs(n) == 2);
+            assert_true(!error || error == EINTR || b->disk.stopped);
+            c.durable = error || b->disk.stopped ? c.durable : n + 1;
         }
     }
     if (!b->disk.stopped) {
@@ -220,11 +244,14 @@ static void check_state(struct bed *b, const struct course *c, uint64_t at)
     assert_true(false);
 }
 
-static void cut_at(const struct bed *original, uint32_t seed, uint64_t at)
+static void cut_at(const struct bed *original, uint32_t seed, uint64_t at, uint64_t death_at)
 {
     struct bed b, ours;
     bed_copy(&b, original, ".cut");
     bed_mount(&b, CACHE, false);
+    b.disk.before_wait = maybe_die;
+    death.waits = 0;
+    death.at = death_at;
     b.disk.stop_at = at;
     b.disk.seed = (uint32_t)at * 2654435761u | 1;
     struct course c = play(&b, seed, nullptr);
@@ -247,28 +274,37 @@ static void cut_at(const struct bed *original, uint32_t seed, uint64_t at)
     bed_remove(&ours);
 }
 
-static void cuts_on(const char *options, const char *size, uint32_t seed)
+// How much there is to cut, after a run that notes what the volume holds after each operation.
+static struct course measure(const struct bed *original, uint32_t seed, bool notes)
 {
-    struct bed original, b;
-    int wanted = setting("FS_TEST_CUTS", 12);
-    bed_make(&original, options, size);
-    bed_copy(&b, &original, ".cut");
+    struct bed b;
+    bed_copy(&b, original, ".cut");
     bed_mount(&b, CACHE, false);
     assert_true(b.v.journal.open);
+    b.disk.before_wait = maybe_die;
+    death.waits = death.at = 0;
     digests[0] = digest(&b, "");
-    play(&b, seed, note_digest);
+    struct course c = play(&b, seed, notes ? note_digest : nullptr);
     assert_int_equal(bed_fsck(&b, "-n"), 0);
     bed_remove(&b);
+    return c;
+}
 
-    bed_copy(&b, &original, ".cut");
-    bed_mount(&b, CACHE, false);
-    struct course whole = play(&b, seed, nullptr);
-    assert_int_equal(bed_fsck(&b, "-n"), 0);
-    bed_remove(&b);
-    uint64_t step_by = whole.requests > (uint64_t)wanted ? whole.requests / (uint64_t)wanted : 1;
-    uint64_t tried = 0;
+static uint64_t stride(uint64_t all)
+{
+    uint64_t wanted = (uint64_t)setting("FS_TEST_CUTS", 12); // by hand: all
+    return all > wanted ? all / wanted : 1;
+}
+
+static void cuts_on(const char *options, const char *size, uint32_t seed)
+{
+    struct bed original;
+    bed_make(&original, options, size);
+    measure(&original, seed, true);
+    struct course whole = measure(&original, seed, false);
+    uint64_t tried = 0, step_by = stride(whole.requests);
     for (uint64_t at = 1 + seed % step_by; at <= whole.requests; at += step_by, tried++) {
-        cut_at(&original, seed, at);
+        cut_at(&original, seed, at, 0);
     }
     fprintf(stderr, "%s: %llu cuts of %llu requests (%llu flushes)\n", options,
             (unsigned long long)tried, (unsigned long long)whole.requests,
@@ -290,6 +326,25 @@ static void cuts_without_checksums(void **)
 {
     cuts_on("-b 1024 -O ^metadata_csum,^64bit,^extents", "6M",
             (uint32_t)setting("FS_TEST_SEED", 3));
+}
+
+// The service dies in a sync, at each place where that waits; its heir goes on with its memory, and
+// some time later the power goes, or everything ends well.
+static void deaths_in_sync(void **)
+{
+    struct bed original;
+    uint32_t seed = (uint32_t)setting("FS_TEST_SEED", 4);
+    bed_make(&original, "-b 1024", "6M");
+    measure(&original, seed, true);
+    struct course whole = measure(&original, seed, false);
+    uint64_t waits = death.waits, tried = 0, step_by = stride(waits);
+    for (uint64_t at = 1 + seed % step_by; at <= waits; at += step_by, tried++) {
+        uint64_t request = (at * 2654435761u >> 8) % whole.requests;
+        cut_at(&original, seed, at % 2 ? 1 + request : 2 * whole.requests, at);
+    }
+    fprintf(stderr, "%llu deaths of %llu waits\n", (unsigned long long)tried,
+            (unsigned long long)waits);
+    bed_remove(&original);
 }
 
 // ---- Logs of others ----
@@ -586,6 +641,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(cuts),
         cmocka_unit_test(cuts_large_blocks),
         cmocka_unit_test(cuts_without_checksums),
+        cmocka_unit_test(deaths_in_sync),
         cmocka_unit_test(foreign_logs),
         cmocka_unit_test(other_journals),
         cmocka_unit_test(damaged_block),
