@@ -538,6 +538,64 @@ static void hostile_log(void **)
     }
 }
 
+// ---- Revokes ----
+
+static void check_filled(struct bed *b, uint64_t size)
+{
+    uint64_t id;
+    size_t count;
+    bed_mount(b, 16 << 20, false);
+    assert_int_equal(bed_open(b, "/filler", FS_READ, &id), 0);
+    for (uint64_t at = 0; at < size; at += count) {
+        assert_int_equal(bed_read(b, id, at, buffer, sizeof(buffer), &count), 0);
+        assert_true(count > 0);
+        for (size_t n = 0; n < count; n++) {
+            assert_int_equal(buffer[n], 0xa5);
+        }
+    }
+    assert_int_equal(bed_close(b, id), 0);
+    assert_int_equal(bed_unmount(b), 0);
+    assert_int_equal(bed_fsck(b, "-n"), 0);
+    bed_remove(b);
+}
+
+// Blocks of a directory that the log holds become a file's: replaying must leave them alone.
+static void metadata_becomes_data(void **)
+{
+    struct bed b, theirs;
+    char path[128];
+    uint64_t id, at = 0;
+    size_t count;
+    bed_make(&b, "-b 1024 -m 0", "6M");
+    bed_mount(&b, 16 << 20, false);
+    assert_int_equal(bed_mkdir(&b, "/dir"), 0);
+    for (int n = 0; n < 100; n++) {
+        snprintf(path, sizeof(path), "/dir/a-name-that-is-long-enough-to-fill-some-blocks-%d", n);
+        assert_int_equal(bed_symlink(&b, "x", path), 0);
+    }
+    assert_int_equal(volume_sync(&b.v, false), 0);
+    uint32_t used = b.v.journal.used;
+    for (int n = 0; n < 100; n++) {
+        snprintf(path, sizeof(path), "/dir/a-name-that-is-long-enough-to-fill-some-blocks-%d", n);
+        assert_int_equal(bed_unlink(&b, path), 0);
+    }
+    assert_int_equal(bed_rmdir(&b, "/dir"), 0);
+    assert_true(b.v.journal.revoked_count > 5);
+    assert_int_equal(volume_sync(&b.v, false), 0);
+    memset(buffer, 0xa5, sizeof(buffer));
+    assert_int_equal(bed_open(&b, "/filler", FS_WRITE | FS_CREATE, &id), 0);
+    while (!bed_write(&b, id, at, buffer, sizeof(buffer), &count)) {
+        at += count;
+    }
+    assert_int_equal(volume_sync(&b.v, false), 0);
+    assert_true(b.v.journal.used > used); // it is all in the log still
+    bed_abandon(&b);
+    bed_copy(&theirs, &b, ".theirs");
+    assert_int_equal(bed_fsck_finds_nothing(&theirs), 0);
+    check_filled(&theirs, at);
+    check_filled(&b, at);
+}
+
 // ---- Orphans ----
 
 static void open_without_name(void **)
@@ -646,6 +704,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(other_journals),
         cmocka_unit_test(damaged_block),
         cmocka_unit_test(hostile_log),
+        cmocka_unit_test(metadata_becomes_data),
         cmocka_unit_test(open_without_name),
         cmocka_unit_test(bad_orphans),
         cmocka_unit_test(more_than_the_log),
