@@ -92,11 +92,14 @@ REPLAYED = re.compile(r"e2fsck \d|.*: recovering journal$|Clearing orphaned inod
                       r".*: \d+/\d+ files |Pass 3A: Optimizing directories$|$")
 
 
-def recover(path):
-    """e2fsck -f -y, as after a power cut; returns (nothing to do but to replay the journal, what it said)."""
+def repair(path, journal=True):
+    """e2fsck -f -y, as after a power cut; returns (good, what it said).
+
+    Good is, with a journal, if there was nothing to do but to replay it; without, if the disk can be used afterwards.
+    """
     done = subprocess.run([tool("e2fsck"), "-f", "-y", str(path)], capture_output=True, text=True)
     said = (done.stdout + done.stderr).strip()
-    return done.returncode in (0, 1) and all(REPLAYED.match(line) for line in said.splitlines()), said
+    return done.returncode in (0, 1) and (not journal or all(map(REPLAYED.match, said.splitlines()))), said
 
 
 def extract(path, folder):
