@@ -285,9 +285,16 @@ static inline void begin(struct request *rq)
     tx_begin();
 }
 
+// What follows is no handler any more. The supervisor goes on counting the request's time until its
+// deferred actions are done: they may take theirs.
 static inline void end(void)
 {
     work.request = false;
+}
+
+static inline void commit(void)
+{
+    tx_commit();
     rt_status->request_since = 0;
 }
 
@@ -318,7 +325,7 @@ static inline bool serve_one(struct request *rq)
     end();
     if (rq->outcome == RT_PARKED) {
         rt_assert(label == (uint32_t)STATUS_PENDING);
-        tx_commit();
+        commit();
         after_handles(left);
         return receive(rq);
     }
@@ -326,7 +333,7 @@ static inline bool serve_one(struct request *rq)
     rt_progress();
     set_answer(rq, label);
     note_answer(call, rq);
-    tx_commit();
+    commit();
     after_handles(left);
     return answer_and_receive(rq);
 }
@@ -345,13 +352,12 @@ static void give_up_for_now(void)
     if (parked && work.start) {
         work.start(work.arg);
     }
-    tx_commit();
+    commit();
     if (!parked) {
         struct ipc_message m = {.tag = ERR_MEMORY};
         (void)ipc_reply(rq->reply, &m);
     }
     work.start = nullptr;
-    end();
 }
 
 // The request is answered with an error, and nothing of it stays.
@@ -366,9 +372,9 @@ static void fail(enum status status)
         if (!defer_answer(rq, &m)) {
             (void)ipc_reply(rq->reply, &m);
         }
-        tx_commit();
+        commit();
     } else {
-        tx_commit();
+        commit();
         (void)ipc_reply(rq->reply, &m);
     }
     after_handles(work.came_with);
@@ -399,7 +405,7 @@ static void serve_again(struct waiting *w)
         }
     }
     end();
-    tx_commit();
+    commit();
     after_handles(left);
 }
 
