@@ -87,10 +87,12 @@ void heir_begin(void)
     if (error != MOVE_OK) {
         refuse(error, &report);
     }
+    // From `moved` on we are what the next heir takes over from. So what was stored until now must
+    // be committed by then: it would undo our heap.
+    undo_commit();
     publish(&report, began_ns);
     (void)sys_handle_close(H_PREDECESSOR);
     drop_bootstrap();
-    undo_commit();
     catch_up();
     serve_untidy = true;
     rt_status->movable = 1;
