@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: MIT
+// The line to the host. What is written waits until it has been committed to and then goes out; what
+// comes in is read in transactions of their own. Each call of the console carries a number, which is
+// state: one that was undone is repeated with the same number, and the console knows it.
 #include "apps/conductor/conductor.h"
 #include "interfaces/console.client.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 #include <string.h>
 
-enum { BIT_INPUT = 1 };
+enum { BIT_INPUT = 1, OUTPUT = 96 << 10 };
 
 static handle_t line;
 static uint32_t number; // of the last request, see interfaces/console.idl
-static char output[CONSOLE_WRITE_MAX];
-static size_t used;
+static char output[OUTPUT];
+static size_t used, sent;
 static void (*take_byte)(char byte);
 
 static void on_input(uint64_t bits, void *arg)
 {
     (void)bits, (void)arg;
     channel_poll();
-    channel_flush();
 }
 
 bool channel_open(void (*on_byte)(char byte))
@@ -24,7 +27,7 @@ bool channel_open(void (*on_byte)(char byte))
     handle_t bell;
     take_byte = on_byte;
     line = rt_handle("console");
-    number = (uint32_t)rt_random64(); // not one that an earlier incarnation used last
+    number = (uint32_t)rt_random64(); // not one that an earlier life used last
     if (rt_notify_handle(BIT_INPUT, &bell) != OK) {
         return false;
     }
@@ -34,47 +37,68 @@ bool channel_open(void (*on_byte)(char byte))
     return status == OK;
 }
 
-void channel_flush(void)
+// One call of the console in each transaction.
+static void send(void *arg)
 {
-    if (used > 0) {
-        enum status status = console_write(line, ++number, output, used);
-        if (status != OK) {
-            log_error("%zu bytes of events are lost: the console answered %u", used, status);
-        }
-        used = 0;
+    size_t n = used - sent < CONSOLE_WRITE_MAX ? used - sent : CONSOLE_WRITE_MAX;
+    if (n == 0) {
+        return;
     }
+    enum status status = console_write(line, ++number, output + sent, n);
+    if (status != OK) {
+        log_error("%zu bytes of events are lost: the console answered %u", n, status);
+    }
+    sent += n;
+    if (sent == used) {
+        sent = used = 0;
+    } else if (!rt_at_commit(send, arg)) {
+        log_warn("events have to wait for the next ones");
+    }
+}
+
+size_t channel_room(void)
+{
+    return sizeof(output) - used;
+}
+
+bool channel_is_empty(void)
+{
+    return used == 0;
+}
+
+void channel_write(const char *lines, size_t n)
+{
+    if (NEVER(n > channel_room()) || !rt_at_commit(send, nullptr)) {
+        log_error("%zu bytes of events are lost", n);
+        return;
+    }
+    memcpy(output + used, lines, n);
+    used += n;
 }
 
 void channel_drain(void)
 {
-    channel_flush();
     if (console_flush(line) != OK) {
         log_warn("the last events may be lost");
     }
 }
 
-void channel_write(const char *lines, size_t n)
+// The bytes count as read when the next call comes, so when what was made of them is committed.
+static void take_input(void *arg)
 {
-    while (n > 0) {
-        size_t part = sizeof(output) - used < n ? sizeof(output) - used : n;
-        memcpy(output + used, lines, part);
-        used += part;
-        lines += part, n -= part;
-        if (used == sizeof(output)) {
-            channel_flush();
+    char bytes[256];
+    uint32_t count;
+    if (console_read(line, ++number, false, bytes, sizeof(bytes), &count) == OK && count > 0) {
+        for (uint32_t i = 0; i < count && i < sizeof(bytes); i++) {
+            take_byte(bytes[i]);
         }
+        (void)rt_at_commit(take_input, arg); // else at the next tick
     }
 }
 
 void channel_poll(void)
 {
-    char bytes[256];
-    uint32_t count;
-    while (console_read(line, ++number, false, bytes, sizeof(bytes), &count) == OK && count > 0) {
-        for (uint32_t i = 0; i < count && i < sizeof(bytes); i++) {
-            take_byte(bytes[i]);
-        }
-    }
+    (void)rt_at_commit(take_input, nullptr);
 }
 
 void event_start(struct json *j, char *buffer, const char *kind)

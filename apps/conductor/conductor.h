@@ -12,12 +12,13 @@ enum { LINE_MAX = 1000 }; // bytes of an event line, apps/README.md
 
 // Calls on_byte for everything the host sends. false: the line cannot be used.
 bool channel_open(void (*on_byte)(char byte));
-// Whole lines, one or more.
+// Whole lines, one or more; they go out at commit. There must be room: some 90 KiB, once all is out.
 void channel_write(const char *lines, size_t n);
-void channel_flush(void);
-// The same, and waits until all of it has left the machine.
+size_t channel_room(void);
+bool channel_is_empty(void);
+// Waits until all that was sent has left the machine.
 void channel_drain(void);
-// Reads what the host has sent.
+// Reads what the host has sent, at commit.
 void channel_poll(void);
 
 // Starts an event in a buffer of LINE_MAX bytes; event_end() writes it.
@@ -26,7 +27,7 @@ void event_end(struct json *j);
 
 // ---- supervisor.c: what rs has to tell ----
 
-// Writes everything that happened since the last call.
+// Writes what happened since the last call; if that is much, also in transactions after this one.
 void supervisor_poll(void);
 // Writes the state of all services.
 void supervisor_services(void);
@@ -35,7 +36,3 @@ void supervisor_services(void);
 
 void orders_byte(char byte);
 extern enum conductor_order current_order;
-// Keeps the order and the number of the last report for the next incarnation.
-void orders_keep(uint64_t report_number);
-// What an earlier incarnation kept; 0 if there was none.
-uint64_t orders_kept(void);

@@ -32,6 +32,7 @@ static const struct {
     {"hold", VERB_HOLD, true, false, 0},
     {"release", VERB_RELEASE, true, false, 0},
     {"restart", VERB_RESTART, true, false, 0},
+    {"move", VERB_MOVE, true, false, 0},
     {"start", VERB_START, false, false, 0},
     {"pause", VERB_PAUSE, false, false, 0},
     {"resume", VERB_RESUME, false, false, 0},

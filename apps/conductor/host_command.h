@@ -20,14 +20,14 @@ enum host_line_state { LINE_MORE, LINE_WHOLE, LINE_TOO_LONG };
 enum host_line_state host_line_byte(struct host_line *l, char byte);
 
 enum host_verb {
-    VERB_KILL, VERB_HOLD, VERB_RELEASE, VERB_RESTART, // of a service
+    VERB_KILL, VERB_HOLD, VERB_RELEASE, VERB_RESTART, VERB_MOVE, // of a service
     VERB_START, VERB_PAUSE, VERB_RESUME, VERB_FINISH, // for the workload
     VERB_SERVICES, VERB_POWEROFF,
 };
 
 struct host_command {
     enum host_verb verb;
-    char service[32]; // of the first four
+    char service[32]; // of the first five
     uint32_t how;     // enum rs_how, of VERB_KILL
 };
 

@@ -4,6 +4,7 @@
 #include "apps/lib/files.h"
 #include "interfaces/conductor.server.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 
 static const uint64_t poll_ns = 50000000, services_ns = 200000000;
 
@@ -30,9 +31,9 @@ static enum status do_report(struct request *rq, uint64_t number, size_t lines_l
     static char lines[CONDUCTOR_REPORT_MAX];
     *order = current_order;
     if (number == last_report) {
-        return OK; // delivered again, and written already
+        return OK; // sent again, and written already
     }
-    enum status status = rt_grant_read(rq, 0, lines, lines_len);
+    enum status status = rt_grant_read_unlogged(rq, 0, lines, lines_len);
     if (status != OK) {
         return status;
     }
@@ -40,9 +41,7 @@ static enum status do_report(struct request *rq, uint64_t number, size_t lines_l
         return ERR_ARG;
     }
     channel_write(lines, lines_len);
-    channel_flush();
     last_report = number;
-    orders_keep(number);
     return OK;
 }
 
@@ -65,7 +64,6 @@ static void tick(void *arg)
         last_services = now;
         supervisor_services();
     }
-    channel_flush();
     rt_timer(&timer, now + poll_ns, tick, nullptr);
 }
 
@@ -79,7 +77,6 @@ static void say_hello(void)
     json_number(&j, "version", 1);
     json_number(&j, "cpus", info.cpus);
     event_end(&j);
-    channel_flush();
 }
 
 int service_main(void)
@@ -87,7 +84,6 @@ int service_main(void)
     static const struct conductor_ops ops = {.report = do_report, .order = do_order};
     const struct rt_interface list[] = {{CONDUCTOR_PROTOCOL, conductor_dispatch, &ops}};
     files_use(rt_handle("fs"));
-    last_report = orders_kept();
     if (!channel_open(orders_byte)) {
         log_error("no event line: the manifest must give one under the name console");
         return 1;

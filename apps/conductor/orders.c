@@ -1,35 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Obeys the host.
+// Obeys the host. An order is noted in the transaction that read it, and carried out in later ones:
+// one finds out what there is to know, and commits; one acts. If we die of the order, or in the
+// middle of it, the heir acts again, and sees whether it was done already.
 #include "apps/conductor/conductor.h"
 #include "apps/conductor/host_command.h"
 #include "apps/lib/files.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 #include <errno.h>
 #include <string.h>
 
-enum { KEY_ORDER = 1 }; // in rt_keep
-
 enum conductor_order current_order = CONDUCTOR_WAIT;
-static uint64_t last_report;
 
-void orders_keep(uint64_t report_number)
-{
-    last_report = report_number;
-    if (rt_keep(KEY_ORDER, HANDLE_NONE, current_order, report_number) != OK) {
-        log_warn("the order cannot be kept");
-    }
-}
-
-uint64_t orders_kept(void)
-{
-    uint64_t order;
-    if (rt_kept(KEY_ORDER, nullptr, &order, &last_report) == OK && order >= CONDUCTOR_WAIT &&
-        order <= CONDUCTOR_FINISH) {
-        current_order = (enum conductor_order)order;
-    }
-    return last_report;
-}
+static struct order {
+    struct order *next;
+    char line[HOST_LINE];
+    struct host_command command;
+    bool found;
+    uint32_t number, incarnation; // of the service that it is about, before anything was done
+} *first, **last = &first;
 
 static void answer(const char *line, const char *status, const char *text)
 {
@@ -40,26 +30,95 @@ static void answer(const char *line, const char *status, const char *text)
     json_text(&j, "status", status);
     json_text(&j, "text", text);
     event_end(&j);
-    channel_flush();
 }
 
-static enum status to_service(const struct host_command *c)
+static void obey(void *arg);
+
+static void obey_soon(void)
 {
-    uint32_t number;
-    enum status status = rs_find(H_RS, c->service, strlen(c->service), &number);
-    if (status != OK) {
-        return status;
-    }
-    if (number == 0) {
-        return ERR_RIGHTS; // nobody commands the supervisor
-    }
-    switch (c->verb) {
-    case VERB_KILL: return rs_kill(H_RS, number, (enum rs_how)c->how);
-    case VERB_HOLD: return rs_hold(H_RS, number);
-    case VERB_RELEASE: return rs_release(H_RS, number);
-    default: return rs_restart(H_RS, number);
+    if (!rt_at_commit(obey, nullptr)) {
+        log_error("no memory for orders");
     }
 }
+
+// The first order is done with.
+static void end(struct outcome o)
+{
+    struct order *done = first;
+    answer(done->line, outcome_name(o), failed(o) ? outcome_text(o) : "");
+    first = done->next;
+    if (!first) {
+        last = &first;
+    } else {
+        obey_soon();
+    }
+    delete(done);
+}
+
+static void end_with(enum status status)
+{
+    struct outcome o = OUTCOME_OK;
+    o.status = status;
+    end(o);
+}
+
+// ---- Orders for services ----
+
+static enum status incarnation_of(uint32_t number, uint32_t *incarnation)
+{
+    struct rs_service s;
+    enum status status = rs_info(H_RS, number, &s, sizeof(s));
+    *incarnation = s.incarnation;
+    return status;
+}
+
+static enum status find(struct order *o)
+{
+    const char *name = o->command.service;
+    uint32_t number, incarnation;
+    enum status status = rs_find(H_RS, name, strlen(name), &number);
+    if (status == OK && number == 0) {
+        status = ERR_RIGHTS; // nobody commands the supervisor
+    }
+    if (status == OK) {
+        status = incarnation_of(number, &incarnation);
+    }
+    if (status == OK) {
+        o->number = number;
+        o->incarnation = incarnation;
+        o->found = true;
+    }
+    return status;
+}
+
+static enum status command(const struct order *o)
+{
+    switch (o->command.verb) {
+    case VERB_KILL: return rs_kill(H_RS, o->number, (enum rs_how)o->command.how);
+    case VERB_HOLD: return rs_hold(H_RS, o->number);
+    case VERB_RELEASE: return rs_release(H_RS, o->number);
+    case VERB_MOVE: return rs_move(H_RS, o->number);
+    default: return rs_restart(H_RS, o->number);
+    }
+}
+
+static void to_service(struct order *o)
+{
+    uint32_t now;
+    bool looked = o->found;
+    enum status status = looked ? incarnation_of(o->number, &now) : find(o);
+    if (status != OK) {
+        end_with(status);
+    } else if (!looked) {
+        obey_soon();
+    } else if (now != o->incarnation) {
+        end_with(OK); // it is another one since: we did it, and died
+    } else {
+        end_with(command(o));
+    }
+}
+
+// ---- Orders for the workload and the machine ----
 
 static enum status to_workload(enum host_verb verb)
 {
@@ -71,46 +130,67 @@ static enum status to_workload(enum host_verb verb)
         return verb == VERB_FINISH ? OK : ERR_STATE;
     }
     current_order = verb == VERB_PAUSE ? CONDUCTOR_PAUSE : verb == VERB_FINISH ? CONDUCTOR_FINISH : CONDUCTOR_RUN;
-    orders_keep(last_report);
     return OK;
 }
 
-// The volume is closed first. If it cannot be, the host is told and the machine goes all the same.
-static void power_off(const char *line)
+static void switch_off(void *arg)
 {
-    struct outcome o = files_shutdown();
-    answer(line, outcome_name(o), failed(o) ? outcome_text(o) : "");
+    if (!channel_is_empty()) { // the answer has not been sent yet
+        (void)rt_at_commit(switch_off, arg);
+        return;
+    }
     channel_drain();
     enum status status = rs_power(H_RS, SYSTEM_POWEROFF);
     log_error("the machine cannot be switched off: status %u", status);
 }
 
-static void obey(const char *line)
+// The volume is closed first. If it cannot be, the host is told and the machine goes all the same.
+static void power_off(void)
 {
-    struct host_command c;
-    struct outcome o = OUTCOME_OK;
-    const char *wrong = host_command_parse(&c, line);
-    if (wrong) {
-        answer(line, "ERR_ARG", wrong);
+    end(files_shutdown());
+    (void)rt_at_commit(switch_off, nullptr);
+}
+
+// ---- From bytes to orders ----
+
+static void obey(void *)
+{
+    if (!first) {
         return;
     }
-    switch (c.verb) {
+    switch (first->command.verb) {
     case VERB_POWEROFF:
-        power_off(line);
-        return;
+        power_off();
+        break;
     case VERB_SERVICES:
         supervisor_services();
+        end_with(OK);
         break;
     case VERB_START:
     case VERB_PAUSE:
     case VERB_RESUME:
     case VERB_FINISH:
-        o.status = to_workload(c.verb);
+        end_with(to_workload(first->command.verb));
         break;
     default:
-        o.status = to_service(&c);
+        to_service(first);
     }
-    answer(line, outcome_name(o), failed(o) ? outcome_text(o) : "");
+}
+
+static void note(const char *line)
+{
+    struct host_command c;
+    const char *wrong = host_command_parse(&c, line);
+    struct order *o = wrong ? nullptr : new(struct order);
+    if (!o) {
+        answer(line, wrong ? "ERR_ARG" : "ERR_MEMORY", wrong ? wrong : "");
+        return;
+    }
+    strcpy(o->line, line);
+    o->command = c;
+    *last = o;
+    last = &o->next;
+    obey_soon();
 }
 
 void orders_byte(char byte)
@@ -118,7 +198,7 @@ void orders_byte(char byte)
     static struct host_line line;
     switch (host_line_byte(&line, byte)) {
     case LINE_WHOLE:
-        obey(line.text);
+        note(line.text);
         break;
     case LINE_TOO_LONG:
         answer(line.text, "ERR_ARG", "the line is too long");

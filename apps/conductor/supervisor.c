@@ -3,12 +3,14 @@
 #include "apps/conductor/conductor.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 
 enum {
     EVENTS = 32,        // fetched at once
     SERVICE_LINE = 330, // longest text of one service
-    KEY_POSITION = 2,   // in rt_keep
 };
+
+static uint64_t position; // in the supervisor's events
 
 static struct rs_event events[EVENTS];
 static struct rs_service services[RS_SERVICES_MAX + 1];
@@ -105,32 +107,35 @@ static void tell_lost(uint64_t lost)
     event_end(&j);
 }
 
+// Some at a time, for the sake of the room in the channel.
+static void poll(void *)
+{
+    uint64_t lost, next;
+    uint32_t count = 0;
+    if (channel_room() < (EVENTS + 1) * LINE_MAX) {
+        supervisor_poll();
+        return;
+    }
+    enum status status = rs_watch(H_RS, position, false, events, sizeof(events), &count, &next, &lost);
+    if (status != OK) {
+        if (status != ERR_AGAIN) {
+            log_error("the supervisor does not tell its events: status %u", status);
+        }
+        return;
+    }
+    if (lost > 0 && position > 0) {
+        tell_lost(lost);
+    }
+    for (uint32_t i = 0; i < count && i < EVENTS; i++) {
+        tell_event(&events[i]);
+    }
+    position = next;
+    supervisor_poll();
+}
+
 void supervisor_poll(void)
 {
-    uint64_t after = 0, lost, next;
-    uint32_t count;
-    (void)rt_kept(KEY_POSITION, nullptr, &after, nullptr);
-    for (;;) {
-        enum status status = rs_watch(H_RS, after, false, events, sizeof(events), &count, &next, &lost);
-        if (status == ERR_AGAIN) {
-            return;
-        }
-        if (status != OK) {
-            log_error("the supervisor does not tell its events: status %u", status);
-            return;
-        }
-        if (lost > 0 && after > 0) {
-            tell_lost(lost);
-        }
-        for (uint32_t i = 0; i < count && i < EVENTS; i++) {
-            tell_event(&events[i]);
-        }
-        channel_flush();
-        after = next;
-        if (rt_keep(KEY_POSITION, HANDLE_NONE, after, 0) != OK) {
-            log_warn("the position in the events cannot be kept");
-        }
-    }
+    (void)rt_at_commit(poll, nullptr); // else at the next tick
 }
 
 static void tell_service(struct json *j, const struct rs_service *s)
@@ -157,6 +162,9 @@ void supervisor_services(void)
 {
     enum { A_LINE = LINE_MAX / SERVICE_LINE };
     uint32_t count;
+    if (channel_room() < (RS_SERVICES_MAX + 1) * SERVICE_LINE + LINE_MAX) {
+        return; // they come every so often
+    }
     enum status status = rs_list(H_RS, services, sizeof(services), &count);
     if (status != OK) {
         log_error("the supervisor does not list its services: status %u", status);
@@ -177,5 +185,4 @@ void supervisor_services(void)
         json_list_end(&j);
         event_end(&j);
     }
-    channel_flush();
 }

@@ -33,6 +33,7 @@ static void commands(void **state)
     understood("hold fs", VERB_HOLD, "fs", 0);
     understood("release fs", VERB_RELEASE, "fs", 0);
     understood("restart fs", VERB_RESTART, "fs", 0);
+    understood("move fs", VERB_MOVE, "fs", 0);
     understood("start", VERB_START, "", 0);
     understood("pause", VERB_PAUSE, "", 0);
     understood("resume", VERB_RESUME, "", 0);
