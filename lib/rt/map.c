@@ -38,6 +38,19 @@ MOVE_ADDRESSES enum status rt_map(handle_t memory, uint64_t offset, uint64_t byt
     return OK;
 }
 
+enum status rt_map_adopt(void *address, uint64_t bytes, uint32_t prot, enum rt_map_kind kind)
+{
+    struct rt_mapping *m = find(nullptr);
+    if (!m) {
+        return ERR_QUOTA;
+    }
+    if (kind == RT_SHARED && !undo_skip_add((uint64_t)address, (uint64_t)address + bytes)) {
+        return ERR_QUOTA;
+    }
+    *m = (struct rt_mapping){address, bytes, prot, kind};
+    return OK;
+}
+
 void rt_unmap(void *address)
 {
     struct rt_mapping *m = address ? find(address) : nullptr;

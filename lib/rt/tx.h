@@ -68,6 +68,9 @@ enum rt_map_kind {
 enum { RT_MAPS = 128 };
 [[nodiscard]] enum status rt_map(handle_t memory, uint64_t offset, uint64_t bytes, uint32_t prot,
                                  enum rt_map_kind kind, void **address);
+// The same for a mapping that is there already: whole pages, and all of it.
+[[nodiscard]] enum status rt_map_adopt(void *address, uint64_t bytes, uint32_t prot,
+                                       enum rt_map_kind kind);
 // Unmaps at commit; address as rt_map gave it.
 void rt_unmap(void *address);
 
