@@ -50,7 +50,7 @@ void account_fit(struct service *s)
 {
     const struct body *b = payer(s);
     uint64_t wanted = needed(s);
-    if (b == nullptr) {
+    if (b == nullptr || s->supervisor) { // it pays for itself, with all there is
         s->limit = 0;
         return;
     }
@@ -61,6 +61,14 @@ void account_fit(struct service *s)
             return;
         }
         wanted = s->limit + ((wanted - s->limit) / 2 & ~(uint64_t)(PAGE_SIZE - 1));
+    }
+}
+
+void account_again(struct service *s)
+{
+    const struct body *b = payer(s);
+    if (b != nullptr && !s->supervisor && sys_task_set_quota(b->task, needed(s)) == OK) {
+        s->limit = needed(s);
     }
 }
 
@@ -140,9 +148,12 @@ static enum status install_all(struct making *n)
 {
     const struct service *s = n->s;
     const struct body *b = n->b;
+    // The supervisor can give itself into the hands of a twin.
+    const uint32_t more = s->supervisor ? RIGHT_WRITE | RIGHT_COPY | RIGHT_TRANSFER : 0;
     const struct given_handle own[] = {
-        [H_SELF_TASK] = {.handle = b->task, .rights = RIGHT_READ | RIGHT_MANAGE},
-        [H_SELF_THREAD] = {.handle = b->thread, .rights = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE},
+        [H_SELF_TASK] = {.handle = b->task, .rights = RIGHT_READ | RIGHT_MANAGE | more},
+        [H_SELF_THREAD] = {.handle = b->thread,
+                           .rights = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | more},
         [H_SERVICE_PORT] = {.handle = s->port, .rights = RIGHT_RECV | RIGHT_CALL | RIGHT_NOTIFY |
                                                          RIGHT_BADGE | RIGHT_COPY | RIGHT_TRANSFER},
         [H_RS] = {.handle = rt_port, .rights = RIGHT_CALL | RIGHT_NOTIFY, .badge = s->number},
@@ -160,17 +171,22 @@ static enum status install_all(struct making *n)
 }
 
 // Faults of one body must not be taken for those of the next: both numbers are in the badge.
-static enum status set_fault_port(struct making *n)
+enum status body_hear(const struct service *s, const struct body *b)
 {
     handle_t port;
-    uint64_t badge = n->s->number | (uint64_t)n->b->serial << 8;
-    n->step = "set the fault port";
+    uint64_t badge = s->number | (uint64_t)b->serial << 8;
     enum status status = sys_handle_copy(rt_port, RIGHT_CALL | RIGHT_TRANSFER, badge, &port);
     if (status == OK) {
-        status = sys_task_set_fault_port(n->b->task, port);
+        status = sys_task_set_fault_port(b->task, port);
         (void)sys_handle_close(port);
     }
     return status;
+}
+
+static enum status set_fault_port(struct making *n)
+{
+    n->step = "set the fault port";
+    return body_hear(n->s, n->b);
 }
 
 static enum status draw_seed(struct making *n)
@@ -240,14 +256,15 @@ struct body *body_make(struct service *s, struct module_file *module, uint32_t p
 
 // ---- Ending ----
 
+// Closed at commit: until then a rollback may bring the names back.
 void body_end(struct body *b)
 {
     if (b->task != HANDLE_NONE) {
         (void)sys_task_kill(b->task);
-        (void)sys_handle_close(b->task);
+        rt_close_at_commit(b->task);
     }
     if (b->thread != HANDLE_NONE) {
-        (void)sys_handle_close(b->thread);
+        rt_close_at_commit(b->thread);
     }
     b->task = b->thread = HANDLE_NONE;
     b->record = b->event = 0;

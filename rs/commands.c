@@ -16,8 +16,16 @@ static const struct service *caller(const struct request *rq)
 
 static bool may(const struct request *rq, uint32_t right)
 {
-    const struct service *s = caller(rq);
+    const struct service *s = machine.is_twin ? nullptr : caller(rq);
+    if (machine.is_twin) {
+        return (rq->m.badge & right) != 0; // as the handle says
+    }
     return s != nullptr && (s->entry->may & right) != 0;
+}
+
+static const char *caller_name(const struct request *rq)
+{
+    return machine.is_twin ? "a handle of the twin" : caller(rq)->name;
 }
 
 // The service that a command is about, if the caller may command.
@@ -33,7 +41,7 @@ static enum status commanded(const struct request *rq, uint32_t number, struct s
 static void note_command(const struct request *rq, const struct service *s, const char *what)
 {
     struct rs_event *e = event_add(RS_COMMAND, s);
-    snprintf(e->text, sizeof(e->text), "%s, by %s", what, caller(rq)->name);
+    snprintf(e->text, sizeof(e->text), "%s, by %s", what, caller_name(rq));
 }
 
 static enum status done(void)
@@ -97,8 +105,9 @@ static uint64_t handed_on(void)
 
 static void describe_self(struct rs_service *out)
 {
-    *out = (struct rs_service){.state = RS_READY, .incarnation = 1, .age_ns = rt_now_ns()};
-    snprintf(out->name, sizeof(out->name), "rs");
+    *out = (struct rs_service){.state = RS_READY, .incarnation = rt_startup->incarnation,
+                               .age_ns = rt_now_ns()};
+    snprintf(out->name, sizeof(out->name), "%s", rt_startup->name);
     snprintf(out->module, sizeof(out->module), "rs");
     describe_task(out, 0);
     uint64_t quotas = handed_on();
@@ -448,7 +457,7 @@ static enum status do_subscribe(struct request *rq, uint32_t number, handle_t po
         return ERR_RIGHTS;
     }
     if (s->subscribers[who->index] != HANDLE_NONE) {
-        (void)sys_handle_close(s->subscribers[who->index]);
+        rt_close_at_commit(s->subscribers[who->index]);
     }
     s->subscribers[who->index] = port;
     return OK;
@@ -459,7 +468,7 @@ static enum status do_power(struct request *rq, uint32_t action)
     if (!may(rq, RS_POWER)) {
         return ERR_RIGHTS;
     }
-    log_info("power %u, by %s", action, caller(rq)->name);
+    log_info("power %u, by %s", action, caller_name(rq));
     return sys_system_control(machine.ports, (enum system_action)action);
 }
 

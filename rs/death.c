@@ -228,7 +228,7 @@ static bool decide(struct service *s, struct rs_death *d, bool ready)
     const struct policy_death facts = {
         .now_ns = d->detected_ns, .born_ns = d->born_ns,
         .ready = ready, .work = d->work, .asked = d->asked,
-        .no_room = left_no_room(d), .group = ladder_has_group(s),
+        .no_room = left_no_room(d) && !s->supervisor, .group = ladder_has_group(s),
         .state = service_has_state(s) && d->cause != RS_REPLACED,
         .second_try = second_try, .checkpoint = checkpoint_find(s, 0) != nullptr,
         .working = d->request_since != 0, .request = request_of(d)};
@@ -239,6 +239,13 @@ static bool decide(struct service *s, struct rs_death *d, bool ready)
     s->restore_wanted = false;
     if (decision.rung == POLICY_CHECKPOINT && !checkpoint_there(s)) { // looked at only now: it takes time
         decision.rung = POLICY_AFRESH;
+    }
+    if (s->supervisor && decision.rung >= POLICY_CHECKPOINT) {
+        // Without its state it would know of nobody who is there.
+        decision = (struct policy_decision){.action = POLICY_RESTART_MACHINE, .rung = POLICY_REBOOT};
+    }
+    if (decision.make_room && decision.action == POLICY_REBIRTH) {
+        decision.action = POLICY_REBIRTH_LATER; // the room is there when this has committed
     }
     d->decision = decision.action;
     d->rung = decision.rung;

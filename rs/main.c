@@ -42,7 +42,8 @@ MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t
     memcpy((void *)at, file->data, file->bytes);
     (void)sys_mem_unmap(0, at, bytes);
     *mapped = nullptr;
-    if (weaken(&memory, prot == PROT_READ ? RIGHT_READ : RIGHT_READ | RIGHT_EXEC) != OK) {
+    const uint32_t rights = RIGHT_READ | RIGHT_COPY | RIGHT_TRANSFER;
+    if (weaken(&memory, prot == PROT_READ ? rights : rights | RIGHT_EXEC) != OK) {
         cannot_start("boot archive", "no handle");
     }
     if (prot == PROT_READ && rt_map(memory, 0, bytes, PROT_READ, RT_SHARED, mapped) != OK) {
@@ -51,10 +52,9 @@ MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t
     return memory;
 }
 
-MOVE_ADDRESSES bool archive_has(const char *name, struct archive_file *file)
+bool archive_has(const char *name, struct archive_file *file)
 {
-    const void *archive = (const void *)rt_startup->boot_archive;
-    return archive_find(archive, rt_startup->boot_archive_bytes, name, file);
+    return archive_find(machine.archive, machine.archive_bytes, name, file);
 }
 
 // The manifest is copied: in the archive it may lie at any address.
@@ -75,10 +75,23 @@ static void load_manifest(void)
     }
 }
 
+// Heirs are not given the archive. They inherit its mapping.
+MOVE_ADDRESSES static void find_archive(void)
+{
+    uint64_t at = rt_startup->boot_archive, in = at % PAGE_SIZE;
+    machine.archive = (const void *)at;
+    machine.archive_bytes = rt_startup->boot_archive_bytes;
+    uint64_t bytes = (in + machine.archive_bytes + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE;
+    if (rt_map_adopt((char *)(at - in), bytes, PROT_READ, RT_STATE) != OK) {
+        cannot_start("boot archive", "no room");
+    }
+}
+
 static void find_machine(void)
 {
     struct archive_file file;
     void *nowhere;
+    machine.boot = *rt_startup->boot;
     machine.ports = rt_handle("ports");
     machine.mmio = rt_handle("mmio");
     machine.irqs = rt_handle("irq");
@@ -133,6 +146,10 @@ static void check(const char *what, const char *wrong)
 int service_main(void)
 {
     static const struct rt_interface list[] = {{RS_PROTOCOL, rs_dispatch, &rs_commands}};
+    if (rt_startup->boot == nullptr) {
+        return twin_main();
+    }
+    find_archive();
     load_manifest();
     find_machine();
     check("events", events_init());
@@ -144,7 +161,8 @@ int service_main(void)
     prepare_all();
     rt_on_fault(on_fault, nullptr);
     rt_on_notify(0x3f, watch_news, nullptr); // badges are service numbers: any of their bits
-    const struct boot_info *boot = rt_startup->boot;
+    self_begin();
+    const struct boot_info *boot = &machine.boot;
     log_info("image %s: %u services; %u CPUs, %llu MiB, PCI at %#llx, buses %u to %u",
              manifest_string(&manifest, manifest.header->image_name), service_count, boot->cpus,
              (unsigned long long)(boot->memory_bytes >> 20), (unsigned long long)boot->ecam_base,

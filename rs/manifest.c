@@ -39,6 +39,9 @@ static const char *check_handle(const struct manifest *m, const struct manifest_
     if (h->kind == HANDLE_PORT && (h->a >= m->header->services || h->badge == 0)) {
         return "a port handle names no service or has no badge";
     }
+    if (h->kind == HANDLE_SUPERVISOR && h->a >= PARTS) {
+        return "a handle names no part of the supervisor";
+    }
     return h->rights & ~(uint32_t)RIGHTS_ALL ? "a handle has unknown rights" : nullptr;
 }
 

@@ -69,7 +69,13 @@ enum manifest_kind {
     HANDLE_IRQ = 5,  // one Irq object: a = input, b = enum irq_flags
     HANDLE_DMA = 6,  // the right to pin memory for bus masters
     HANDLE_ECAM = 7, // device memory that is the PCI configuration space, wherever it is here
+    HANDLE_SUPERVISOR = 8, // a part of the supervisor itself: a = enum manifest_part
     HANDLE_KINDS
+};
+
+// What a twin needs in order to bring the supervisor back.
+enum manifest_part {
+    PART_TASK, PART_THREAD, PART_PORT, PART_PAGES, PART_STACKS, PART_BOOTSTRAP, PART_MODULE, PARTS
 };
 
 struct manifest_handle {

@@ -83,6 +83,23 @@ struct module_file *module_in_archive(const char *name)
     return archive_has(file_name, &file) ? module_named(name) : nullptr;
 }
 
+// Whole pages: what lies behind the file's end is zero, and belongs to no section.
+struct module_file *module_given(const char *name, handle_t memory)
+{
+    struct mem_info info;
+    struct module_file *f = free_place();
+    if (f == nullptr || sys_mem_info(memory, &info) != OK ||
+        rt_map(memory, 0, info.bytes, PROT_READ, RT_SHARED, &f->bytes) != OK) {
+        return nullptr;
+    }
+    snprintf(f->name, sizeof(f->name), "%s", name);
+    f->memory = memory;
+    f->size = info.bytes;
+    f->stays = true;
+    examine(f);
+    return f;
+}
+
 // ---- Handed over by a caller ----
 
 // Copied through a mapping that is gone before anybody else sees the memory.
@@ -145,7 +162,7 @@ void modules_sweep(void)
         struct module_file *f = &modules[i];
         if (f->name[0] != '\0' && !f->stays && !in_use(f)) {
             rt_unmap(f->bytes);
-            (void)sys_handle_close(f->memory);
+            rt_close_at_commit(f->memory);
             *f = (struct module_file){0};
         }
     }

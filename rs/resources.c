@@ -47,20 +47,28 @@ static void divide_pages(struct service *s, uint8_t *at, uint64_t layout_bytes)
     }
 }
 
-static enum status make_pages(struct service *s)
+static uint64_t pages_bytes(const struct service *s)
+{
+    return PAGE_SIZE * (1ull + BODIES) + BODIES * layout_bytes_of(&s->module->elf);
+}
+
+enum status service_map_pages(struct service *s)
 {
     void *at;
-    uint64_t layout_bytes = layout_bytes_of(&s->module->elf);
-    uint64_t bytes = PAGE_SIZE * (1ull + BODIES) + BODIES * layout_bytes;
-    enum status status = sys_mem_create(bytes, MEM_POPULATE, &s->pages);
-    status = status == OK ? sys_handle_copy(s->pages, RIGHT_READ, 0, &s->pages_to_read) : status;
-    status = status == OK ? sys_mem_create(BODIES * BOOTSTRAP_STACK, 0, &s->stacks) : status;
-    status = status == OK ? rt_map(s->pages, 0, bytes, PROT_READ | PROT_WRITE, RT_SHARED, &at)
-                          : status;
+    enum status status = sys_handle_copy(s->pages, RIGHT_READ, 0, &s->pages_to_read);
+    status = status == OK ? rt_map(s->pages, 0, pages_bytes(s), PROT_READ | PROT_WRITE, RT_SHARED,
+                                   &at) : status;
     if (status == OK) {
-        divide_pages(s, at, layout_bytes);
+        divide_pages(s, at, layout_bytes_of(&s->module->elf));
     }
     return status;
+}
+
+enum status service_make_pages(struct service *s)
+{
+    enum status status = sys_mem_create(pages_bytes(s), MEM_POPULATE, &s->pages);
+    status = status == OK ? sys_mem_create(BODIES * BOOTSTRAP_STACK, 0, &s->stacks) : status;
+    return status == OK ? service_map_pages(s) : status;
 }
 
 static enum status make_port(struct service *s)
@@ -72,9 +80,7 @@ static enum status make_port(struct service *s)
                         : status;
 }
 
-// The part of the start-up block that is the same for all incarnations.
-static const char *fill_startup(const struct service *s, struct startup *b,
-                                const struct manifest *m)
+void service_describe(const struct service *s, struct startup *b)
 {
     b->magic = STARTUP_MAGIC;
     b->version = STARTUP_VERSION;
@@ -84,6 +90,12 @@ static const char *fill_startup(const struct service *s, struct startup *b,
     b->stack_bytes = s->entry->stack;
     b->heap_limit_bytes = s->entry->heap;
     b->undo_bytes = s->entry->undo;
+}
+
+static const char *fill_startup(const struct service *s, struct startup *b,
+                                const struct manifest *m)
+{
+    service_describe(s, b);
     b->handle_count = s->entry->handles;
     for (uint32_t i = 0; i < s->entry->handles; i++) {
         struct named_handle *named = &b->handles[i];
@@ -92,7 +104,7 @@ static const char *fill_startup(const struct service *s, struct startup *b,
         named->type = s->given[i].type;
     }
     const char *args = manifest_string(m, s->entry->args);
-    bool fits = args_expand(args, rt_startup->boot, b->args, sizeof(b->args));
+    bool fits = args_expand(args, &machine.boot, b->args, sizeof(b->args));
     return fits ? nullptr : "its args do not fit";
 }
 
@@ -119,7 +131,7 @@ static enum status make_irq(const struct manifest_handle *h, struct given_handle
 
 static enum status make_ecam(struct given_handle *out)
 {
-    const struct boot_info *boot = rt_startup->boot;
+    const struct boot_info *boot = &machine.boot;
     uint64_t buses = boot->ecam_bus_last - boot->ecam_bus_first + 1ull;
     if (boot->ecam_base == 0) {
         out->handle = HANDLE_NONE; // no such machine: the service finds no handle and says so
@@ -155,6 +167,8 @@ static enum status make_handle(const struct manifest_handle *h, struct given_han
     case HANDLE_PORT:
         give_port(h, out);
         return OK;
+    case HANDLE_SUPERVISOR:
+        return self_part((enum manifest_part)h->a, out);
     default:
         return ERR_ARG; // manifest_open refuses it
     }
@@ -193,7 +207,7 @@ const char *service_prepare(struct service *s, const struct manifest *m)
     if (wrong != nullptr) {
         return wrong;
     }
-    enum status status = make_pages(s);
+    enum status status = service_make_pages(s);
     wrong = status == OK ? nullptr : rt_status_text(status);
     for (uint32_t i = 0; i < BODIES && wrong == nullptr; i++) {
         wrong = fill_startup(s, s->bodies[i].startup, m);

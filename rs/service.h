@@ -12,6 +12,7 @@
 //   commands.c   the rs interface                       policy.c  all judgement
 //   checkpoint.c state that is kept outside
 //   letters.c    requests that kill                     ladder.c  the group, the machine
+//   self.c       its own rebirth                        twin.c    the other role of this module
 //   modules.c    program files                          text.c    records for people
 //   manifest.c, archive.c, args.c  what the boot archive says
 #pragma once
@@ -122,6 +123,7 @@ struct service {
     uint64_t layout_bytes;         // room in each layout record
     struct body bodies[BODIES];
     bool prepared;       // all of the above is there; without, it can never be born
+    bool supervisor;     // it is rs itself, and this is its twin; see twin.c
 
     // Who is who; nullptr: nobody. The holder can be the corpse, too; otherwise all are different.
     struct body *living, *spare;
@@ -183,11 +185,15 @@ static inline bool service_has_state(const struct service *s)
     return s->holder != nullptr && s->module->moves;
 }
 
-// main.c: what the kernel gave to the root task.
+// main.c: what the kernel gave to the root task, and no later incarnation is given again.
 struct machine {
     handle_t ports, mmio, irqs, dma;
     handle_t bootstrap;
     uint64_t bootstrap_bytes;
+    struct boot_info boot;
+    const void *archive;
+    uint64_t archive_bytes;
+    bool is_twin;
 };
 extern struct machine machine;
 
@@ -198,10 +204,24 @@ extern struct machine machine;
 enum status weaken(handle_t *handle, uint32_t rights);
 const char *service_prepare_port(struct service *s); // first for all services
 const char *service_prepare(struct service *s, const struct manifest *m);
+enum status service_make_pages(struct service *s);
+enum status service_map_pages(struct service *s); // that somebody else has made
+// The part of a start-up block that is the same for all incarnations, but for handles and args.
+void service_describe(const struct service *s, struct startup *at);
+
+// self.c: parts of the supervisor for its twin.
+enum status self_part(enum manifest_part part, struct given_handle *out);
+void self_begin(void);        // when all services are prepared
+void supervision_resumes(void); // the first thing in an heir of the supervisor, or of its twin
+
+// twin.c: what this module does when it is not the root task.
+extern struct manifest_service twin_entry; // what a manifest would say about the supervisor
+int twin_main(void);
 
 // modules.c: the file NAME.mod of the boot archive, read once; usable or not.
 struct module_file *module_named(const char *name); // nullptr: no place for it
 struct module_file *module_in_archive(const char *name); // nullptr also: it is not there
+struct module_file *module_given(const char *name, handle_t memory); // nullptr: it cannot be read
 // The caller's grant as a module for that service; it may turn out not to be usable.
 enum status module_from_grant(struct request *rq, const char *service, struct module_file **out);
 void modules_sweep(void); // forgets those that nobody runs any more
@@ -236,6 +256,9 @@ void body_end(struct body *b);
 void body_leave(struct service *s, struct body **role);
 // Sets the limit of the service's account to what its bodies need now, as far as possible.
 void account_fit(struct service *s);
+void account_again(struct service *s); // when it is not known any more what the limit is
+// Its fault messages come here.
+enum status body_hear(const struct service *s, const struct body *b);
 
 // birth.c: the next incarnation, as s->plan says. Failure counts as a death.
 void service_birth(struct service *s);
@@ -287,6 +310,7 @@ void watch_end(struct service *s);
 void watch_note_recovery(struct service *s);
 void watch_tick(struct service *s); // one look, now
 void watch_news(uint64_t bits, void *arg); // some service became ready
+void watch_again(struct service *s); // after a time in which nobody watched
 void service_hold(struct service *s);
 void service_release(struct service *s);
 void service_tell_subscribers(struct service *s);

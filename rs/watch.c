@@ -237,6 +237,24 @@ void watch_end(struct service *s)
     rt_timer_cancel(&s->look_timer);
 }
 
+void watch_again(struct service *s)
+{
+    struct task_info info = {0};
+    if (!service_lives(s)) {
+        return;
+    }
+    if (s->state != RS_HELD) {
+        (void)sys_task_resume(s->living->task); // stopped for a move that was not made
+    }
+    (void)sys_task_info(s->living->task, &info);
+    if (info.state == TASK_DEAD || info.threads == 0) {
+        die_of(s, POLICY_GONE);
+        return;
+    }
+    s->watch.pinged = false;
+    s->watch.excused_ns = rt_now_ns();
+}
+
 // ---- Holding ----
 
 void service_hold(struct service *s)

@@ -240,6 +240,16 @@ bool rt_at_commit(void (*fn)(void *arg), void *arg)
     return true;
 }
 
+void rt_close_at_commit(handle_t handle)
+{
+    (void)sys_handle_close(handle);
+}
+
+enum status self_part(enum manifest_part, struct given_handle *)
+{
+    return ERR_ARG;
+}
+
 static struct rt_timer *timers;
 
 uint64_t rt_now_ns(void)

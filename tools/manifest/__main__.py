@@ -22,7 +22,7 @@ def write(path, data):
 
 def pack(found, build, out):
     files = [("bootstrap", build / "bootstrap.bin"), ("rs.mod", build / "modules" / "rs.mod")]
-    files += [(f"{module}.mod", build / "modules" / f"{module}.mod") for module in modules(found)]
+    files += [(f"{module}.mod", build / "modules" / f"{module}.mod") for module in modules(found) if module != "rs"]
     missing = [str(path) for _, path in files if not path.is_file()]
     if missing:
         sys.exit(f"{found.place}: not built: {', '.join(missing)}")

@@ -9,7 +9,7 @@ HEADER = struct.Struct("<QIIIIII")
 SERVICE = struct.Struct("<8I4Q10I2I6I2Q")
 HANDLE = struct.Struct("<II3QII")
 FLAGS = {"spare": 1, "reboot": 2}
-KINDS = {"port": 1, "io": 2, "mmio": 3, "irqs": 4, "irq": 5, "dma": 6, "ecam": 7}
+KINDS = {"port": 1, "io": 2, "mmio": 3, "irqs": 4, "irq": 5, "dma": 6, "ecam": 7, "supervisor": 8}
 assert (HEADER.size, SERVICE.size, HANDLE.size) == (32, 152, 40)
 
 

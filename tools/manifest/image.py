@@ -11,9 +11,12 @@ from pathlib import Path
 from . import locate
 
 SERVICES_MAX, HANDLES_MAX, ARGS_MAX = 48, 48, 511
+PRIORITY_MAX = 30  # above it are only supervisors
 RIGHTS = {"copy": 1, "transfer": 2, "badge": 4, "call": 16, "notify": 64, "control": 1 << 13}
 MAY = {"control": 1, "watch": 2, "log": 4, "power": 8}
 IRQ_FLAGS = {"level": 1, "low": 2}
+SUPERVISOR_PARTS = ("task", "thread", "port", "pages", "stacks", "bootstrap", "module")
+TWIN = "rs"  # the module that may run beside the supervisor, and hold its parts
 CHECKPOINT_MAX = 1 << 30
 CHECKPOINTS_KEPT = 3  # two good ones, and the one that is being written
 MEMORY_RESERVE = 24 << 20  # kernel, supervisor, modules
@@ -183,7 +186,7 @@ KEYS = {  # key: (checker, default; None: must be given)
     "args": (args, ""),
     "needs": (names, []),
     "quota": (pages, None),
-    "priority": (whole(1, 30), None),
+    "priority": (whole(1, 31), None),
     "budget_us": (whole(0, 10_000_000), 0),
     "period_us": (whole(0, 10_000_000), 0),
     "stack": (pages, 64 << 10),
@@ -334,7 +337,8 @@ class _Reader:
         if type(value) is not dict:
             raise ValueError("write a table, such as { port = \"fs\", rights = [\"call\"] }")
         kinds = {"port": self.port, "io": self.extent(1 << 16), "mmio": self.extent(1 << 52),
-                 "irqs": self.extent(1 << 32), "irq": self.irq, "dma": self.flag, "ecam": self.flag}
+                 "irqs": self.extent(1 << 32), "irq": self.irq, "dma": self.flag, "ecam": self.flag,
+                 "supervisor": self.supervisor}
         given = [key for key in value if key in kinds]
         if len(given) != 1:
             raise ValueError(f"says {' and '.join(given) or 'nothing'}; it must be one of {', '.join(kinds)}")
@@ -372,6 +376,10 @@ class _Reader:
     def irq(handle, value, rest):
         handle.a = whole(0, 255)(value)
         handle.b = words(IRQ_FLAGS)(rest.pop("trigger", []))
+
+    @staticmethod
+    def supervisor(handle, value, rest):
+        handle.a = SUPERVISOR_PARTS.index(one_of(*SUPERVISOR_PARTS)(value))
 
     @staticmethod
     def flag(handle, value, rest):
@@ -447,9 +455,13 @@ class _Reader:
             self.wrong(service.at("checkpoint_ms"), f"service {service.name}: checkpoint must say how large one may be")
         if values["checkpoint"] > CHECKPOINT_MAX:
             self.wrong(service.at("checkpoint"), f"service {service.name}: a checkpoint has at most {CHECKPOINT_MAX >> 20} MiB")
+        if values["priority"] > PRIORITY_MAX and values["module"] != TWIN:
+            self.wrong(service.at("priority"), f"service {service.name}: priority: {values['priority']} is not in 1..{PRIORITY_MAX}")
         if len(service.handles) > HANDLES_MAX:
             self.wrong(service.place, f"service {service.name} has more than {HANDLES_MAX} handles")
         for handle in service.handles:
+            if handle.kind == "supervisor" and values["module"] != TWIN:
+                self.wrong(handle.place, f"handle {handle.name}: only the module '{TWIN}' may hold parts of the supervisor")
             if handle.port and handle.port not in numbers:
                 self.wrong(handle.place, f"handle {handle.name}: there is no service '{handle.port}' in this image")
             if handle.port and not handle.badge:
