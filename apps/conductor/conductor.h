@@ -3,6 +3,7 @@
 #pragma once
 #include "apps/lib/json.h"
 #include "interfaces/conductor.types.h"
+#include "kernel/abi/handle.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,10 @@ void channel_poll(void);
 void event_start(struct json *j, char *buffer, const char *kind);
 void event_end(struct json *j);
 
-// ---- supervisor.c: what rs has to tell ----
+// ---- supervisor.c: what rs and its twin have to tell ----
+
+// Who commands that service: the twin commands rs.
+handle_t supervisor_of(const char *service);
 
 // Writes what happened since the last call; if that is much, also in transactions after this one.
 void supervisor_poll(void);

@@ -64,10 +64,10 @@ static void end_with(enum status status)
 
 // ---- Orders for services ----
 
-static enum status incarnation_of(uint32_t number, uint32_t *incarnation)
+static enum status incarnation_of(handle_t rs, uint32_t number, uint32_t *incarnation)
 {
     struct rs_service s;
-    enum status status = rs_info(H_RS, number, &s, sizeof(s));
+    enum status status = rs_info(rs, number, &s, sizeof(s));
     *incarnation = s.incarnation;
     return status;
 }
@@ -76,12 +76,13 @@ static enum status find(struct order *o)
 {
     const char *name = o->command.service;
     uint32_t number, incarnation;
-    enum status status = rs_find(H_RS, name, strlen(name), &number);
+    handle_t rs = supervisor_of(name);
+    enum status status = rs_find(rs, name, strlen(name), &number);
     if (status == OK && number == 0) {
         status = ERR_RIGHTS; // nobody commands the supervisor
     }
     if (status == OK) {
-        status = incarnation_of(number, &incarnation);
+        status = incarnation_of(rs, number, &incarnation);
     }
     if (status == OK) {
         o->number = number;
@@ -93,12 +94,13 @@ static enum status find(struct order *o)
 
 static enum status command(const struct order *o)
 {
+    handle_t rs = supervisor_of(o->command.service);
     switch (o->command.verb) {
-    case VERB_KILL: return rs_kill(H_RS, o->number, (enum rs_how)o->command.how);
-    case VERB_HOLD: return rs_hold(H_RS, o->number);
-    case VERB_RELEASE: return rs_release(H_RS, o->number);
-    case VERB_MOVE: return rs_move(H_RS, o->number);
-    default: return rs_restart(H_RS, o->number);
+    case VERB_KILL: return rs_kill(rs, o->number, (enum rs_how)o->command.how);
+    case VERB_HOLD: return rs_hold(rs, o->number);
+    case VERB_RELEASE: return rs_release(rs, o->number);
+    case VERB_MOVE: return rs_move(rs, o->number);
+    default: return rs_restart(rs, o->number);
     }
 }
 

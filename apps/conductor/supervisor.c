@@ -4,13 +4,15 @@
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
 #include "lib/rt/tx.h"
+#include <string.h>
 
 enum {
     EVENTS = 32,        // fetched at once
     SERVICE_LINE = 330, // longest text of one service
+    RS_OF_TWIN = 1,     // the number of rs, as the twin counts
 };
 
-static uint64_t position; // in the supervisor's events
+static uint64_t position, twin_position; // in the events of the supervisor and its twin
 
 static struct rs_event events[EVENTS];
 static struct rs_service services[RS_SERVICES_MAX + 1];
@@ -107,30 +109,46 @@ static void tell_lost(uint64_t lost)
     event_end(&j);
 }
 
-// Some at a time, for the sake of the room in the channel.
-static void poll(void *)
+handle_t supervisor_of(const char *service)
+{
+    handle_t twin = rt_handle("twin");
+    return twin != HANDLE_NONE && strcmp(service, "rs") == 0 ? twin : H_RS;
+}
+
+// Some at a time, for the sake of the room in the channel. true: there may be more.
+static bool poll_one(handle_t rs, uint64_t *position)
 {
     uint64_t lost, next;
     uint32_t count = 0;
-    if (channel_room() < (EVENTS + 1) * LINE_MAX) {
-        supervisor_poll();
-        return;
-    }
-    enum status status = rs_watch(H_RS, position, false, events, sizeof(events), &count, &next, &lost);
+    enum status status = rs_watch(rs, *position, false, events, sizeof(events), &count, &next, &lost);
     if (status != OK) {
         if (status != ERR_AGAIN) {
             log_error("the supervisor does not tell its events: status %u", status);
         }
-        return;
+        return false;
     }
-    if (lost > 0 && position > 0) {
+    if (lost > 0 && *position > 0) {
         tell_lost(lost);
     }
     for (uint32_t i = 0; i < count && i < EVENTS; i++) {
         tell_event(&events[i]);
     }
-    position = next;
-    supervisor_poll();
+    *position = next;
+    return true;
+}
+
+static void poll(void *)
+{
+    handle_t twin = rt_handle("twin");
+    if (channel_room() < 2 * (EVENTS + 1) * LINE_MAX) {
+        supervisor_poll();
+        return;
+    }
+    bool more = poll_one(H_RS, &position);
+    more = (twin != HANDLE_NONE && poll_one(twin, &twin_position)) || more;
+    if (more) {
+        supervisor_poll();
+    }
 }
 
 void supervisor_poll(void)
@@ -171,6 +189,9 @@ void supervisor_services(void)
         return;
     }
     count = count <= RS_SERVICES_MAX + 1 ? count : RS_SERVICES_MAX + 1;
+    if (rt_handle("twin") != HANDLE_NONE) { // who knows more of rs than it does itself
+        (void)rs_info(rt_handle("twin"), RS_OF_TWIN, &services[0], sizeof(services[0]));
+    }
     uint32_t parts = (count + A_LINE - 1) / A_LINE;
     for (uint32_t part = 0; part < parts; part++) {
         char line[LINE_MAX];

@@ -14,7 +14,8 @@ def options(prog):
     machine_options(parser)
     parser.add_argument("--kills", type=whole(0, 100000), default=100, metavar="N", help="deaths to cause (default 100)")
     parser.add_argument("--every", type=whole(10, 60000), default=250, metavar="MS", help="time between them (default 250)")
-    parser.add_argument("--service", default="blk", help="whom to kill (default blk, the disk driver)")
+    parser.add_argument("--service", default="blk", metavar="NAME[,NAME…]",
+                        help="whom to kill (default blk, the disk driver); several take turns")
     parser.add_argument("--disk-seed", type=whole(0, 2**32), default=1, metavar="N", help="content of the disk (default 1)")
     parser.add_argument("--json", type=output, metavar="FILE", help="write the result there; '-' for standard output")
     parser.add_argument("--plain", action="store_true", help="no screen: one line every two seconds")

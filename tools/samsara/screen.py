@@ -35,7 +35,7 @@ class Screen:
 
     def __init__(self, session):
         self.session = session
-        self.selected, self.way = session.target, 0
+        self.selected, self.way = session.targets[0], 0
         self.drawn = 0.0
 
     def __enter__(self):

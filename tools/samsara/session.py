@@ -24,7 +24,8 @@ class Session:
 
     def __init__(self, given, image=None):
         self.given = given
-        self.kills_wanted, self.every, self.target = given.kills, given.every / 1000, given.service
+        self.kills_wanted, self.every = given.kills, given.every / 1000
+        self.targets, self.target = given.service.split(","), given.service
         self.image = image or BUILD / "demo.img"
         self.planted = disk.make(self.image, given.disk_seed, keep=BUILD / "demo-planted")
         self.model = Model(self.planted)
@@ -32,8 +33,9 @@ class Session:
             BUILD / "images" / "demo.cpio", self.image, cpus=given.cpus, memory=given.memory, seed=given.seed,
             accel=given.accel, debug_log=str(BUILD / "demo.log"))
         self.reader = EventReader()
-        self.ways = itertools.cycle(WAYS)
+        self.ways, self.next_target = itertools.cycle(WAYS), itertools.cycle(self.targets)
         self.dice = random.Random(given.disk_seed)
+        self.killed = 0
         self.services, self.parts = {}, []
         self.originals, self.finals = {}, {}
         self.errors, self.recent = [], deque(maxlen=200)
@@ -81,7 +83,7 @@ class Session:
 
     def on_death(self, event):
         self.deaths.append(event)
-        if event["service"] == self.target:
+        if event["service"] in self.targets:
             self.dying_until = 0.0
             if self.next_kill:  # a hang was found late: its heir gets its share of life, too
                 self.next_kill = max(self.next_kill, time.monotonic() + self.every / 2)
@@ -126,9 +128,10 @@ class Session:
         self.done = event
 
     def on_answer(self, event):
-        if event.get("status") == "ERR_NOT_FOUND" and event.get("to", "").startswith(f"kill {self.target} "):
+        words = event.get("to", "").split()
+        if event.get("status") == "ERR_NOT_FOUND" and words[:1] == ["kill"] and words[1] in self.targets:
             known = ", ".join(sorted(self.services)) or "not known yet"
-            self.fatal = f"there is no service '{self.target}'; services: {known}"
+            self.fatal = f"there is no service '{words[1]}'; services: {known}"
         if event.get("status") != "OK":
             self.note(event, f"{event.get('to')}: {event.get('status')} {event.get('text', '')}")
             if event.get("to", "").startswith("kill") and self.next_kill:
@@ -143,8 +146,15 @@ class Session:
     def kill(self, service, way):
         self.command(f"kill {service} {way}")
 
+    def next_way(self):
+        """Each way comes to each target: after every round of them, one is left out."""
+        self.killed += 1
+        if len(self.targets) % len(WAYS) == 0 and self.killed % len(self.targets) == 0:
+            next(self.ways)
+        return next(self.ways)
+
     def asked_deaths(self):
-        return [death for death in self.deaths if death["service"] == self.target]
+        return [death for death in self.deaths if death["service"] in self.targets]
 
     def kill_on_schedule(self):
         now = time.monotonic()
@@ -159,7 +169,7 @@ class Session:
         if now >= max(self.next_kill, self.dying_until):
             self.next_kill = now + self.every
             self.dying_until = now + DEATH_WITHIN
-            self.kill(self.target, next(self.ways))
+            self.kill(next(self.next_target), self.next_way())
 
     def stalled(self, seconds=60):
         """True if there is no point in going on: the machine ended, or said nothing for that long."""
@@ -197,7 +207,7 @@ class Session:
         return problems
 
     def report(self, problems):
-        times = sorted(event["ns"] for event in self.recoveries if event["service"] == self.target)
+        times = sorted(event["ns"] for event in self.recoveries if event["service"] in self.targets)
         pick = lambda share: times[min(len(times) - 1, int(len(times) * share))] if times else None
         births = [death["service"] for death in self.deaths]
         return {
