@@ -175,6 +175,16 @@ static void tell_service(struct json *j, const struct rs_service *s)
     json_item_end(j);
 }
 
+// The twin knows more of rs than it does itself, but not how much of the machine's memory it has handed on.
+static void ask_twin(struct rs_service *rs)
+{
+    uint64_t memory = rs->memory_bytes;
+    handle_t twin = rt_handle("twin");
+    if (twin != HANDLE_NONE && rs_info(twin, RS_OF_TWIN, rs, sizeof(*rs)) == OK) {
+        rs->memory_bytes = memory;
+    }
+}
+
 // As many services a line as certainly fit; the host puts the parts together.
 void supervisor_services(void)
 {
@@ -189,9 +199,7 @@ void supervisor_services(void)
         return;
     }
     count = count <= RS_SERVICES_MAX + 1 ? count : RS_SERVICES_MAX + 1;
-    if (rt_handle("twin") != HANDLE_NONE) { // who knows more of rs than it does itself
-        (void)rs_info(rt_handle("twin"), RS_OF_TWIN, &services[0], sizeof(services[0]));
-    }
+    ask_twin(&services[0]);
     uint32_t parts = (count + A_LINE - 1) / A_LINE;
     for (uint32_t part = 0; part < parts; part++) {
         char line[LINE_MAX];

@@ -113,7 +113,7 @@ int service_main(void)
     shell.fs = rt_handle("fs");
     shell.time = rt_handle("time");
     shell.bench = rt_handle("bench");
-    shell.rs = H_RS;
+    shell.rs = shell.over = H_RS;
     files_use(shell.fs);
     if (!term_open(shell.console)) {
         log_error("no console: the manifest must give one under the name console");

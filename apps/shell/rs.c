@@ -16,7 +16,7 @@
 static int order(const char *name, enum status (*give)(handle_t rs, uint32_t number))
 {
     uint32_t number = find_service(name);
-    enum status status = number ? give(shell.rs, number) : OK;
+    enum status status = number ? give(shell.over, number) : OK;
     return number == 0 ? 1 : status == OK ? 0 : complain_status(name, status);
 }
 
@@ -60,7 +60,7 @@ static enum status send_file(uint32_t number, const char *word,
     if (failed(o)) {
         *complained = complain_about(word, o);
     } else {
-        status = send(shell.rs, number, bytes, f.size);
+        status = send(shell.over, number, bytes, f.size);
     }
     free(bytes);
     return status;
@@ -72,7 +72,7 @@ static int follow(uint32_t number, const struct rs_service *before)
     static const uint64_t patience_ns = 15000000000, step_ns = 10000000;
     uint64_t start = rt_now_ns();
     struct rs_service now = *before;
-    while (rs_info(shell.rs, number, &now, sizeof(now)) == OK && !interrupted() &&
+    while (rs_info(shell.over, number, &now, sizeof(now)) == OK && !interrupted() &&
            strncmp(now.module, before->module, sizeof(now.module)) == 0) {
         if (rt_now_ns() - start > patience_ns) {
             return complain("%.*s still runs %.*s; trace past tells why", FIELD(now.name),
@@ -93,10 +93,10 @@ static int update(int, char **argv)
     if (number == 0 || (file && !files_are_there())) {
         return 1;
     }
-    enum status status = rs_info(shell.rs, number, &before, sizeof(before));
+    enum status status = rs_info(shell.over, number, &before, sizeof(before));
     if (status == OK) {
         status = file ? send_file(number, argv[1], rs_update_file, &complained)
-                 : n >= 1 && n <= 31 ? rs_update(shell.rs, number, argv[1], n) : ERR_NOT_FOUND;
+                 : n >= 1 && n <= 31 ? rs_update(shell.over, number, argv[1], n) : ERR_NOT_FOUND;
     }
     if (complained) {
         return 1;
@@ -111,7 +111,7 @@ static enum status newest_checkpoint(uint32_t number, uint64_t *sequence)
     uint64_t total;
     uint32_t got;
     uint8_t first;
-    enum status status = rs_read_checkpoint(shell.rs, number, 0, 0, &first, 1, sequence, &total, &got);
+    enum status status = rs_read_checkpoint(shell.over, number, 0, 0, &first, 1, sequence, &total, &got);
     *sequence = status == OK ? *sequence : 0;
     return status;
 }
@@ -122,7 +122,7 @@ static enum status take_checkpoint(uint32_t number, uint64_t *sequence)
     static const uint64_t patience_ns = 10000000000, step_ns = 20000000;
     uint64_t start = rt_now_ns(), before;
     enum status status = newest_checkpoint(number, &before);
-    status = status == OK || status == ERR_NOT_FOUND ? rs_checkpoint(shell.rs, number) : status;
+    status = status == OK || status == ERR_NOT_FOUND ? rs_checkpoint(shell.over, number) : status;
     *sequence = before;
     while (status == OK && *sequence == before && !interrupted()) {
         if (rt_now_ns() - start > patience_ns) {
@@ -145,7 +145,7 @@ static int checkpoint(int, char **argv)
     }
     enum status status = take_checkpoint(number, &sequence);
     for (; status == OK && got > 0 && !interrupted(); at += got) {
-        status = rs_read_checkpoint(shell.rs, number, sequence, at, data, sizeof(data), &sequence,
+        status = rs_read_checkpoint(shell.over, number, sequence, at, data, sizeof(data), &sequence,
                                     &total, &got);
         if (output_is_terminal()) {
             break;
@@ -325,7 +325,7 @@ static int incident(int, char **argv)
                                         "afresh", "with those around it", "restart of the machine"};
     char *end;
     unsigned long long number = strtoull(argv[0], &end, 10);
-    enum status status = *end ? ERR_NOT_FOUND : rs_incident(shell.rs, number, &d, sizeof(d));
+    enum status status = *end ? ERR_NOT_FOUND : rs_incident(shell.over, number, &d, sizeof(d));
     if (status != OK) {
         return complain_status(argv[0], status);
     }

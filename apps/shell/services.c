@@ -30,15 +30,21 @@ const char *death_cause_text(uint32_t cause)
     return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : "?";
 }
 
+enum { RS_OF_TWIN = 1 }; // the number of rs, as the twin counts
+
+// The supervisor is a service of its twin.
+static handle_t supervisor_of(const char *word)
+{
+    handle_t twin = rt_handle("twin");
+    return twin != HANDLE_NONE && strcmp(word, "rs") == 0 ? twin : H_RS;
+}
+
 uint32_t find_service(const char *word)
 {
     uint32_t number = 0;
     size_t n = strlen(word);
-    if (strcmp(word, "rs") == 0) {
-        complain("rs: the supervisor cannot be commanded so");
-        return 0;
-    }
-    enum status status = n >= 1 && n <= 31 ? rs_find(shell.rs, word, n, &number) : ERR_NOT_FOUND;
+    shell.over = supervisor_of(word);
+    enum status status = n >= 1 && n <= 31 ? rs_find(shell.over, word, n, &number) : ERR_NOT_FOUND;
     if (status == ERR_NOT_FOUND) {
         complain("%s: there is no such service; ps shows them", word);
     } else if (status != OK) {
@@ -122,6 +128,16 @@ static void show_more(const struct rs_service *s)
     }
 }
 
+// The twin knows more of rs than it does itself, but not how much of the machine's memory it has handed on.
+static void ask_twin(struct rs_service *rs)
+{
+    uint64_t memory = rs->memory_bytes;
+    handle_t twin = rt_handle("twin");
+    if (twin != HANDLE_NONE && rs_info(twin, RS_OF_TWIN, rs, sizeof(*rs)) == OK) {
+        rs->memory_bytes = memory;
+    }
+}
+
 int cmd_ps(int argc, char **argv)
 {
     bool option[128];
@@ -138,6 +154,7 @@ int cmd_ps(int argc, char **argv)
     if (status == OK) {
         say("%-12s %-8s %5s %5s  %-18s %6s %7s %10s %10s %8s\n", "service", "state", "incar", "dead",
             "last death", "beat/ms", "cpu/ms", "memory", "of", "requests");
+        ask_twin(&all[0]);
         for (uint32_t i = 0; i < count && i <= RS_SERVICES_MAX && !interrupted(); i++) {
             show_service(&all[i]);
             if (option['l']) {
@@ -174,7 +191,7 @@ int cmd_kill(int argc, char **argv)
         return usage();
     }
     uint32_t number = find_service(argv[1]);
-    enum status status = number ? rs_kill(shell.rs, number, how) : OK;
+    enum status status = number ? rs_kill(shell.over, number, how) : OK;
     return number == 0 ? 1 : status == OK ? 0 : complain_status(argv[1], status);
 }
 
@@ -191,22 +208,22 @@ static int command(int argc, char **argv, enum status (*order)(uint32_t number))
 
 static enum status order_hang(uint32_t number)
 {
-    return rs_kill(shell.rs, number, RS_SILENCE);
+    return rs_kill(shell.over, number, RS_SILENCE);
 }
 
 static enum status order_hold(uint32_t number)
 {
-    return rs_hold(shell.rs, number);
+    return rs_hold(shell.over, number);
 }
 
 static enum status order_release(uint32_t number)
 {
-    return rs_release(shell.rs, number);
+    return rs_release(shell.over, number);
 }
 
 static enum status order_restart(uint32_t number)
 {
-    return rs_restart(shell.rs, number);
+    return rs_restart(shell.over, number);
 }
 
 int cmd_hang(int argc, char **argv)
@@ -367,12 +384,12 @@ static int show_death(uint32_t number, uint32_t age)
     char text[8192];
     uint32_t bytes;
     struct rs_death death;
-    enum status status = rs_record_text(shell.rs, number, age, text, sizeof(text), &bytes);
+    enum status status = rs_record_text(shell.over, number, age, text, sizeof(text), &bytes);
     if (status == OK) {
         size_t length = bytes < sizeof(text) ? bytes : sizeof(text);
         const char *messages = memmem(text, length, "last messages", strlen("last messages"));
         say_bytes(text, messages ? (size_t)(messages - text) : length);
-        status = rs_record(shell.rs, number, age, &death, sizeof(death));
+        status = rs_record(shell.over, number, age, &death, sizeof(death));
     }
     if (status == OK) {
         show_messages(&death);

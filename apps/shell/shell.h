@@ -20,6 +20,7 @@ const struct command *find_command(const char *name);
 // The handles that the manifest gave; HANDLE_NONE if it did not.
 struct shell {
     handle_t console, fs, rs, time, bench;
+    handle_t over; // the supervisor of the service that find_service() found last: rs, or its twin
     char directory[PATH_SIZE];
 };
 extern struct shell shell;
