@@ -151,7 +151,7 @@ static void release(void *arg)
     struct service *s = arg;
     struct failure why;
     struct body *corpse = s->corpse;
-    if (corpse != nullptr && !corpse->disowned && !corpse->passed_on) {
+    if (corpse != nullptr && !corpse->passed_on) {
         if (refused(&why, sys_task_inherit(s->living->task, corpse->task), "inherit")) {
             service_stillborn(s, &why);
             return;

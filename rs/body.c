@@ -268,7 +268,7 @@ void body_end(struct body *b)
     }
     b->task = b->thread = HANDLE_NONE;
     b->record = b->event = 0;
-    b->described = b->passed_on = b->disowned = false;
+    b->described = b->passed_on = false;
 }
 
 void body_leave(struct service *s, struct body **role)

@@ -185,16 +185,15 @@ static struct policy_request request_of(const struct rs_death *d)
                                    .call = d->request_call, .delivery = d->request_delivery};
 }
 
-// Whose state is not to be trusted, or who leaves no room for an heir. Without room the memory of
-// the dead goes at once; else it waits until the newborn is ready: devices may still write to it.
-static void disown(struct service *s, bool make_room)
+// The state is not to be trusted. Its holder stays until the newborn is ready all the same: devices
+// may write into memory that only the dead have mapped, until a driver has reset them. Without room
+// for that, everything goes at once.
+static void give_state_up(struct service *s, bool make_room)
 {
-    corpse_describe(s);
-    if (s->corpse != nullptr && (service_has_state(s) || make_room)) {
-        s->corpse->disowned = true;
-    }
-    body_leave(s, &s->holder);
+    s->state_given_up = true;
     if (make_room) {
+        corpse_describe(s);
+        body_leave(s, &s->holder);
         body_leave(s, &s->corpse);
     }
 }
@@ -257,11 +256,8 @@ static bool decide(struct service *s, struct rs_death *d, bool ready)
     }
     bool lost = service_has_state(s) && decision.rung >= POLICY_AFRESH;
     note_rung(s, d, lost);
-    if (decision.rung == POLICY_CHECKPOINT && s->corpse != nullptr) {
-        s->corpse->disowned = true;
-    }
     if (decision.rung >= POLICY_AFRESH || decision.make_room) {
-        disown(s, decision.make_room);
+        give_state_up(s, decision.make_room);
     }
     return decision.action == POLICY_REBIRTH;
 }
@@ -327,6 +323,7 @@ void service_lay_out(struct service *s, uint64_t record)
     if (has_state(s) && !update_needs_holder(s)) {
         body_leave(s, &s->holder);
         s->holder = dead;
+        s->state_given_up = false;
     }
     s->living = nullptr;
     s->corpse = dead;

@@ -63,7 +63,6 @@ struct body {
     uint64_t event;        // and of its DEATH event
     bool described;        // stack read, addresses turned into names
     bool passed_on;        // its heir has its handles
-    bool disowned;         // its handles go to nobody
 };
 
 // At the most: who holds the state, a newborn that died before it took it over, the next newborn, a
@@ -129,6 +128,7 @@ struct service {
     struct body *living, *spare;
     struct body *corpse; // the last one that died, while something of it is still needed
     struct body *holder; // dead, with the state that an heir shall take over or is just doing
+    bool state_given_up; // the holder's: it only stays until the newborn is ready
     uint32_t serials, spare_failures, ahead_failures;
     uint64_t limit;      // of the account that pays for all bodies; 0: there is none
 
@@ -182,7 +182,7 @@ static inline bool service_lives(const struct service *s)
 // Is state there that an heir can take over?
 static inline bool service_has_state(const struct service *s)
 {
-    return s->holder != nullptr && s->module->moves;
+    return s->holder != nullptr && !s->state_given_up && s->module->moves;
 }
 
 // main.c: what the kernel gave to the root task, and no later incarnation is given again.
