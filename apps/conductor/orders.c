@@ -108,7 +108,7 @@ static void to_service(struct order *o)
 {
     uint32_t now;
     bool looked = o->found;
-    enum status status = looked ? incarnation_of(o->number, &now) : find(o);
+    enum status status = looked ? incarnation_of(supervisor_of(o->command.service), o->number, &now) : find(o);
     if (status != OK) {
         end_with(status);
     } else if (!looked) {

@@ -213,7 +213,10 @@ void undo_commit_on(void)
     log->renewing = 0;
 }
 
-enum undo_result undo_rollback_of(struct undo_log *log)
+enum undo_result undo_rollback_of(struct undo_log *log,
+                                  bool (*is_there)(const void *context, uintptr_t address,
+                                                   size_t bytes),
+                                  const void *context)
 {
     // Else it died while committing: all that is there is to stay.
     bool open = log->opened == log->transaction && !log->renewing;
@@ -223,7 +226,7 @@ enum undo_result undo_rollback_of(struct undo_log *log)
     note_length(log);
     for (const uint8_t *at = log->cursor; open && at > log->base;) {
         struct entry e = read_back(at);
-        if (!skipped(log, e.address)) {
+        if (!skipped(log, e.address) && (!is_there || is_there(context, e.address, e.bytes))) {
             memcpy((void *)e.address, e.old, e.bytes);
         }
         at = e.old;
@@ -233,7 +236,7 @@ enum undo_result undo_rollback_of(struct undo_log *log)
 
 enum undo_result undo_rollback(void)
 {
-    enum undo_result result = undo_rollback_of(&undo_log);
+    enum undo_result result = undo_rollback_of(&undo_log, nullptr, nullptr);
     undo_log.rollbacks += result == UNDO_DONE;
     reset(&undo_log);
     return result;

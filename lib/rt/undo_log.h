@@ -69,7 +69,7 @@ struct undo_skip {
     uintptr_t low, high;
 };
 
-#define UNDO_SKIPS        64
+#define UNDO_SKIPS        128
 #define UNDO_FRESH_RANGES 8
 #define UNDO_FRESH_FROM   256 // shorter ones are copied sooner than looked for
 #define UNDO_LOGGED_BITS  8
@@ -129,7 +129,12 @@ void undo_commit_on(void);
 enum undo_result undo_rollback(void);
 // The same for the log of a dead one whose memory is mapped here at its own addresses. May be
 // repeated from the start if it was interrupted.
-enum undo_result undo_rollback_of(struct undo_log *log);
+// A store that itself was the end has a record, too: `is_there` says of an address whether it can be
+// stored to.
+enum undo_result undo_rollback_of(struct undo_log *log,
+                                  bool (*is_there)(const void *context, uintptr_t address,
+                                                   size_t bytes),
+                                  const void *context);
 // ---- What has changed, for a mover that copied ahead ----
 
 struct undo_mark {

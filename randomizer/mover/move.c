@@ -66,11 +66,16 @@ void *move_alloc(struct mover *m, size_t bytes)
     return p;
 }
 
+static bool is_there(const void *m, uintptr_t address, size_t bytes)
+{
+    return view_has(m, address, bytes);
+}
+
 static void undo_unfinished(struct mover *m)
 {
     struct undo_log *log = address_old(m, &undo_log);
     if (!log || log->cursor < log->base || log->base < log->start || log->cursor > log->end ||
-        undo_rollback_of(log) != UNDO_DONE) {
+        undo_rollback_of(log, is_there, m) != UNDO_DONE) {
         move_fail(m, MOVE_LOG, "%s", log && log->overflowed ? "overflowed" : "damaged");
     }
 }
