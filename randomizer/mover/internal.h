@@ -94,7 +94,7 @@ struct mover {
     uint32_t head_mask;
     struct bucket *buckets;
     uint32_t bucket_count;
-    struct region mappings[RT_MAPS];
+    struct region mappings[2 * RT_MAPS]; // with some that have gone since a pass ahead
     uint32_t mapping_count;
 
     // objects.c

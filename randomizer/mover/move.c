@@ -90,23 +90,58 @@ static bool is_mapped(const struct mover *m, const struct rt_mapping *old)
     return false;
 }
 
-// Registered mappings: here they are made anew, wherever the kernel likes.
+static void map_one(struct mover *m, const struct rt_mapping *old)
+{
+    uint64_t to = 0;
+    bool room = m->mapping_count < sizeof(m->mappings) / sizeof(m->mappings[0]);
+    enum status status =
+        room ? sys_mem_map_from(m->predecessor, (uint64_t)old->address, &to, old->prot) : ERR_QUOTA;
+    if (m->live && status == ERR_NOT_FOUND) {
+        return; // it has just gone
+    }
+    if (status != OK || (old->kind == RT_SHARED && !undo_skip_add(to, to + old->bytes))) {
+        move_fail(m, MOVE_MAPPING, "%p: %s", old->address, rt_status_text(status));
+    } else {
+        m->mappings[m->mapping_count++] = (struct region){(uint64_t)old->address, to, old->bytes};
+    }
+}
+
+static bool is_registered(const struct rt_mapping *old, const struct region *r)
+{
+    for (int i = 0; i < RT_MAPS; i++) {
+        if ((uint64_t)old[i].address == r->from && old[i].bytes == r->bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Those that were there in a pass ahead, and are not any more. Not before the last pass: a rollback
+// may bring one back, and objects that did not change since would lead to where it was here.
+static void drop_mappings(struct mover *m, const struct rt_mapping *old)
+{
+    for (uint32_t i = m->mapping_count; i-- > 0;) {
+        struct region r = m->mappings[i];
+        if (!is_registered(old, &r)) {
+            (void)sys_mem_unmap(HANDLE_NONE, r.to, r.bytes);
+            undo_skip_remove(r.to);
+            m->mappings[i] = m->mappings[--m->mapping_count];
+        }
+    }
+}
+
+// Registered mappings: here they are made anew, wherever the kernel likes. In passes ahead, too:
+// what leads into them and does not change any more is copied only then.
 static void map_again(struct mover *m)
 {
     const struct rt_mapping *old = address_old(m, rt_mappings);
     for (int i = 0; old && m->error == MOVE_OK && i < RT_MAPS; i++) {
-        if (!old[i].address || is_mapped(m, &old[i])) {
-            continue;
+        if (old[i].address && old[i].bytes && !is_mapped(m, &old[i])) {
+            map_one(m, &old[i]);
         }
-        uint64_t to = 0;
-        enum status status =
-            sys_mem_map_from(m->predecessor, (uint64_t)old[i].address, &to, old[i].prot);
-        if (status != OK || (old[i].kind == RT_SHARED && !undo_skip_add(to, to + old[i].bytes))) {
-            move_fail(m, MOVE_MAPPING, "%p: %s", old[i].address, rt_status_text(status));
-        } else {
-            m->mappings[m->mapping_count++] =
-                (struct region){(uint64_t)old[i].address, to, old[i].bytes};
-        }
+    }
+    if (old && !m->live) {
+        drop_mappings(m, old);
     }
 }
 
@@ -144,6 +179,8 @@ static void pass(struct mover *m)
     }
     if (m->error == MOVE_OK && !m->live) {
         undo_unfinished(m);
+    }
+    if (m->error == MOVE_OK) {
         map_again(m);
     }
     if (m->error == MOVE_OK) {
