@@ -44,12 +44,29 @@ static uint64_t needed(const struct service *s)
     return s->entry->quota * (1 + dead) + ahead;
 }
 
+// The supervisor lives on what is not handed out, and must find room there to be reborn itself.
+static uint64_t left_to_give(void)
+{
+    enum : uint64_t { RESERVE = 12 << 20 };
+    struct task_info info = {0};
+    (void)sys_task_info(HANDLE_NONE, &info);
+    uint64_t left = info.quota_limit - info.quota_used;
+    return left > RESERVE ? left - RESERVE : 0;
+}
+
+// As much as can be given of what is wanted.
+static uint64_t affordable(const struct service *s, uint64_t wanted)
+{
+    uint64_t left = wanted > s->limit ? left_to_give() & ~(uint64_t)(PAGE_SIZE - 1) : 0;
+    return wanted > s->limit && wanted - s->limit > left ? s->limit + left : wanted;
+}
+
 // Raising is tried with less when the machine has not so much left; lowering waits until no more is
 // in use than the lower limit.
 void account_fit(struct service *s)
 {
     const struct body *b = payer(s);
-    uint64_t wanted = needed(s);
+    uint64_t wanted = affordable(s, needed(s));
     if (b == nullptr || s->supervisor) { // it pays for itself, with all there is
         s->limit = 0;
         return;
@@ -67,8 +84,9 @@ void account_fit(struct service *s)
 void account_again(struct service *s)
 {
     const struct body *b = payer(s);
-    if (b != nullptr && !s->supervisor && sys_task_set_quota(b->task, needed(s)) == OK) {
-        s->limit = needed(s);
+    uint64_t wanted = affordable(s, needed(s));
+    if (b != nullptr && !s->supervisor && sys_task_set_quota(b->task, wanted) == OK) {
+        s->limit = wanted;
     }
 }
 

@@ -305,6 +305,7 @@ static enum status do_restore(struct request *rq, uint32_t number, size_t)
     enum status status = commanded(rq, number, &s);
     status = status == OK && !service_lives(s) ? ERR_STATE : status;
     status = status == OK && s == caller(rq) ? ERR_STATE : status;
+    status = status == OK && s->supervisor ? ERR_UNSUPPORTED : status;
     status = status == OK ? checkpoint_store(rq, s) : status;
     if (status == OK) {
         static const struct death_facts f = {.cause = RS_REPLACED, .text = "to be restored"};
@@ -324,6 +325,9 @@ static enum status do_restart(struct request *rq, uint32_t number)
     }
     if (s == caller(rq)) {
         return ERR_STATE;
+    }
+    if (s->supervisor) {
+        return ERR_UNSUPPORTED; // afresh it would know of nobody who is there
     }
     note_command(rq, s, "restart");
     if (service_lives(s)) {

@@ -44,7 +44,7 @@ struct machine machine = {
     .ports = 1, .mmio = 2, .irqs = 3, .dma = 4, .bootstrap = 5, .bootstrap_bytes = 4096};
 handle_t rt_port = 6;
 static struct boot_info boot;
-static struct startup startup = {.boot = &boot, .tsc_hz = 1000000000};
+static struct startup startup = {.name = "rs", .boot = &boot, .tsc_hz = 1000000000};
 const struct startup *rt_startup = &startup;
 static struct status_page own_page;
 struct status_page *rt_status = &own_page;
@@ -129,6 +129,7 @@ static enum status describe(uint64_t number, const uint64_t *a)
         *(struct task_info *)a[1] = (struct task_info){
             .state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
             .threads = 1,
+            .quota_limit = 1ull << 40,
             .wait_kind = fake_linked && is_spare((handle_t)a[0]) ? WAIT_STOPPED : WAIT_RECV};
     } else {
         *(struct port_info *)a[1] = (struct port_info){.waiting = (uint32_t)fake_queue};
