@@ -108,7 +108,8 @@ static void to_service(struct order *o)
 {
     uint32_t now;
     bool looked = o->found;
-    enum status status = looked ? incarnation_of(supervisor_of(o->command.service), o->number, &now) : find(o);
+    handle_t rs = supervisor_of(o->command.service);
+    enum status status = looked ? incarnation_of(rs, o->number, &now) : find(o);
     if (status != OK) {
         end_with(status);
     } else if (!looked) {
