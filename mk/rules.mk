@@ -30,8 +30,10 @@ $(call objects,$(1),$(2)): $(2) Makefile mk/toolchain.mk mk/rules.mk | $(4)
 endef
 
 # Services as transactions (TX=1): undo log and type maps. Third-party memory is scanned, not typed; without either is
-# what stands below the transactions.
-TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/loop.c lib/rt/mem.c randomizer/mover/% lib/libc/test/% %.s %.S
+# what stands below the transactions, and what has no event loop: programs, and tests with several threads.
+TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/loop.c lib/rt/mem.c randomizer/mover/% lib/libc/test/% %.s %.S \
+    test/guest/storm/% test/guest/hostile/% test/guest/processor/% test/guest/tally/% test/guest/mover/% lib/test/% \
+    bench/guest/% apps/workload/% apps/shell/%
 # Not undone, but moved: what the event loop remembers of one transaction in the next.
 TX_MAPPED := lib/rt/serve.c lib/rt/heir.c
 tx_flags_of = $(if $(filter $(TX_MAPPED),$(1)),,$(UNDO_LOG_FLAGS)) $(TYPE_MAP_FLAGS) $(if $(filter third_party/% lib/libc/thread.c,$(1)),$(TYPE_MAP_UNTYPED))

@@ -103,17 +103,16 @@ struct outcome files_truncate(const char *path, uint64_t size)
 
 struct outcome files_stat(const char *path, bool follow, struct fs_stat *out)
 {
-    char record[PATH_SIZE];
+    char record[PATH_SIZE + sizeof(*out)];
     int err;
     size_t n = strlen(path);
     if (too_long(path)) {
         return outcome_errno(ENAMETOOLONG);
     }
-    memset(record, 0, sizeof(*out));
     memcpy(record, path, n);
-    size_t bytes = n > sizeof(*out) ? n : sizeof(*out);
-    enum status status = fs_stat(service, (uint32_t)n, follow, record, bytes, &err);
-    memcpy(out, record, sizeof(*out));
+    memset(record + n, 0, sizeof(*out));
+    enum status status = fs_stat(service, (uint32_t)n, follow, record, n + sizeof(*out), &err);
+    memcpy(out, record + n, sizeof(*out));
     return outcome(status, err);
 }
 
@@ -204,17 +203,18 @@ struct outcome files_symlink(const char *target, const char *path)
 
 struct outcome files_readlink(const char *path, char *to, size_t size)
 {
-    char buffer[PATH_SIZE];
+    char buffer[2 * PATH_SIZE];
     uint32_t bytes;
     int err;
+    size_t own = strlen(path);
     if (too_long(path)) {
         return outcome_errno(ENAMETOOLONG);
     }
-    memcpy(buffer, path, strlen(path));
-    enum status status = fs_readlink(service, (uint32_t)strlen(path), buffer, sizeof(buffer), &bytes, &err);
-    size_t n = bytes < sizeof(buffer) ? bytes : sizeof(buffer);
+    memcpy(buffer, path, own);
+    enum status status = fs_readlink(service, (uint32_t)own, buffer, sizeof(buffer), &bytes, &err);
+    size_t n = bytes < PATH_SIZE ? bytes : PATH_SIZE;
     n = n < size ? n : size - 1;
-    memcpy(to, buffer, n);
+    memcpy(to, buffer + own, n);
     to[n] = 0;
     return outcome(status, err);
 }

@@ -137,7 +137,7 @@ static bool create_small(size_t bytes)
 static bool stat_small(void)
 {
     for (int i = 0; i < SMALL_FILES; i++) {
-        char record[128];
+        char record[256];
         uint32_t length = (uint32_t)small_path(record, i);
         TRY("stat", fs_stat(fs, length, true, record, sizeof record, &err));
     }

@@ -130,9 +130,10 @@ static enum status do_readdir(struct request *rq, uint64_t file, uint64_t cursor
 static enum status do_stat(struct request *rq, uint32_t bytes, bool follow, size_t room, int *err)
 {
     struct fs_stat record;
-    int error = bytes > room ? EINVAL : fetch_path(rq, bytes);
+    // The answer goes behind the path: this request may come again.
+    int error = bytes + sizeof(record) > room ? EINVAL : fetch_path(rq, bytes);
     error = error ? error : op_stat(&volume, paths, bytes, follow, &record);
-    error = error ? error : copy_out(rq, 0, (uint8_t *)&record, sizeof(record));
+    error = error ? error : copy_out(rq, bytes, (uint8_t *)&record, sizeof(record));
     return answer(error, err);
 }
 
@@ -187,7 +188,8 @@ static enum status do_readlink(struct request *rq, uint32_t bytes, size_t room, 
 {
     int error = bytes > room ? EINVAL : fetch_path(rq, bytes);
     error = error ? error : op_readlink(&volume, paths, bytes, (char *)list, sizeof(list), length);
-    error = error ? error : copy_out(rq, 0, list, *length < room ? *length : room);
+    room -= error ? 0 : bytes;
+    error = error ? error : copy_out(rq, bytes, list, *length < room ? *length : room);
     return answer(error, err);
 }
 
