@@ -71,10 +71,6 @@ int volume_write_super_block(struct volume *v)
 
 int volume_mark_dirty(struct volume *v)
 {
-    // With a journal nothing outside of it changes before a sync, which marks the volume itself.
-    if (v->journal.open) {
-        return 0;
-    }
     v->fs->super->s_mtime = (uint32_t)(v->now_ns() / 1000000000);
     int error = write_super(v, false);
     v->dirty = !error;

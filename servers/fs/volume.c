@@ -365,7 +365,8 @@ int volume_begin(struct volume *v)
         error = volume_chore(v, CHORE_DRAIN);
     }
     error = error ? error : dir_reserve(v);
-    if (!error && !v->dirty) {
+    // With a journal nothing outside of it changes before a sync, which marks the volume itself.
+    if (!error && !v->dirty && !v->journal.open) {
         error = volume_chore(v, CHORE_MARK_DIRTY);
     }
     return error;
