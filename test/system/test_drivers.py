@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Drivers killed under load (image test-blk, servers/drivers/test): every byte right, nothing lost, nothing leaked."""
 import re
+import time
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_disk_driver_dies(boot, scratch_disk, cpus, quick):
     said = run(boot, scratch_disk, f"kills={kills} requests=2000 every_us=10000", cpus=cpus)
     assert number(said, "kills") == kills
     assert number(said, "repeated") > 0  # there was something under way when it died
-    held = re.findall(r"driver memory \d+ handles (\d+); .* ports (\d+) replies (\d+) irqs (\d+)", said)
+    held = re.findall(r"blk memory \d+ heap \d+ handles (\d+); .* ports (\d+) replies (\d+) irqs (\d+)", said)
     assert len(held) == 2 and held[0] == held[1], held
 
 
@@ -74,3 +75,43 @@ def test_behind_a_bridge(boot, scratch_disk):
         extra=["-device", "pcie-root-port,id=slot1,chassis=1",
                "-drive", f"if=none,id=disk,format=raw,file={scratch_disk},cache=unsafe",
                "-device", "virtio-blk-pci,drive=disk,disable-legacy=on,bus=slot1"])
+
+SPARE = 3 << 20  # there may be one or not
+REPLIES = 2  # so many more Reply objects lie in a pool once several clients have waited at a time
+
+
+def speak(machine, timeout):
+    """Writes numbered lines to COM1 until the guest has had enough; returns how many."""
+    lines, limit = 0, time.monotonic() + timeout
+    while b"the last lines, please" not in machine.console.seen and machine.running():
+        assert time.monotonic() < limit, machine.kernel_log()[-3000:]
+        machine.console.read()
+        if len(machine.console.seen) > lines * 20:  # as fast as it is listened to
+            machine.console.write(b"in %08u\n" % lines)
+            lines += 1
+        time.sleep(0.005)
+    machine.console.write(b"end\n")
+    return lines
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_battery(boot, scratch_disk, cpus, quick):
+    """Console, PCI, clock, entropy and disk: 30 times each in six ways to die and moved, in random order, under load."""
+    machine = boot("test-blk", scratch_disk, append=f"battery={4 if quick else 30}", cpus=cpus)
+    lines = speak(machine, 900)
+    assert machine.wait(60) is not None, "no end\n" + machine.kernel_log()[-2000:]
+    machine.console.read()
+    said = bytes(machine.console.seen).decode(errors="replace").replace("\r\n", "\n")
+    assert "driver_test: passed" in said, said[-2000:] + machine.kernel_log()[-2000:]
+    assert number(said, "errors") == 0 and number(said, "in") == lines
+    out = [int(n) for n in re.findall(r"^out (\d{8})$", said, re.MULTILINE)]
+    assert out == list(range(number(said, "out")))
+    assert all(re.fullmatch(r"out \d{8}|(before|after|time|battery|driver_test|death).*|", line)
+               for line in said.split("\n")), said[-2000:]
+    held = {when: {name: tuple(map(int, numbers)) for name, *numbers in
+                   re.findall(rf"^{when}: (\w+) memory (\d+) heap (\d+) handles (\d+)", said, re.MULTILINE)}
+            for when in ("before", "after")}
+    assert len(held["after"]) == 5
+    for service, (memory, heap, handles) in held["after"].items():
+        before = held["before"][service]
+        assert memory <= before[0] + SPARE and heap <= before[1] + 1024 and handles <= before[2] + REPLIES, held

@@ -7,6 +7,7 @@
 // medium). all=1: kills all drivers in turn, and asks each for something after each death. log=1:
 // has the console show the kernel log, too. lines=N: writes N numbered lines to COM1 instead, while
 // the console driver is killed; whoever reads the line must find each of them once and in order.
+// battery=N: see battery.c.
 // Says "driver_test: passed …" or "driver_test: FAILED …" on the log and on COM1, then powers off.
 #include "interfaces/block.client.h"
 #include "interfaces/console.client.h"
@@ -17,6 +18,7 @@
 #include "lib/block/disk.h"
 #include "lib/rt/rt.h"
 #include "servers/args.h"
+#include "servers/drivers/test/driver_test.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,7 +36,7 @@ static struct disk_memory memory = {.bytes = (uint64_t)SLOTS * MAX_BLOCKS * BLOC
 static struct job jobs[SLOTS];
 static uint32_t generation[BLOCKS]; // 0: not written yet
 static bool busy[BLOCKS];
-static struct { uint64_t reads, writes, flushes, kills, errors, wrong, started; } count;
+struct driver_test_count count;
 static bool tolerate_errors, may_write;
 static uint64_t killed_ns; // when the driver was last killed, 0: a request has completed since
 static uint32_t recovery_us[1000], recoveries; // deaths that need no heartbeat to be found
@@ -176,7 +178,7 @@ static void kill_service(uint32_t service)
 }
 
 // What the other services must be able to do whatever happened to them.
-static bool others_work(uint64_t *unix_ns)
+bool others_work(uint64_t *unix_ns)
 {
     static uint64_t last_ns;
     uint8_t a[32] = {0}, b[32] = {0};
@@ -218,28 +220,38 @@ static uint32_t next_victim(uint32_t service)
     return number;
 }
 
-static void run(uint64_t requests, uint64_t kills, uint64_t every_ns, uint32_t service)
+void load_step(void)
 {
-    uint64_t next_kill = rt_now_ns() + every_ns;
-
-    while (count.started < requests || count.kills < kills) {
-        for (uint32_t i = 0; i < SLOTS; i++) {
-            if (!jobs[i].request.under_way) {
-                start(i);
-            }
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        if (!jobs[i].request.under_way) {
+            start(i);
         }
-        if (count.kills < kills && rt_now_ns() >= next_kill) {
-            kill_service(next_victim(service));
-            next_kill = rt_now_ns() + every_ns;
-        }
-        disk_wait_any(&disk);
     }
+    disk_wait_any(&disk);
+}
+
+static void finish_load(void)
+{
     while (disk.under_way > 0) {
         disk_wait_any(&disk);
     }
 }
 
-static void say(const char *text)
+static void run(uint64_t requests, uint64_t kills, uint64_t every_ns, uint32_t service)
+{
+    uint64_t next_kill = rt_now_ns() + every_ns;
+
+    while (count.started < requests || count.kills < kills) {
+        if (count.kills < kills && rt_now_ns() >= next_kill) {
+            kill_service(next_victim(service));
+            next_kill = rt_now_ns() + every_ns;
+        }
+        load_step();
+    }
+    finish_load();
+}
+
+void say(const char *text)
 {
     static uint32_t number;
 
@@ -291,20 +303,25 @@ static void report_recovery(void)
 }
 
 // What the machine and the driver hold; to be the same before and after any number of deaths.
-static void report_held(const char *when, uint32_t service)
+void report_held(const char *when, const char *service)
 {
     struct system_info system;
     struct rs_service driver;
-    char text[200];
+    char text[260];
+    uint32_t number;
 
-    if (sys_system_info(&system) != OK || rs_info(H_RS, service, &driver, sizeof driver) != OK) {
+    if (sys_system_info(&system) != OK ||
+        rs_find(H_RS, service, __builtin_strlen(service), &number) != OK ||
+        rs_info(H_RS, number, &driver, sizeof driver) != OK) {
+        count.wrong++;
         return;
     }
     snprintf(
         text, sizeof text,
-        "%s: driver memory %llu handles %u; free pages %llu objects %llu memories %llu ports %llu "
+        "%s: %s memory %llu heap %llu handles %u; free pages %llu objects %llu memories %llu ports %llu "
         "replies %llu irqs %llu\n",
-        when, (unsigned long long)driver.memory_bytes, driver.handles,
+        when, service, (unsigned long long)driver.memory_bytes,
+        (unsigned long long)driver.heap_bytes, driver.handles,
         (unsigned long long)system.free_pages, (unsigned long long)system.kernel_object_bytes,
         (unsigned long long)system.memories, (unsigned long long)system.ports,
         (unsigned long long)system.replies, (unsigned long long)system.irqs);
@@ -337,7 +354,10 @@ static void work(uint64_t lines, uint32_t service)
 {
     uint64_t kills = arg_number("kills", 0), every_ns = arg_number("every_us", 20000) * 1000;
 
-    if (lines > 0) {
+    if (arg_number("battery", 0) > 0) {
+        battery((uint32_t)arg_number("battery", 0));
+        finish_load();
+    } else if (lines > 0) {
         write_lines(lines, kills, every_ns, service);
     } else {
         run(arg_number("requests", 2000), kills, every_ns, service);
@@ -348,13 +368,13 @@ int service_main(void)
 {
     uint32_t service = 0;
     uint64_t lines = arg_number("lines", 0);
+    const char *name = lines > 0 ? "console" : "blk";
     enum status status = disk_memory_create(&memory);
 
     if (status == OK) {
         status = disk_attach(&disk, rt_handle("disk"), 64, DISK_BIT, &memory, 1);
     }
     if (status == OK) {
-        const char *name = lines > 0 ? "console" : "blk";
         status = rs_find(H_RS, name, __builtin_strlen(name), &service);
     }
     if (status != OK) {
@@ -374,11 +394,11 @@ int service_main(void)
         if (arg_number("log", 0) != 0 && console_show_log(rt_handle("console"), true) != OK) {
             count.wrong++;
         }
-        report_held("before", service);
+        report_held("before", name);
         uint64_t start_ns = rt_now_ns();
         work(lines, service);
         uint64_t end_ns = rt_now_ns();
-        report_held("after", service);
+        report_held("after", name);
         report_recovery();
         report(end_ns - start_ns);
     }
