@@ -139,5 +139,8 @@ struct system_info {
 };
 enum cpu_feature_bits { FEAT_SMEP = 1, FEAT_SMAP = 2, FEAT_UMIP = 4, FEAT_NX = 8, FEAT_PCID = 16, FEAT_RDRAND = 32 };
 
-enum system_action { SYSTEM_POWEROFF = 1, SYSTEM_REBOOT = 2, SYSTEM_HALT = 3 };
+enum system_action { SYSTEM_POWEROFF = 1, SYSTEM_REBOOT = 2, SYSTEM_HALT = 3,
+    SYSTEM_SUPERVISED = 4, // somebody supervises: once this has been said, the machine restarts when it is not said again in time
+};
+#define SUPERVISED_NS 20000000000ull
 enum { PRIORITIES = 32 };

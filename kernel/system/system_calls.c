@@ -6,6 +6,7 @@
 #include "kernel/system/calls.h"
 #include "kernel/system/log.h"
 #include "kernel/system/random.h"
+#include "kernel/time/timer.h"
 
 enum { RANDOM_MAX = 4096, RANDOM_PIECE = 256, LOG_LINE_MAX = 256, LOG_READ_MAX = 4096 };
 
@@ -113,6 +114,17 @@ int sys_system_info(struct thread *t, struct regs *r)
     return user_copy_out(t->task, r->rdi, &info, sizeof(info));
 }
 
+// Supervisors that look after each other can die at the same moment. Then nobody is left who could
+// say so, and only time tells.
+static struct timer supervised;
+
+static void nobody_left(struct timer *)
+{
+    log_kernel("nobody has supervised for %lu s: the machine restarts\n",
+               (unsigned long)(SUPERVISED_NS / 1000000000));
+    arch_system(SYSTEM_REBOOT);
+}
+
 int sys_system_control(struct thread *t, struct regs *r)
 {
     struct handle_entry *e;
@@ -126,6 +138,10 @@ int sys_system_control(struct thread *t, struct regs *r)
     }
     if (!iorange_covers(range, 0, 0x10000)) {
         return ERR_RANGE;
+    }
+    if (r->rsi == SYSTEM_SUPERVISED) {
+        timer_arm(&supervised, arch_now_ns() + SUPERVISED_NS, nobody_left);
+        return OK;
     }
     if (r->rsi < SYSTEM_POWEROFF || r->rsi > SYSTEM_HALT) {
         return ERR_ARG;

@@ -49,6 +49,26 @@ static void test_nobody_supervises(void **)
     check_world();
 }
 
+static void time_passes(void *ns)
+{
+    host_ticks += *(uint64_t *)ns;
+    tick(&cpus[0]);
+}
+
+// Supervisors say that they are there. When they do not any more, the machine restarts.
+static void test_nobody_says_anything(void **)
+{
+    uint64_t nearly = SUPERVISED_NS - 1000, a_bit = 2000;
+    made(CALL(root_thread, system_control, PORTS, SYSTEM_SUPERVISED));
+    assert_false(halts(time_passes, &nearly));
+    made(CALL(root_thread, system_control, PORTS, SYSTEM_SUPERVISED));
+    assert_false(halts(time_passes, &nearly));
+    assert_true(halts(time_passes, &a_bit));
+    assert_false(halts(time_passes, &nearly)); // and nothing more
+    assert_int_equal(CALL(root_thread, system_control, PORTS, 9).status, ERR_ARG);
+    check_world();
+}
+
 // A task that receives the root task's faults and has all rights on it.
 struct keeper {
     struct place p;
@@ -166,6 +186,7 @@ int root_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_supervises),
+        cmocka_unit_test(test_nobody_says_anything),
         cmocka_unit_test(test_supervisor_ends_first),
         cmocka_unit_test(test_root_task_is_replaced),
     };
