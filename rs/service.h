@@ -212,6 +212,7 @@ void service_describe(const struct service *s, struct startup *at);
 // self.c: parts of the supervisor for its twin.
 enum status self_part(enum manifest_part part, struct given_handle *out);
 void self_begin(void);        // when all services are prepared
+void say_supervised(void);    // now, and from now on: there is somebody, or the machine restarts
 void supervision_resumes(void); // the first thing in an heir of the supervisor, or of its twin
 
 // twin.c: what this module does when it is not the root task.

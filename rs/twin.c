@@ -134,5 +134,6 @@ int twin_main(void)
     rt_on_notify(1, watch_news, nullptr);
     rt_on_reborn(resume);
     watch_begin(s);
+    say_supervised();
     return rt_serve(list, 1);
 }
