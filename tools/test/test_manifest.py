@@ -154,6 +154,15 @@ def test_binary_of_care(tmp_path):
     assert binary.SERVICE.unpack_from(binary.encode(read(tmp_path, GOOD)), 32)[23:25] == (1, 0)
 
 
+def test_parts_of_the_supervisor_are_for_its_twin(tmp_path):
+    twin = GOOD.replace('services = ["a", "b"]', 'services = ["a", "b", "t"]') + \
+        '\n[service.t]\nmodule = "rs"\npriority = 31\n[service.t.handles]\ntask = { supervisor = "task" }\npages = { supervisor = "pages" }\n'
+    found = read(tmp_path, twin).services[2]
+    assert [(handle.kind, handle.a) for handle in found.handles] == [("supervisor", 0), ("supervisor", 3)]
+    assert "only the module 'rs' may hold" in mistakes(tmp_path, twin.replace('module = "rs"\npriority = 31', "priority = 5"))[0][2]
+    assert "is none of task, thread" in mistakes(tmp_path, twin.replace('supervisor = "task"', 'supervisor = "soul"'))[0][2]
+
+
 def test_cpio_is_what_cpio_reads(tmp_path):
     packed = cpio.pack([("one", b"1"), ("folder-less", b"12345678")])
     assert packed[:6] == b"070701" and len(packed) % 4 == 0
