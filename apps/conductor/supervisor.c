@@ -8,7 +8,7 @@
 
 enum {
     EVENTS = 32,        // fetched at once
-    SERVICE_LINE = 330, // longest text of one service
+    SERVICE_LINE = 420, // longest text of one service
     RS_OF_TWIN = 1,     // the number of rs, as the twin counts
 };
 
@@ -169,6 +169,9 @@ static void tell_service(struct json *j, const struct rs_service *s)
     json_number(j, "cpu_ns", s->cpu_ns);
     json_number(j, "memory", s->memory_bytes);
     json_number(j, "handles", s->handles);
+    json_number(j, "heap_bytes", s->heap_bytes);
+    json_number(j, "heap_objects", s->heap_objects);
+    json_number(j, "moves", s->moves);
     json_text(j, "cause", cause_text(s->cause));
     json_text_n(j, "place", s->place, sizeof(s->place));
     json_number(j, "recovery_ns", s->recovery_ns);
@@ -183,6 +186,27 @@ static void ask_twin(struct rs_service *rs)
     if (twin != HANDLE_NONE && rs_info(twin, RS_OF_TWIN, rs, sizeof(*rs)) == OK) {
         rs->memory_bytes = memory;
     }
+}
+
+// What the kernel has given out: what leaks with a death shows here, whoever lost it.
+static void tell_machine(void)
+{
+    char line[LINE_MAX];
+    struct json j;
+    struct system_info info;
+    if (sys_system_info(&info) != OK) {
+        return;
+    }
+    event_start(&j, line, "machine");
+    json_number(&j, "free_pages", info.free_pages);
+    json_number(&j, "reaping", info.reaping);
+    json_number(&j, "kernel_object_bytes", info.kernel_object_bytes);
+    json_number(&j, "tasks", info.tasks);
+    json_number(&j, "threads", info.threads);
+    json_number(&j, "ports", info.ports);
+    json_number(&j, "replies", info.replies);
+    json_number(&j, "memories", info.memories);
+    event_end(&j);
 }
 
 // As many services a line as certainly fit; the host puts the parts together.
@@ -214,4 +238,5 @@ void supervisor_services(void)
         json_list_end(&j);
         event_end(&j);
     }
+    tell_machine();
 }

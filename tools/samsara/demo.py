@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """./build.sh demo: the disk driver dies again and again while files are read and written; was anything lost?"""
-import json
 import sys
 import time
 
-from .options import Parser, machine_options, output, whole
+from .options import Parser, machine_options, output, whole, write_json
 from .session import WAYS, Session
 
 
@@ -78,8 +77,7 @@ def main(given):
     finally:
         session.machine.kill()
     if given.json:
-        text = json.dumps(result, indent=2)
-        print(text) if str(given.json) == "-" else given.json.write_text(text + "\n")
+        write_json(given.json, result)
     if str(given.json) != "-":
         show(result)
     if session.machine.complaint():

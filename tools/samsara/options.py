@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Argument parsing with one clear line for a mistake, and the options that several words share."""
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -46,6 +47,15 @@ def output(text):
     if text != "-" and (path.is_dir() or not os.access(path.parent, os.W_OK)):
         raise argparse.ArgumentTypeError(f"'{text}' cannot be written: its directory is not there or not writable")
     return path
+
+
+def write_json(path, result):
+    """To the file of an option of type output."""
+    text = json.dumps(result, indent=2) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+    else:
+        path.write_text(text)
 
 
 def machine_options(parser, cpus=1):
