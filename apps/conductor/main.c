@@ -82,7 +82,7 @@ static void say_hello(void)
 int service_main(void)
 {
     static const struct conductor_ops ops = {.report = do_report, .order = do_order};
-    const struct rt_interface list[] = {{CONDUCTOR_PROTOCOL, conductor_dispatch, &ops}};
+    static const struct rt_interface list[] = {{CONDUCTOR_PROTOCOL, conductor_dispatch, &ops}};
     files_use(rt_handle("fs"));
     if (!channel_open(orders_byte)) {
         log_error("no event line: the manifest must give one under the name console");

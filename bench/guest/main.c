@@ -44,7 +44,7 @@ static uint32_t number_argument(const char *name)
 int service_main(void)
 {
     static const struct bench_ops ops = {.run = do_run};
-    const struct rt_interface list[] = {{BENCH_PROTOCOL, bench_dispatch, &ops}};
+    static const struct rt_interface list[] = {{BENCH_PROTOCOL, bench_dispatch, &ops}};
     uint32_t at_start = number_argument("bench.groups");
     rt_ready();
     if (at_start) {

@@ -67,7 +67,7 @@ struct rt_interface {
 };
 
 // The event loop: receives, dispatches, answers; runs timers and notification handlers; answers
-// pings. Sets `ready` in the status page. The list stays the caller's and must stay where it is.
+// pings. Sets `ready` in the status page. The list stays the caller's: a global, for an heir uses it, too.
 // Returns only when the port cannot be received from (never, normally).
 int rt_serve(const struct rt_interface *list, size_t count);
 

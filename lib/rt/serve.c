@@ -466,9 +466,18 @@ int serve_forever(int why)
 // Modules that can take a predecessor's state over have this symbol: those that use rt_serve.
 const volatile uint32_t rt_moves = 1;
 
+// Pointers to a stack lead nowhere in an heir. Better told at the first birth than found at the first rebirth.
+static bool on_stack(const void *p)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return (uintptr_t)p >= here && (uintptr_t)p - here < 4096;
+}
+
 int rt_serve(const struct rt_interface *list, size_t count)
 {
+    rt_assert(!on_stack(list));
     for (size_t i = 0; i < count; i++) {
+        rt_assert(!on_stack(list[i].ops));
         rt_assert(list[i].protocol < PROTOCOLS && !interfaces[list[i].protocol]);
         interfaces[list[i].protocol] = &list[i];
     }
