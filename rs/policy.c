@@ -92,7 +92,9 @@ enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_
         return POLICY_ALIVE;
     }
     bool starved = excusably_starved(rules, watch, sight);
-    if (starved || sight->dependency_down) {
+    // Whoever computes does not wait for what is down. If it hangs, it may be what keeps that down: newborns of lower
+    // priority get no processor time.
+    if (starved || (sight->dependency_down && !sight->computing)) {
         watch->excused_ns = sight->now_ns;
     }
     if (!sight->ready) {

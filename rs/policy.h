@@ -37,6 +37,7 @@ struct policy_sight {
     bool suspended;    // held by command, as a debugger does: neither dead nor late
     bool starved;      // could have run, but got no processor time since the last look
     bool calling;      // waits for the answer of somebody else, and so cannot answer pings
+    bool computing;    // waits for nobody, and has got processor time since the last look
     bool dependency_down; // a service that it may call was not ready, now or since the last look
     uint64_t beats, work;
     uint32_t queue;         // requests waiting in its port

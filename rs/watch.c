@@ -45,6 +45,7 @@ static struct policy_sight look(struct service *s, uint64_t now)
         .suspended = s->state == RS_HELD, // who suspends itself is no better than silent
         .starved = info.state == TASK_RUNNING && info.wait_kind == WAIT_NONE &&
                    info.cpu_ns == s->looked_cpu_ns,
+        .computing = info.wait_kind == WAIT_NONE && info.cpu_ns != s->looked_cpu_ns,
         .calling = info.wait_kind == WAIT_CALL || info.wait_kind == WAIT_REPLY,
         .dependency_down = any_dependency_down(s),
         .beats = p->beats,

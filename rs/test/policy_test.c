@@ -134,6 +134,11 @@ static void test_excuses(void **)
          {2000, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
          {2390, {.ready = true, .request_since = 450 * MS}, POLICY_ALIVE},
          {2410, {.ready = true, .request_since = 450 * MS}, POLICY_STUCK});
+    PLAY("computes for ever, and starves what it may call",
+         {500, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
+         {550, {.ready = true, .request_since = 450 * MS, .computing = true, .dependency_down = true}, POLICY_ALIVE},
+         {890, {.ready = true, .request_since = 450 * MS, .computing = true, .dependency_down = true}, POLICY_ALIVE},
+         {910, {.ready = true, .request_since = 450 * MS, .computing = true, .dependency_down = true}, POLICY_STUCK});
     PLAY("is born while what it needs is being reborn",
          {1000, {.dependency_down = true}, POLICY_ALIVE},
          {5000, {.dependency_down = true}, POLICY_ALIVE},
@@ -372,7 +377,7 @@ static void test_nonsense(void **)
         struct policy_sight sight = {
             .now_ns = r[0], .born_ns = r[1], .beats = r[2], .work = r[3], .queue = (uint32_t)r[4],
             .request_since = r[5], .ready = r[6] & 1, .suspended = (r[6] & 6) == 6,
-            .starved = r[6] & 8, .calling = r[6] & 16, .dependency_down = r[6] & 32,
+            .starved = r[6] & 8, .calling = r[6] & 16, .dependency_down = r[6] & 32, .computing = r[6] & 64,
         };
         assert_in_range(policy_look(&rules, &watch, &sight), POLICY_ALIVE, POLICY_GONE);
         watch.pinged = r[7] & 1;
