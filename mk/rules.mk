@@ -73,7 +73,7 @@ $(foreach s,$(2),$(eval $(call compile,tool-$(1),$(s),$$(CC) $$(HOST_FLAGS) $$(W
 $(O)/tools/$(1): $(call objects,tool-$(1),$(2))
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$(Q)$$(CC) -o $$@ $$^
+	$(Q)$$(CC) -o $$@ $$^ $$(LINK_LIBS)
 ALL_TARGETS += $(O)/tools/$(1)
 endef
 

@@ -64,6 +64,9 @@ HOST_TESTS += bootstrap_test
 
 $(eval $(call host_tool,samsara-layout,$(addprefix randomizer/linker/tool/,layout.c placed.c) $(LINKER_CORE),))
 
+$(eval $(call host_tool,samsara-entropy,$(addprefix randomizer/linker/tool/,entropy.c placed.c) $(LINKER_CORE),))
+$(O)/tools/samsara-entropy: LINK_LIBS := -lm
+
 # For measure/compare-code-models: the same work in the code model that CODE_MODEL says. Not part of `all`.
 WORK_SOURCES := $(addprefix randomizer/linker/measure/,work.c support.c ext2.c)
 $(foreach s,$(WORK_SOURCES),$(eval $(call compile,work,$(s),$$(CC) $$(USER_FLAGS) $$(WARNINGS) $$(E2FS_FLAGS) -std=c23,user-prerequisites $(O)/gen/e2fs/.made)))

@@ -396,3 +396,13 @@ const char *hoard_check(uint64_t *sum, uint64_t *objects, uint64_t *ups)
     *ups = changes;
     return wrong;
 }
+
+MOVE_ADDRESSES bool hoard_where(uint64_t at[5])
+{
+    at[0] = (uint64_t)items;
+    at[1] = (uint64_t)root;
+    at[2] = (uint64_t)large;
+    at[3] = (uint64_t)hoard_check;
+    at[4] = (uint64_t)&history[0];
+    return items && root && large;
+}

@@ -29,10 +29,19 @@ static enum status do_clear(struct request *)
     return OK;
 }
 
+static enum status do_where(struct request *, uint64_t *item, uint64_t *branch, uint64_t *large, uint64_t *function,
+                            uint64_t *global)
+{
+    uint64_t at[5];
+    bool any = hoard_where(at);
+    *item = at[0], *branch = at[1], *large = at[2], *function = at[3], *global = at[4];
+    return any ? OK : ERR_STATE;
+}
+
 int service_main(void)
 {
     static const struct hoard_ops ops = {
-        .fill = do_fill, .churn = do_churn, .check = do_check, .clear = do_clear};
+        .fill = do_fill, .churn = do_churn, .check = do_check, .clear = do_clear, .where = do_where};
     static const struct rt_interface interface = {HOARD_PROTOCOL, hoard_dispatch, &ops};
     return rt_serve(&interface, 1);
 }

@@ -64,3 +64,8 @@ def correlation(xs, ys):
     sxy = sum((x - mx) * (y - my) for x, y in zip(xs, ys))
     sxx, syy = sum((x - mx) ** 2 for x in xs), sum((y - my) ** 2 for y in ys)
     return sxy / math.sqrt(sxx * syy) if sxx and syy else 0.0
+
+
+def extreme(n):
+    """About the largest absolute value among n draws of a standard normal distribution."""
+    return math.sqrt(2 * math.log(max(2, n)))

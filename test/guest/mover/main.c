@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Two hoards are told the same. One is moved and killed all the time; they must stay equal.
-// Args: rounds=N objects=N churn=N kill=1.
+// Args: rounds=N objects=N churn=N kill=1; or where=N: it is moved N times and asked where its things are.
 #include "interfaces/hoard.client.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
@@ -110,6 +110,22 @@ static void fill(uint32_t objects)
     }
 }
 
+static void tell_places(uint32_t moves)
+{
+    fill(50);
+    for (uint32_t i = 0; i < moves; i++) {
+        uint64_t at[5];
+        next_life(2 * i, false);
+        enum status status = hoard_where(moved, &at[0], &at[1], &at[2], &at[3], &at[4]);
+        if (status != OK) {
+            complain("where its things are", status);
+        }
+        log_info("where: %llx %llx %llx %llx %llx", (unsigned long long)at[0], (unsigned long long)at[1],
+                 (unsigned long long)at[2], (unsigned long long)at[3], (unsigned long long)at[4]);
+    }
+    log_info("where: end");
+}
+
 int service_main(void)
 {
     rt_ready();
@@ -120,6 +136,11 @@ int service_main(void)
     enum status status = rs_find(H_RS, "moved", 5, &number);
     if (status != OK) {
         complain("finding it", status);
+    }
+    uint32_t places = (uint32_t)arg_number("where", 0);
+    if (places > 0) {
+        tell_places(places);
+        rt_wait(1, "nothing");
     }
     fill(objects);
     compare(0);

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The arithmetic of the measuring commands, and the storm's and the benches' judgement."""
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tools.samsara import bench, entropy, stats, storm  # noqa: E402
+
+
+def test_spread_takes_observed_values():
+    assert stats.spread([]) == {"n": 0}
+    assert stats.spread(range(1, 201)) == {"n": 200, "min": 1, "median": 101, "p99": 199, "max": 200}
+    assert stats.spread([7])["p99"] == 7
+
+
+def test_birthday_bound():
+    assert stats.expected_collisions(23, math.log2(365)) == pytest.approx(0.693, abs=0.001)
+    assert stats.expected_collisions(10000, 27) == pytest.approx(0.3725, abs=0.001)
+    assert stats.collisions([1, 2, 1, 3, 1]) == 3
+
+
+def test_poisson_tail():
+    assert stats.poisson_tail(0, 3.0) == 1
+    assert stats.poisson_tail(1, 1.0) == pytest.approx(1 - math.exp(-1))
+    assert stats.poisson_tail(40, 1.0) < 1e-12
+
+
+def test_bias_is_in_standard_deviations():
+    assert stats.bit_bias([0, 1] * 50, 0) == 0
+    assert stats.bit_bias([1] * 100, 0) == 10
+    assert stats.bit_bias([0] * 100, 0) == -10
+
+
+def test_correlation():
+    assert stats.correlation([1, 2, 3], [2, 4, 6]) == pytest.approx(1)
+    assert stats.correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert stats.correlation([1, 2, 3], [5, 5, 5]) == 0
+
+
+def test_strict_alignment_costs_bits():
+    bits, known = entropy.by_rule(4)
+    assert bits == pytest.approx(43, abs=0.01) and known == pytest.approx(27, abs=0.01)
+    assert entropy.by_rule(6)[0] == pytest.approx(bits - 2)
+
+
+def test_lost_throughput():
+    figures = {"kill_read_off": {"med": 90}, "kill_read_1000ms": {"med": 100}, "kill_write_1000ms": {"med": 5}}
+    assert bench.lost_throughput(figures) == {"kill_read_1000ms_lost": {"percent": 10.0}}
+
+
+def looks(values):
+    return [(i, {"blk": {"memory": value, "handles": 9, "heap_objects": 5}}) for i, value in enumerate(values)]
+
+
+def test_storm_sees_what_grows():
+    flat = storm.growths(looks([1 << 20] * 40))
+    assert {line["what"]: line["grew"] for line in flat} == {"memory": False, "handles": False, "heap_objects": False}
+    grown = storm.growths(looks([(1 << 20) + i * 8192 for i in range(40)]))
+    assert [line["what"] for line in grown if line["grew"]] == ["memory"]
+    assert storm.growths(looks([1, 2])) == []
