@@ -8,3 +8,9 @@ void bench_tasks(void);    // threads, tasks, faults
 void bench_interrupt(void);
 void bench_files(void);
 void bench_recovery(void);
+void bench_move(void); // planned moves; rebirths of services with much state
+void bench_kill(void); // files while their driver dies
+
+struct subject;
+// Deaths of a service and what they cost; figures are named WHO_recovery_….
+void recovery_of(struct subject *s, const char *who);

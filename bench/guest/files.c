@@ -54,15 +54,14 @@ static bool read_all(uint64_t file)
 static bool big_writes(void)
 {
     for (int round = 0; round < 2; round++) {
-        uint64_t file, since = rt_now_ns(), start = ticks();
+        uint64_t file;
+        struct lap begun = lap_begin();
         if (!open_file("/bench/big", FS_READ | FS_WRITE | FS_CREATE, &file) || !write_all(file)) {
             return false;
         }
-        uint64_t taken = ticks() - start, ns = rt_now_ns() - since;
-        report_bulk(round ? "ext4_write64K_overwrite_nosync" : "ext4_write64K_new_nosync", BIG_BYTES, taken, ns);
+        report_bulk(round ? "ext4_write64K_overwrite_nosync" : "ext4_write64K_new_nosync", BIG_BYTES, lap_end(begun));
         TRY("fsync", fs_fsync(fs, file, &err));
-        report_bulk(round ? "ext4_write64K_overwrite_fsync" : "ext4_write64K_new_fsync", BIG_BYTES, ticks() - start,
-                    rt_now_ns() - since);
+        report_bulk(round ? "ext4_write64K_overwrite_fsync" : "ext4_write64K_new_fsync", BIG_BYTES, lap_end(begun));
         TRY("close", fs_close(fs, file, &err));
     }
     return true;
@@ -76,11 +75,11 @@ static bool big_reads(void)
         if (!open_file("/bench/big", FS_READ, &file)) {
             return false;
         }
-        uint64_t since = rt_now_ns(), start = ticks();
+        struct lap begun = lap_begin();
         if (!read_all(file)) {
             return false;
         }
-        report_bulk(round ? "ext4_read64K_cached" : "ext4_read64K_cold", BIG_BYTES, ticks() - start, rt_now_ns() - since);
+        report_bulk(round ? "ext4_read64K_cached" : "ext4_read64K_cold", BIG_BYTES, lap_end(begun));
         TRY("close", fs_close(fs, file, &err));
     }
     return true;
@@ -93,18 +92,18 @@ static bool random_access(void)
     if (!open_file("/bench/big", FS_READ | FS_WRITE, &file)) {
         return false;
     }
-    uint64_t since = rt_now_ns(), start = ticks();
+    struct lap begun = lap_begin();
     for (int i = 0; i < RANDOM_READS; i++) {
         s = s * 1103515245u + 12345u;
         TRY("pread", fs_read(fs, file, (s >> 8) % (BIG_BYTES / 4096) * 4096, chunk, 4096, &count, &err));
     }
-    report_each("ext4_pread4K_random_cached", RANDOM_READS, ticks() - start, rt_now_ns() - since);
-    since = rt_now_ns(), start = ticks();
+    report_each("ext4_pread4K_random_cached", RANDOM_READS, lap_end(begun));
+    begun = lap_begin();
     for (uint64_t i = 0; i < SYNCED_WRITES; i++) {
         TRY("pwrite", fs_write(fs, file, i * 4096, chunk, 4096, &count, &end, &err));
         TRY("fsync", fs_fsync(fs, file, &err));
     }
-    report_each("ext4_pwrite4K+fsync", SYNCED_WRITES, ticks() - start, rt_now_ns() - since);
+    report_each("ext4_pwrite4K+fsync", SYNCED_WRITES, lap_end(begun));
     TRY("close", fs_close(fs, file, &err));
     TRY("unlink", fs_unlink(fs, "/bench/big", strlen("/bench/big"), &err));
     TRY("sync", fs_sync(fs, &err));
@@ -173,11 +172,11 @@ static bool unlink_small(void)
 // Times one pass over all small files.
 #define TIMED(name, pass)                                                                                              \
     do {                                                                                                               \
-        uint64_t since = rt_now_ns(), start = ticks();                                                                 \
+        struct lap begun = lap_begin();                                                                 \
         if (!(pass)) {                                                                                                 \
             return false;                                                                                              \
         }                                                                                                              \
-        report_each(name, SMALL_FILES, ticks() - start, rt_now_ns() - since);                                          \
+        report_each(name, SMALL_FILES, lap_end(begun));                                          \
     } while (0)
 
 static bool small_files(void)

@@ -14,6 +14,7 @@ static const struct {
 } groups[] = {
     {BENCH_MESSAGES, bench_messages},   {BENCH_MEMORY, bench_memory}, {BENCH_TASKS, bench_tasks},
     {BENCH_INTERRUPT, bench_interrupt}, {BENCH_FILES, bench_files},   {BENCH_RECOVERY, bench_recovery},
+    {BENCH_MOVE, bench_move},         {BENCH_KILL, bench_kill},
 };
 
 static uint32_t run_groups(uint32_t wanted)

@@ -76,22 +76,42 @@ void samples_report(const char *name, struct samples *s)
     *s = (struct samples){};
 }
 
-void report_each(const char *name, uint64_t count, uint64_t taken, uint64_t ns)
+uint64_t busy_ns(void)
 {
-    char each[32], time[32], line[160];
-    tenths(each, taken, count);
-    tenths(time, ns, count);
-    snprintf(line, sizeof line, "%s n=%llu ticks=%s ns=%s", name, (unsigned long long)count, each, time);
+    struct system_info info;
+    return sys_system_info(&info) == OK ? rt_now_ns() * info.cpus - info.idle_ns : 0;
+}
+
+struct lap lap_begin(void)
+{
+    return (struct lap){.busy = busy_ns(), .ns = rt_now_ns(), .ticks = ticks()};
+}
+
+struct lap lap_end(struct lap begun)
+{
+    uint64_t now = ticks();
+    return (struct lap){.ticks = now - begun.ticks, .ns = rt_now_ns() - begun.ns, .busy = busy_ns() - begun.busy};
+}
+
+void report_each(const char *name, uint64_t count, struct lap took)
+{
+    char each[32], time[32], busy[32], line[160];
+    tenths(each, took.ticks, count);
+    tenths(time, took.ns, count);
+    tenths(busy, took.busy, count);
+    snprintf(line, sizeof line, "%s n=%llu ticks=%s ns=%s busy=%s", name, (unsigned long long)count, each, time, busy);
     put(line);
     rt_beat();
 }
 
-void report_bulk(const char *name, uint64_t bytes, uint64_t taken, uint64_t ns)
+void report_bulk(const char *name, uint64_t bytes, struct lap took)
 {
-    char each[32], rate[32], line[160];
-    tenths(each, taken, bytes / 1024);
-    tenths(rate, bytes * 1000 / 1048576 * 1000000, ns ? ns : 1);
-    snprintf(line, sizeof line, "%s bytes=%llu ticks_per_KiB=%s MBs=%s", name, (unsigned long long)bytes, each, rate);
+    char each[32], rate[32], busy[32], line[160];
+    tenths(each, took.ticks, bytes / 1024);
+    tenths(rate, bytes * 1000 / 1048576 * 1000000, took.ns ? took.ns : 1);
+    tenths(busy, took.busy, bytes / 1024);
+    snprintf(line, sizeof line, "%s bytes=%llu ticks_per_KiB=%s MBs=%s busy=%s", name, (unsigned long long)bytes, each, rate,
+             busy);
     put(line);
     rt_beat();
 }

@@ -27,10 +27,20 @@ struct samples {
 void samples_add(struct samples *s, uint64_t value);
 // Prints min, median, p99 and max, and empties the collection.
 void samples_report(const char *name, struct samples *s);
+// Time in which processors worked. Under icount that is instructions; waiting for the host's disk is not in it
+// (the clock follows the host while all processors idle).
+uint64_t busy_ns(void);
+
+// Where the clocks stood, or how far they went.
+struct lap {
+    uint64_t ticks, ns, busy;
+};
+struct lap lap_begin(void);
+struct lap lap_end(struct lap begun);
 // `count` operations took this long together.
-void report_each(const char *name, uint64_t count, uint64_t ticks, uint64_t ns);
-// `bytes` were moved in this time; prints ticks for each KiB and MiB/s.
-void report_bulk(const char *name, uint64_t bytes, uint64_t ticks, uint64_t ns);
+void report_each(const char *name, uint64_t count, struct lap took);
+// `bytes` were moved in this time; prints ticks and busy ns for each KiB, and MiB/s.
+void report_bulk(const char *name, uint64_t bytes, struct lap took);
 // A measurement that could not be made: said, never left out in silence.
 void report_failure(const char *name, const char *what, int code);
 uint32_t report_failures(void);

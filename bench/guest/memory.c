@@ -78,11 +78,11 @@ MOVE_ADDRESSES static void first_touch(void)
     if (sys_mem_create(bytes, 0, &memory) != OK || sys_mem_map(0, memory, &at, 0, bytes, PROT_READ | PROT_WRITE) != OK) {
         return report_failure("first_touch", "no memory", 0);
     }
-    uint64_t since = rt_now_ns(), start = ticks();
+    struct lap begun = lap_begin();
     for (uint64_t i = 0; i < TOUCH_PAGES; i++) {
         *(volatile char *)(at + i * PAGE_SIZE) = 1;
     }
-    report_each("page_first_touch", TOUCH_PAGES, ticks() - start, rt_now_ns() - since);
+    report_each("page_first_touch", TOUCH_PAGES, lap_end(begun));
     sys_mem_unmap(0, at, bytes);
     sys_handle_close(memory);
 }

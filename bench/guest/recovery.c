@@ -1,52 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Rebirth of the disk driver: from its death to the first request it completes again.
+// Rebirth: from the death of a service to the first request that it answers again.
 //
-// Each round reads a part of the disk that is not cached, so that a request is waiting when the driver
-// dies. Two measures: the supervisor's own times (from detection, with the waiting for the host's disk in
-// them), and all instructions from the command to kill until the read has returned, waiting left out: more
-// than the recovery itself, never less.
+// A request is made right behind each death, so that it waits for the heir. Two measures: the supervisor's own
+// times (from detection, with the waiting for the host's disk in them), and all instructions from the command to
+// kill until the request has returned, waiting left out: more than the recovery itself, never less.
 #include "bench/guest/bench.h"
 #include "bench/guest/measure.h"
-#include "interfaces/fs.client.h"
-#include "interfaces/rs.client.h"
-#include "lib/rt/rt.h"
-#include <string.h>
+#include "bench/guest/subject.h"
+#include <stdio.h>
 
 enum { DEATHS = 200, WAIT_MS = 5000 };
 
-static const char victim[] = "blk";
 // Deaths that are noticed at once. An endless loop is found by heartbeat: that time is a setting.
 static const uint32_t ways[] = {RS_NULL_POINTER, RS_JUMP, RS_ASSERTION, RS_END};
 
-static enum status read_uncached(handle_t fs)
-{
-    static char block[4096];
-    uint64_t file, size;
-    uint32_t kind, count;
-    int err;
-    enum status status =
-        fs_open(fs, "/sizes/65536.bin", strlen("/sizes/65536.bin"), FS_READ, 0, &file, &size, &kind, &err);
-    if (status == OK) {
-        status = fs_read(fs, file, 0, block, sizeof block, &count, &err);
-        (void)fs_close(fs, file, &err);
-    }
-    return status;
-}
-
-// Time in which processors worked. Under icount that is instructions; waiting for the host's disk is not in it
-// (the clock follows the host while all processors idle).
-static uint64_t busy_ns(void)
-{
-    struct system_info info;
-    return sys_system_info(&info) == OK ? rt_now_ns() * info.cpus - info.idle_ns : 0;
-}
-
 // The record of the latest death, once the newborn has completed work; false after WAIT_MS.
-static bool recovered(handle_t rs, uint32_t number, struct rs_death *death)
+static bool recovered(uint32_t number, struct rs_death *death)
 {
     uint64_t limit = rt_now_ns() + WAIT_MS * 1000000ull;
     while (rt_now_ns() < limit) {
-        if (rs_record(rs, number, 0, death, sizeof *death) == OK && death->first_work_ns) {
+        if (rs_record(H_RS, number, 0, death, sizeof *death) == OK && death->first_work_ns) {
             return true;
         }
         rt_sleep_until(rt_now_ns() + 1000000);
@@ -54,28 +27,24 @@ static bool recovered(handle_t rs, uint32_t number, struct rs_death *death)
     return false;
 }
 
-void bench_recovery(void)
+static void report(const char *who, const char *what, struct samples *samples)
 {
-    handle_t fs = rt_handle("fs");
-    uint32_t number;
-    if (!fs || rs_find(H_RS, victim, strlen(victim), &number) != OK) {
-        return report_failure("driver_recovery", "no fs, or no service 'blk'", 0);
-    }
+    char name[64];
+    snprintf(name, sizeof name, "%s_recovery_%s_ns", who, what);
+    samples_report(name, samples);
+}
+
+void recovery_of(struct subject *s, const char *who)
+{
     struct samples busy = {}, whole = {}, newborn = {}, ready = {};
     for (int i = 0; i < DEATHS; i++) {
         static struct rs_death death;
-        int err;
-        enum status status = fs_drop_caches(fs, &err);
+        bool ok = subject_settled(s) && (!s->prepare || s->prepare());
         uint64_t before = busy_ns();
-        if (status == OK) {
-            status = rs_kill(H_RS, number, ways[i % 4]);
-        }
-        if (status == OK) {
-            status = read_uncached(fs);
-        }
+        ok = ok && rs_kill(H_RS, s->number, ways[i % 4]) == OK && s->ask();
         uint64_t after = busy_ns();
-        if (status != OK || !recovered(H_RS, number, &death)) {
-            report_failure("driver_recovery", "a round failed", status);
+        if (!ok || !recovered(s->number, &death)) {
+            report_failure(who, "a round of its recovery failed", i);
             break;
         }
         samples_add(&newborn, death.newborn_ns - death.detected_ns);
@@ -84,8 +53,15 @@ void bench_recovery(void)
         samples_add(&whole, death.first_work_ns - death.detected_ns);
         rt_beat();
     }
-    samples_report("driver_recovery_to_newborn_ns", &newborn);
-    samples_report("driver_recovery_to_ready_ns", &ready);
-    samples_report("driver_recovery_elapsed_ns", &whole);
-    samples_report("driver_recovery_busy_ns", &busy);
+    report(who, "to_newborn", &newborn);
+    report(who, "to_ready", &ready);
+    report(who, "elapsed", &whole);
+    report(who, "busy", &busy);
+}
+
+void bench_recovery(void)
+{
+    if (subject_find(&subject_blk)) {
+        recovery_of(&subject_blk, "driver");
+    }
 }

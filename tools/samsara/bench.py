@@ -12,7 +12,9 @@ from .options import Parser, machine_options, output, whole
 
 LINE = re.compile(r"\bB (\S+)\s+(.*)")
 FIRST_SERVICE = re.compile(r"\] (?!rs\[)\w+\[1\]: ")  # the first words of a service in the log
-GROUPS = {"messages": 1, "memory": 2, "tasks": 4, "interrupt": 8, "files": 16, "recovery": 32}
+GROUPS = {"messages": 1, "memory": 2, "tasks": 4, "interrupt": 8, "files": 16, "recovery": 32, "move": 64, "kill": 128}
+LONG = ("move", "kill")  # only when asked for
+MANY = (16, 1250)        # directories and files for the groups that want a file service with much to know
 
 
 def options(prog):
@@ -20,7 +22,7 @@ def options(prog):
                     "exactly. Wall time of the same measurements, without icount, stands beside them.")
     machine_options(parser)
     parser.add_argument("what", nargs="*", choices=[*GROUPS, "boot", "peers", []], metavar="GROUP",
-                        help=f"{', '.join(GROUPS)}, boot, or peers (default: all but peers)")
+                        help=f"{', '.join(GROUPS)}, boot, or peers (default: all but {', '.join(LONG)} and peers)")
     parser.add_argument("--json", type=output, metavar="FILE", help="write the figures there")
     parser.add_argument("--no-wall", action="store_true", help="leave out the second run that takes wall times")
     parser.add_argument("--boots", type=whole(1, 50), default=7, help="boots to take the median of (default 7)")
@@ -47,11 +49,11 @@ def parse(text):
     return figures, failures
 
 
-def value_of(figure):
-    """The one number of a figure: p99 for distributions of recoveries, else the median or mean."""
-    for key in ("ticks_per_KiB", "ticks", "med", "s"):
-        if key in figure:
-            return figure[key]
+def value_of(figure, key=None):
+    """The one number of a figure: that of the key, else the median or mean."""
+    for word in (key, "ticks_per_KiB", "ticks", "med", "s", "percent", "n"):
+        if word in figure:
+            return figure[word]
     return None
 
 
@@ -62,13 +64,14 @@ def wall_ns(figure):
     return figure.get("ns")
 
 
-def run_guest(given, icount, groups):
-    """Boots the bench image and waits for its end; returns (figures, failures)."""
+def run_guest(given, icount, groups, build=BUILD, name="bench"):
+    """Boots a bench image and waits for its end; returns (figures, failures)."""
     image = BUILD / "bench.img"
-    disk.make(image, seed=3, mib=1024, tree_files=50, big_mib=0)
-    with qemu.Machine(BUILD / "images" / "bench.cpio", image, cpus=given.cpus, memory=given.memory, seed=given.seed or 1,
-                      accel="tcg", icount=icount, append=f"bench.groups={groups}", debug_log=str(BUILD / "bench.log")) as machine:
-        shown, limit = 0, time.monotonic() + 900
+    disk.make(image, seed=3, mib=1024, tree_files=50, big_mib=0, many=MANY if groups & GROUPS["move"] else (0, 0))
+    with qemu.Machine(build / "images" / f"{name}.cpio", image, cpus=given.cpus, memory=given.memory, seed=given.seed or 1,
+                      accel="tcg", icount=icount, append=f"bench.groups={groups}", kernel=build / "kernel.elf",
+                      debug_log=str(BUILD / "bench.log")) as machine:
+        shown, limit = 0, time.monotonic() + 3600
         while machine.wait(0.5) is None and time.monotonic() < limit:
             lines = [line for line in machine.kernel_log().splitlines() if LINE.search(line)]
             for line in lines[shown:]:
@@ -107,27 +110,45 @@ def boot_times(given):
     return {"boot_to_first_service": {"s": round(middle(first), 3)}, "boot_to_shell": {"s": round(middle(shell), 3)}}
 
 
+def rows(figures, known):
+    """(name of the row, its entry, number) of each known figure that was measured. Several rows may show one figure, each
+    another `key` of it."""
+    for name, entry in known.items():
+        figure = entry.get("figure", name)
+        if figure in figures:
+            yield name, figure, entry, value_of(figures[figure], entry.get("key"))
+
+
 def table(figures, wall, known, linux):
-    """Lines of the report: each figure beside its bar and the peers."""
+    """Lines of the report: each figure beside its bar and the peers, then the best that is known of others."""
     peers = ("seL4", "NOVA", "Linux")
     yield f"{'measurement':58} {'Samsara':>12} {'bar':>10} {'ns wall':>10} " + " ".join(f"{p:>9}" for p in peers)
-    for name, entry in known.items():
-        if name not in figures:
-            continue
-        key = "p99" if name.startswith("driver_recovery") else None
-        number = figures[name].get(key) if key else value_of(figures[name])
+    shown = set()
+    for name, figure, entry, number in rows(figures, known):
+        shown.add(figure)
         bar = entry.get("bar")
         mark = " " if bar is None else ("+" if number <= bar else "!")
-        clock = wall_ns(wall.get(name, {}))
+        clock = wall_ns(wall.get(figure, {}))
         cells = dict(entry.get("peers", {}))
-        if name in linux:
-            cells["Linux"] = value_of(linux[name])
+        if figure in linux:
+            cells["Linux"] = value_of(linux[figure])
         yield (f"{mark} {entry['what'][:56]:56} {number:>12,.6g} {'' if bar is None else format(bar, ',.6g'):>10} "
                f"{'' if clock is None else format(clock, ',.0f'):>10} "
-               + " ".join(f"{format(cells[p], ',.6g') if p in cells else '':>9}" for p in peers))
+               + " ".join(f"{format(cells[p], ',.6g') if p in cells else '':>9}" for p in peers)
+               + (f"  best known: {entry['best']}" if "best" in entry else "")).rstrip()
     for name in figures:
-        if name not in known:
+        if name not in shown:
             yield f"  {name:56} {value_of(figures[name]):>12,.6g}"
+
+
+def lost_throughput(figures):
+    """{kill_VERB_PERIOD_lost: {"percent": …}}: how much more work a MiB took while the driver died that often."""
+    lost = {}
+    for verb in ("read", "write"):
+        alone = figures.get(f"kill_{verb}_off")
+        for name in [name for name in figures if alone and re.fullmatch(rf"kill_{verb}_\d+ms", name)]:
+            lost[name + "_lost"] = {"percent": round(100 * (1 - alone["med"] / figures[name]["med"]), 2)}
+    return lost
 
 
 def measure_linux():
@@ -142,24 +163,25 @@ def measure_linux():
 
 def main(given):
     known = tomllib.loads((Path(__file__).parent / "bench_peers.toml").read_text())
-    wanted = given.what or [*GROUPS, "boot"]
+    wanted = given.what or [*(word for word in GROUPS if word not in LONG), "boot"]
     kept = BUILD / "peers" / "linux.json"
     linux = measure_linux() if "peers" in wanted else json.loads(kept.read_text()) if kept.is_file() else {}
     groups = sum(GROUPS[word] for word in wanted if word in GROUPS)
     figures, failures, wall = {}, [], {}
     if groups:
         figures, failures = run_guest(given, True, groups)
-        if not given.no_wall:
+        if not given.no_wall and not set(wanted) <= set(LONG):
             wall, _ = run_guest(given, False, groups)
     if "boot" in wanted:
         figures |= boot_times(given)
+    figures |= lost_throughput(figures)
     for line in table(figures, wall, known, linux):
         print(line)
-    missed = [name for name, entry in known.items() if name in figures and "bar" in entry
-              and (figures[name].get("p99") if name.startswith("driver_recovery") else value_of(figures[name])) > entry["bar"]]
+    missed = [name for name, _, entry, number in rows(figures, known) if number > entry.get("bar", number)]
     print(f"guest instructions (-icount shift=0), one CPU; '+' within its bar, '!' misses it: {len(missed)} missed"
           + (": " + ", ".join(missed) if missed else ""))
-    print("Linux: " + ("measured on this machine" if linux else "earlier figures; './build.sh bench peers' measures it here"))
+    if not set(wanted) <= set(LONG):
+        print("Linux: " + ("measured on this machine" if linux else "earlier figures; './build.sh bench peers' measures it here"))
     print("rep movsb counts one instruction a byte here, and a CR3 write flushes the whole TLB of TCG.")
     for failure in failures:
         print(f"could not be measured: {failure}")

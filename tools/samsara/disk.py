@@ -42,10 +42,18 @@ def plant(root, seed, tree_files=2000, big_mib=64):
         (dice.choice(folders) / name).write_bytes(dice.randbytes(size))
 
 
-def make(path, seed, mib=256, tree_files=2000, big_mib=64, options=(), keep=None):
+def plant_many(root, folders, files):
+    """Empty files by the thousand, below /many: names to know for a file service."""
+    for folder in range(folders):
+        (root / "many" / f"d{folder:02d}").mkdir(parents=True)
+        for number in range(files):
+            (root / "many" / f"d{folder:02d}" / f"f{number:04d}").touch()
+
+
+def make(path, seed, mib=256, tree_files=2000, big_mib=64, options=(), keep=None, many=(0, 0)):
     """Makes an ext4 image at path; returns {file path in the image: SHA-256} of its regular files.
 
-    keep: a directory that shall hold the planted files afterwards (emptied first).
+    keep: a directory that shall hold the planted files afterwards (emptied first). many: see plant_many.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +62,7 @@ def make(path, seed, mib=256, tree_files=2000, big_mib=64, options=(), keep=None
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
         plant(root, seed, tree_files, big_mib)
+        plant_many(root, *many)
         path.unlink(missing_ok=True)
         command = [tool("mke2fs"), "-q", "-F", "-t", "ext4", "-E", "root_owner=0:0,hash_seed=" + uuid(seed),
                    "-U", uuid(seed), "-d", str(root), *options, str(path), f"{mib}M"]
