@@ -36,12 +36,16 @@ static struct body *payer(struct service *s)
 
 // The dead ones' memory is still there, and they may have died of having used up all of it: each
 // counts as much as the living one.
+enum : uint64_t { REBIRTH_BYTES = 3 << 20 };
+
 static uint64_t needed(const struct service *s)
 {
     uint64_t dead = (s->corpse != nullptr) + (s->holder != nullptr && s->holder != s->corpse);
     uint64_t ahead = s->spare ? spare_bytes(s->spare->module, s->entry->stack) : 0;
     ahead += s->spare && s->spare->ahead_of != 0 ? spare_copy_bytes(s) : 0;
-    return s->entry->quota * (1 + dead) + ahead;
+    // What is a newborn's alone, and not yet the service's: an undo log, the tables of the move.
+    uint64_t own = dead * (s->entry->undo + REBIRTH_BYTES);
+    return s->entry->quota * (1 + dead) + ahead + own;
 }
 
 // The supervisor lives on what is not handed out, and must find room there to be reborn itself.

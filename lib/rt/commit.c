@@ -108,7 +108,10 @@ void tx_init(void)
     stack_range(&low, &high);
     uint64_t at = log_map(0, bytes);
     if (at == 0) {
-        rt_die("no memory for the undo log");
+        struct task_info self = {0};
+        (void)sys_task_info(HANDLE_NONE, &self);
+        rt_die("no memory for the undo log: %llu of %llu bytes are used",
+               (unsigned long long)self.quota_used, (unsigned long long)self.quota_limit);
     }
     undo_init((void *)at, bytes, low, high, on_overflow);
     undo_skip_add((uintptr_t)rt_status, (uintptr_t)rt_status + sizeof(*rt_status));

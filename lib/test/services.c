@@ -88,9 +88,13 @@ static void test_template(void)
     kill_template();
     CHECK_STATUS(template_total(service, &total), OK); // asked while it is dead or being reborn
     CHECK(total == start + 5);
+    // Who waited goes on waiting, and what was known is known.
+    CHECK_STATUS(template_add(service, 1000, &total), OK);
     CHECK(rt_wait_until(1, "the waiter", rt_now_ns() + 2000000000) == 1);
-    CHECK_STATUS(w.status, ERR_RESTARTED);
-    CHECK_STATUS(template_get_label(service, text, sizeof(text), &length), ERR_NOT_FOUND);
+    CHECK_STATUS(w.status, OK);
+    memset(text, 0, sizeof(text));
+    CHECK_STATUS(template_get_label(service, text, sizeof(text), &length), OK);
+    CHECK(length == 5 && memcmp(text, "pears", 6) == 0);
     rttest_thread_end(&thread);
     CHECK_STATUS(sys_handle_close(w.done), OK);
 }
