@@ -80,7 +80,7 @@ class Session:
         plan += [(dice.randrange(steps), "move", "") for _ in range(moves)]
         self.plan = [(at, word, dice.choice(LIBRARIES), way) for at, word, way in sorted(plan)]
         self.machine = qemu.Machine(BUILD / "images" / "thirdparty.cpio", append=f"input={seed} blocks={count}",
-                                    memory=256, **machine)
+                                    memory=1024, **machine)
         self.reader = EventReader()
         self.events = []
         self.blocks_done, self.orders, self.awake, self.done = 0, 0, False, False
