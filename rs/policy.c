@@ -34,12 +34,12 @@ static bool longer_than(uint64_t limit_ns, uint64_t since_ns, uint64_t now_ns)
 // Whoever works at a request, or waits for another service inside one, answers no pings meanwhile;
 // for how long that may go on is the request budget's affair.
 static bool look_for_beats(const struct policy_rules *rules, struct policy_watch *watch,
-                           const struct policy_sight *sight, bool starved)
+                           const struct policy_sight *sight)
 {
     bool answered = sight->beats != watch->beats;
     watch->beats = sight->beats;
     if (answered || !watch->pinged || sight->request_since != 0 || sight->calling ||
-        starved) {
+        sight->starved) {
         watch->unanswered = 0;
         return true;
     }
@@ -66,18 +66,21 @@ static bool look_for_progress(const struct policy_rules *rules, struct policy_wa
     return !busy || !longer_than(rules->request_ns, since, sight->now_ns);
 }
 
-// Others may keep it from running, but not for longer than a request may take: one that has given
-// itself too small a share of the processor looks the same, and is reborn with the share of its
-// manifest.
-static bool excusably_starved(const struct policy_rules *rules, struct policy_watch *watch,
-                              const struct policy_sight *sight)
+// Others may keep it from running for as long as they like: that is no fault of its own. One that
+// has given itself too small a share of the processor looks the same; it gets that of its manifest
+// again and again.
+static bool long_starved(const struct policy_rules *rules, struct policy_watch *watch,
+                         const struct policy_sight *sight)
 {
     if (!sight->starved) {
         watch->starved_ns = 0;
     } else if (watch->starved_ns == 0) {
         watch->starved_ns = sight->now_ns;
+    } else if (longer_than(rules->request_ns, watch->starved_ns, sight->now_ns)) {
+        watch->starved_ns = sight->now_ns;
+        return true;
     }
-    return sight->starved && !longer_than(rules->request_ns, watch->starved_ns, sight->now_ns);
+    return false;
 }
 
 enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_watch *watch,
@@ -91,20 +94,25 @@ enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_
                                        .excused_ns = sight->now_ns};
         return POLICY_ALIVE;
     }
-    bool starved = excusably_starved(rules, watch, sight);
+    bool too_long = long_starved(rules, watch, sight);
     // Whoever computes does not wait for what is down. If it hangs, it may be what keeps that down: newborns of lower
     // priority get no processor time.
-    if (starved || (sight->dependency_down && !sight->computing)) {
+    if (sight->starved || (sight->dependency_down && !sight->computing)) {
         watch->excused_ns = sight->now_ns;
     }
     if (!sight->ready) {
         uint64_t since = later(sight->born_ns, watch->excused_ns);
-        return longer_than(rules->birth_ns, since, sight->now_ns) ? POLICY_UNBORN : POLICY_ALIVE;
+        return longer_than(rules->birth_ns, since, sight->now_ns) ? POLICY_UNBORN
+               : too_long                                         ? POLICY_STARVED
+                                                                  : POLICY_ALIVE;
     }
     bool progress = look_for_progress(rules, watch, sight);
-    bool beats = look_for_beats(rules, watch, sight, starved);
+    bool beats = look_for_beats(rules, watch, sight);
     watch->pinged = false;
-    return !beats ? POLICY_SILENT : !progress ? POLICY_STUCK : POLICY_ALIVE;
+    return !beats      ? POLICY_SILENT
+           : !progress ? POLICY_STUCK
+           : too_long  ? POLICY_STARVED
+                       : POLICY_ALIVE;
 }
 
 static uint64_t delay_after(const struct policy_rules *rules, uint32_t fruitless)

@@ -58,13 +58,14 @@ struct policy_watch {
 
 enum policy_verdict {
     POLICY_ALIVE,
+    POLICY_STARVED,  // alive, but it should be given its share of the processor
     POLICY_SILENT,   // answers no pings
     POLICY_STUCK,    // answers, perhaps, but gets nothing done
     POLICY_UNBORN,   // not ready in time
     POLICY_GONE,     // ended behind the supervisor's back
 };
 
-// Looks once. The caller pings after each look that says ALIVE, and tells so by setting
+// Looks once. The caller pings after each look that says ALIVE or STARVED, and tells so by setting
 // watch->pinged.
 enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_watch *watch,
                                 const struct policy_sight *sight);

@@ -201,7 +201,10 @@ void watch_tick(struct service *s)
     if (sight.beats != beats) {
         s->beat_ns = now;
     }
-    if (verdict != POLICY_ALIVE) {
+    if (verdict == POLICY_STARVED) {
+        const struct manifest_service *e = s->entry;
+        (void)sys_thread_set_sched(s->living->thread, e->priority, e->budget_us, e->period_us);
+    } else if (verdict != POLICY_ALIVE) {
         die_of(s, verdict);
         return;
     }

@@ -124,11 +124,17 @@ static void test_excuses(void **)
          {150, {.ready = true, .starved = true}, POLICY_ALIVE},
          {450, {.ready = true, .starved = true}, POLICY_ALIVE},
          {490, {.ready = true, .beats = 1}, POLICY_ALIVE});
-    PLAY("has given itself next to no processor time, for ever",
+    PLAY("gets none for ever: no fault of its own, but it may have given its share away",
          {100, {.ready = true, .starved = true}, POLICY_ALIVE},
          {490, {.ready = true, .starved = true}, POLICY_ALIVE},
-         {510, {.ready = true, .starved = true}, POLICY_ALIVE},
-         {560, {.ready = true, .starved = true}, POLICY_SILENT});
+         {510, {.ready = true, .starved = true}, POLICY_STARVED},
+         {560, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {910, {.ready = true, .starved = true}, POLICY_ALIVE},
+         {920, {.ready = true, .starved = true}, POLICY_STARVED},
+         {970, {.ready = true}, POLICY_ALIVE});
+    PLAY("is starved while it is born",
+         {100, {.starved = true}, POLICY_ALIVE},
+         {5000, {.starved = true}, POLICY_STARVED});
     PLAY("waits for a service that is being reborn; the clock starts afresh when it is back",
          {500, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
          {2000, {.ready = true, .request_since = 450 * MS, .dependency_down = true}, POLICY_ALIVE},
