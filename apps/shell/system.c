@@ -32,9 +32,16 @@ int cmd_uptime(int argc, char **argv)
     if (argc > 1) {
         return usage();
     }
-    uint64_t seconds = rt_now_ns() / 1000000000;
-    say("up %llu:%02u:%02u\n", (unsigned long long)(seconds / 3600), (unsigned)(seconds / 60 % 60),
-        (unsigned)(seconds % 60));
+    struct system_info info = {.cpus = 1};
+    uint64_t now = rt_now_ns(), seconds = now / 1000000000;
+    enum status status = sys_system_info(&info);
+    if (status != OK) {
+        return complain_about("the kernel", (struct outcome){status, 0});
+    }
+    uint64_t busy_us = (now * info.cpus - info.idle_ns) / 1000;
+    say("up %llu:%02u:%02u; processors: %llu.%06llu s at work\n", (unsigned long long)(seconds / 3600),
+        (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60), (unsigned long long)(busy_us / 1000000),
+        (unsigned long long)(busy_us % 1000000));
     return 0;
 }
 

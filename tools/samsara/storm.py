@@ -15,6 +15,9 @@ WINDOW = 0.15        # share of the looks at the machine that make up "the start
 # gets no time for so long and is taken for dead. That is a matter of priorities, and drowns what is looked for here.
 SPARED = {("conductor", "loop")}
 TOGETHER = 3         # services away at one time: what lives must be able to work, or nothing is tested but births
+# One that is away for longer gets no processor time for its rebirth: the machine has more orders than it can carry out, and
+# more of them would test nothing but its queues.
+BACK_WITHIN = 0.4    # seconds
 # What may grow between them. fs and the machine: the volume's caches fill as the workload makes files, up to their limit.
 SLACK = {"memory": 64 << 10, "handles": 0, "heap_objects": 64}
 CACHES = ("fs",)
@@ -54,7 +57,7 @@ class Storm(Session):
         self.skipped = {}      # those that cannot be commanded, and why
         self.busy = {}         # service: until when its ordered death is awaited
         self.moving = {}       # the same of its ordered move
-        self.born = {}         # service: True from its birth until it is ready
+        self.born = {}         # service: when it was born, 0 once it is ready
         self.births, self.moves, self.refused = {}, [], {}
         self.looks = []        # (deaths so far, {service: its figures}), and the kernel's objects as service ""
         self.lost_events = 0
@@ -83,6 +86,9 @@ class Storm(Session):
         if event.get("part", 1) == event.get("parts", 1) and self.services:
             if not self.given.services and not self.victims:
                 self.victims = [name for name in self.services if name != CLIENT]
+            for name, entry in self.services.items():
+                if entry["state"] == "ready":  # the word of it can have been lost with the conductor
+                    self.born[name] = 0.0
             if self.progress.get("round", 0) >= 1:
                 self.looks.append((len(self.deaths), {name: entry for name, entry in self.services.items()
                                                       if entry["state"] == "ready" or name == "rs"}))
@@ -94,10 +100,11 @@ class Storm(Session):
     def on_birth(self, event):
         super().on_birth(event)
         self.births[event["service"], event["incarnation"]] = event["seed"]
-        self.born[event["service"]] = event.get("cause") != "moved"  # a planned one is linked while the old one serves
+        planned = event.get("cause") == "moved"  # it is linked while the old one serves
+        self.born[event["service"]] = 0.0 if planned else time.monotonic()
 
     def on_ready(self, event):
-        self.born[event["service"]] = False
+        self.born[event["service"]] = 0.0
 
     def on_death(self, event):
         self.busy.pop(event["service"], None)
@@ -147,7 +154,7 @@ class Storm(Session):
             return
         if len(self.asked_deaths()) >= self.kills_wanted and self.progress.get("round", 0) >= 2:
             return self.finish()
-        if self.not_serving(now) >= TOGETHER:
+        if self.not_serving(now) >= TOGETHER or self.overloaded(now):
             return  # slower than the schedule; the result tells how much
         if now >= self.next_kill and len(self.asked_deaths()) < self.kills_wanted:
             self.next_kill = max(self.next_kill + self.every, now - self.every)
@@ -160,7 +167,10 @@ class Storm(Session):
                 self.command(f"move {service}")
 
     def is_away(self, service, now):
-        return self.busy.get(service, 0) > now or self.born.get(service, False)
+        return self.busy.get(service, 0) > now or bool(self.born.get(service))
+
+    def overloaded(self, now):
+        return any(since and now - since > BACK_WITHIN for since in self.born.values())
 
     def not_serving(self, now):
         return sum(self.is_away(service, now) for service in self.victims)
