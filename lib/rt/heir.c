@@ -69,6 +69,7 @@ static void run_hooks(void)
 // looked at once.
 static void catch_up(void)
 {
+    serve_takes_over();
     tx_begin();
     tx_commit(); // what it had deferred and not done
     run_hooks();

@@ -54,6 +54,7 @@ extern bool serve_untidy;
 int serve_forever(int why);  // of loop_restart; LOOP_FIRST at first
 void serve_committed_on(void); // what is in work has committed something: no rt_await any more
 void serve_parked(handle_t reply); // this transaction has parked the caller
+void serve_takes_over(void);       // an heir, before its first transaction
 
 // The answer of the transaction that committed last, and such answers of predecessors that may not
 // have been sent: their calls come again. call: ipc_call_number; 0: none.

@@ -85,6 +85,16 @@ static void undo(void)
     }
 }
 
+// Death between a park and its commit leaves the caller parked with the Reply object that the loop,
+// as it was before that transaction, receives with. It goes back to the port, and comes again.
+void serve_takes_over(void)
+{
+    struct reply_info info;
+    if (sys_reply_info(serve_reply, &info) == OK && info.bound) {
+        (void)sys_reply_return(serve_reply);
+    }
+}
+
 void rt_await(uint64_t key, void (*start)(const void *arg), const void *arg, size_t bytes)
 {
     rt_assert(rt_may_await() && bytes <= RT_AWAIT_BYTES);

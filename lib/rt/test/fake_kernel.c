@@ -191,7 +191,8 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
     case SYS_reply_create:
         return create(OBJ_REPLY, second);
     case SYS_reply_park:
-        objects[a[0]].parked = a[1] != 0;
+        objects[a[0]].parked = a[1] == PARK_ON;
+        objects[a[0]].bound = objects[a[0]].bound && a[1] != PARK_RETURN;
         return OK;
     case SYS_reply_info:
         return reply_info((handle_t)a[0], (struct reply_info *)a[1]);

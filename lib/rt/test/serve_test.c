@@ -223,6 +223,27 @@ static void test_parking(void **state)
     assert_int_equal(fake_status.heap_objects, 0);
 }
 
+// As after death between the park and its commit.
+static void test_heir_gives_back_undone_park(void **state)
+{
+    (void)state;
+    struct reply_info info;
+    handler = park_it;
+    parked_count = 0;
+    fake_push_call(LABEL, nullptr);
+    serve();
+    serve_reply = parked[0]->rq.reply;
+    assert_int_equal(sys_reply_info(serve_reply, &info), OK);
+    assert_true(info.bound && info.parked);
+    serve_takes_over();
+    assert_int_equal(sys_reply_info(serve_reply, &info), OK);
+    assert_false(info.bound);
+    handler = add;
+    fake_push_call(LABEL, nullptr);
+    serve();
+    assert_int_equal(fake_answer_count, 1);
+}
+
 static enum status park_and_keep(struct request *rq)
 {
     struct parked *p = rt_park(rq);
@@ -490,6 +511,7 @@ int main(void)
         cmocka_unit_test_setup(test_handles, start),
         cmocka_unit_test_setup(test_grants_in_parts, start),
         cmocka_unit_test_setup(test_parking, start),
+        cmocka_unit_test_setup(test_heir_gives_back_undone_park, start),
         cmocka_unit_test_setup(test_heir_answers_parked, start),
         cmocka_unit_test_setup(test_pending_without_park_is_caught, start),
         cmocka_unit_test_setup(test_notifications, start),
