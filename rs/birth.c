@@ -129,7 +129,6 @@ static void begin_life(struct service *s, struct body *b)
     s->ready_ns = 0;
     s->spare_failures = 0;
     s->watch = (struct policy_watch){.beats = s->status->beats, .work = s->status->work};
-    s->looked_cpu_ns = 0;
 }
 
 static bool refused(struct failure *why, enum status status, const char *step)

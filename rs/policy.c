@@ -83,6 +83,18 @@ static bool long_starved(const struct policy_rules *rules, struct policy_watch *
     return false;
 }
 
+// A birth may have to wait for devices and other services, and to mend what a crash of the machine
+// has left. What an heir has to compute is known to be little. One that is stopped will never be
+// ready.
+static bool is_late(const struct policy_rules *rules, struct policy_watch *watch,
+                    const struct policy_sight *sight)
+{
+    enum { COMPUTING_SHARE = 8 };
+    watch->unanswered = sight->stopped ? watch->unanswered + 1 : 0;
+    return longer_than(rules->birth_ns, later(sight->born_ns, watch->excused_ns), sight->now_ns) ||
+           (sight->heir && sight->cpu_ns > rules->birth_ns / COMPUTING_SHARE) || watch->unanswered > rules->missed;
+}
+
 enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_watch *watch,
                                 const struct policy_sight *sight)
 {
@@ -101,10 +113,9 @@ enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_
         watch->excused_ns = sight->now_ns;
     }
     if (!sight->ready) {
-        uint64_t since = later(sight->born_ns, watch->excused_ns);
-        return longer_than(rules->birth_ns, since, sight->now_ns) ? POLICY_UNBORN
-               : too_long                                         ? POLICY_STARVED
-                                                                  : POLICY_ALIVE;
+        return is_late(rules, watch, sight) ? POLICY_UNBORN
+               : too_long                   ? POLICY_STARVED
+                                            : POLICY_ALIVE;
     }
     bool progress = look_for_progress(rules, watch, sight);
     bool beats = look_for_beats(rules, watch, sight);

@@ -14,7 +14,7 @@ struct policy_rules {
     uint64_t heartbeat_ns; // between pings; 0: it is never pinged (a program that is no server)
     uint32_t missed;       // so many pings in a row without an answer are a hang
     uint64_t request_ns;   // longest time with work to do and none completed
-    uint64_t birth_ns;     // longest time until a newborn is ready
+    uint64_t birth_ns;     // longest time until a newborn is ready; an heir may compute for an eighth of it
     uint64_t delay_ns, delay_max_ns; // back-off: first and longest wait
     uint32_t growth_percent;         // from one wait to the next
     uint32_t fruitless_limit; // so many useless lives, and it is given up; 0: it has one life
@@ -32,9 +32,12 @@ struct policy_rules policy_rules(const struct manifest_rules *from, uint32_t fla
 struct policy_sight {
     uint64_t now_ns;
     uint64_t born_ns;
+    bool heir;         // it takes over a predecessor's state
+    uint64_t cpu_ns;   // processor time since its birth
     bool ready;
     bool gone;         // no thread is left, and no fault message told of it
     bool suspended;    // held by command, as a debugger does: neither dead nor late
+    bool stopped;      // its thread is stopped, and nobody holds it
     bool starved;      // could have run, but got no processor time since the last look
     bool calling;      // waits for the answer of somebody else, and so cannot answer pings
     bool computing;    // waits for nobody, and has got processor time since the last look

@@ -139,6 +139,7 @@ struct service {
     bool heir;           // it is to take the holder's state over, or has done so
     uint64_t born_ns, ready_ns, beat_ns;
     uint64_t born_work;  // status->work counts on; this is where this life began
+    uint64_t born_cpu_ns; // what linking it ahead took
     uint64_t looked_cpu_ns, looked_ns;
     struct policy_watch watch;
     enum rs_how asked;   // a command that shall bring death about, 0: none

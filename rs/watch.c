@@ -40,9 +40,12 @@ static struct policy_sight look(struct service *s, uint64_t now)
     struct policy_sight sight = {
         .now_ns = now,
         .born_ns = s->born_ns,
+        .heir = s->heir,
+        .cpu_ns = info.cpu_ns - s->born_cpu_ns,
         .ready = s->ready_ns != 0,
         .gone = info.state == TASK_DEAD || info.threads == 0,
         .suspended = s->state == RS_HELD, // who suspends itself is no better than silent
+        .stopped = info.wait_kind == WAIT_STOPPED,
         .starved = info.state == TASK_RUNNING && info.wait_kind == WAIT_NONE &&
                    info.cpu_ns == s->looked_cpu_ns,
         .computing = info.wait_kind == WAIT_NONE && info.cpu_ns != s->looked_cpu_ns,
@@ -155,8 +158,9 @@ static const char *verdict_text(enum policy_verdict verdict, const struct servic
     } else if (verdict == POLICY_GONE) {
         snprintf(text, size, "no thread is left, and no fault was reported");
     } else {
-        snprintf(text, size, "not ready after %llu ms",
-                 (unsigned long long)(s->rules.birth_ns / 1000000));
+        snprintf(text, size, "not ready after %llu ms, %llu ms of them at work",
+                 (unsigned long long)((s->looked_ns - s->born_ns) / 1000000),
+                 (unsigned long long)((s->looked_cpu_ns - s->born_cpu_ns) / 1000000));
     }
     return text;
 }
@@ -231,6 +235,9 @@ static void on_look(void *arg)
 
 void watch_begin(struct service *s)
 {
+    struct task_info info = {0};
+    (void)sys_task_info(s->living->task, &info);
+    s->born_cpu_ns = s->looked_cpu_ns = info.cpu_ns;
     s->looked_ns = s->born_ns;
     rt_timer(&s->look_timer, s->born_ns + look_period(s), on_look, s);
 }

@@ -95,6 +95,16 @@ static void test_hang(void **)
          {1000, {.born_ns = 100 * MS}, POLICY_ALIVE},
          {2100, {.born_ns = 100 * MS}, POLICY_ALIVE},
          {2101, {.born_ns = 100 * MS}, POLICY_UNBORN});
+    PLAY("computes for ever instead of getting ready",
+         {150, {.born_ns = 100 * MS, .cpu_ns = 50 * MS, .heir = true}, POLICY_ALIVE},
+         {349, {.born_ns = 100 * MS, .cpu_ns = 249 * MS, .heir = true}, POLICY_ALIVE},
+         {351, {.born_ns = 100 * MS, .cpu_ns = 251 * MS, .heir = true}, POLICY_UNBORN});
+    PLAY("computes for long in its first life: it may have a journal to replay",
+         {351, {.born_ns = 100 * MS, .cpu_ns = 251 * MS}, POLICY_ALIVE});
+    PLAY("is stopped before it is ready",
+         {150, {.born_ns = 100 * MS, .stopped = true}, POLICY_ALIVE},
+         {200, {.born_ns = 100 * MS, .stopped = true}, POLICY_ALIVE},
+         {250, {.born_ns = 100 * MS, .stopped = true}, POLICY_UNBORN});
 }
 
 static void test_programs(void **)
