@@ -21,13 +21,14 @@ ROUNDS_AT_LEAST = 2  # of copies, renames, deletions and appends, after the firs
 
 class Session:
     """Boots the demo image, kills on schedule, follows the events, judges at the end."""
+    DISK = {}  # what disk.make makes unless told otherwise
 
     def __init__(self, given, image=None):
         self.given = given
         self.kills_wanted, self.every = given.kills, given.every / 1000
         self.targets, self.target = given.service.split(","), given.service
         self.image = image or BUILD / "demo.img"
-        self.planted = disk.make(self.image, given.disk_seed, keep=BUILD / "demo-planted")
+        self.planted = disk.make(self.image, given.disk_seed, keep=BUILD / "demo-planted", **self.DISK)
         self.model = Model(self.planted)
         self.machine = qemu.Machine(
             BUILD / "images" / "demo.cpio", self.image, cpus=given.cpus, memory=given.memory, seed=given.seed,
