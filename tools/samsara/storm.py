@@ -10,7 +10,8 @@ from .session import DEATH_WITHIN, WAYS, Session
 
 STORM_WAYS = (*WAYS, "now", "silence")
 CLIENT = "workload"  # it is asked what a client sees; without an event loop it has no state that could move
-WINDOW = 0.15        # share of the looks at the machine that make up "the start" and "the end"
+# Shares of the looks at the machine: before "the start" everybody has died at least once, and has what it takes to do so.
+START, WINDOW = 0.25, 0.2
 # A request of the conductor may take three seconds, and its priority is above the disk's: if it loops, everybody below it
 # gets no time for so long and is taken for dead. That is a matter of priorities, and drowns what is looked for here.
 SPARED = {("conductor", "loop")}
@@ -224,9 +225,9 @@ class Storm(Session):
 
 
 def growths(looks):
-    """What each service and the kernel held at the start (when the workload was warm) and at the end."""
-    n = max(3, int(len(looks) * WINDOW))
-    if len(looks) < 2 * n:
+    """What each service and the kernel held at the start (when everything was warm) and at the end."""
+    n, start = max(3, int(len(looks) * WINDOW)), int(len(looks) * START)
+    if len(looks) < start + 2 * n:
         return []
     lines = []
     names = {name for _, look in looks for name in look} - {CLIENT}
@@ -234,7 +235,7 @@ def growths(looks):
         slack = KERNEL_SLACK if name == "" else SLACK
         for what, allowed in slack.items():
             first, last = ([look[name][what] for _, look in part if name in look and what in look[name]]
-                           for part in (looks[:n], looks[-n:]))
+                           for part in (looks[start:start + n], looks[-n:]))
             if first and last:
                 before, after = stats.median(first), stats.median(last)
                 grew = after > before + allowed and not (name in CACHES and what != "handles")
