@@ -19,6 +19,7 @@ struct source {
     const uint32_t *info;       // of each slot, the predecessor's
     uint32_t *seen;             // the same as it was when the object was placed
     uint64_t *to;               // new address of each slot's object; 0: not visited
+    uint32_t *queued;           // the pass that brought it up to date last
     bool gone;                  // not in the predecessor's heap any more
 };
 
@@ -111,6 +112,7 @@ struct mover {
     uint64_t random;
     struct visit *stack;     // work list
     uint32_t depth, depth_max;
+    uint32_t passes;
     bool whole; // everything was brought up to date: changes are not known one by one
 
     // globals.c

@@ -37,6 +37,7 @@ static void fill_source(struct mover *m, struct source *s, const struct record *
     }
     s->to = move_alloc(m, s->slots * sizeof(uint64_t));
     s->seen = move_alloc(m, s->slots * sizeof(uint32_t));
+    s->queued = move_alloc(m, s->slots * sizeof(uint32_t));
 }
 
 // A record stands in the table once for each of its granules.
@@ -289,12 +290,14 @@ static void drop_freed(struct mover *m)
     }
 }
 
+// Once a pass, however many records there are of stores to it.
 static void again(struct mover *m, const struct source *s, uint32_t slot)
 {
-    if (s->to[slot] == 0 || m->depth == m->depth_max) {
+    if (s->to[slot] == 0 || s->queued[slot] == m->passes || m->depth == m->depth_max) {
         m->whole = m->whole || m->depth == m->depth_max;
         return;
     }
+    s->queued[slot] = m->passes;
     uint32_t info = s->slot_bytes ? s->seen[slot] : 0;
     m->stack[m->depth++] = (struct visit){
         (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), (uint64_t *)s->to[slot],
@@ -345,6 +348,26 @@ static void if_info(struct mover *m, uintptr_t address)
     }
 }
 
+// Of a large object without fixed places for pointers, what was stored to is enough.
+static bool again_in_part(struct mover *m, const struct source *s, uint64_t offset, uint64_t bytes)
+{
+    uint32_t type = ((const struct large *)s->record)->type;
+    if (s->to[0] == 0 || type >= heap.type_count) {
+        return false;
+    }
+    const struct type_plan *plan = plan_of_type(m, type);
+    if (plan->kind != PLAN_SCAN && plan->kind != PLAN_PLAIN) {
+        return false;
+    }
+    uint64_t from = offset & ~7ull, end = (offset + bytes + 7) & ~7ull;
+    end = end < s->large_bytes ? end : s->large_bytes;
+    if (from < end) {
+        plan_copy(m, plan, (const uint64_t *)(s->start + from), (uint64_t *)(s->to[0] + from),
+                  end - from);
+    }
+    return true;
+}
+
 static void on_change(void *context, uintptr_t address, size_t bytes)
 {
     struct mover *m = context;
@@ -355,7 +378,9 @@ static void on_change(void *context, uintptr_t address, size_t bytes)
     }
     uint64_t first = address - s->start, last = first + bytes - 1;
     if (s->slot_bytes == 0) {
-        again(m, s, 0);
+        if (!again_in_part(m, s, first, bytes)) {
+            again(m, s, 0);
+        }
         return;
     }
     for (uint64_t slot = first / s->slot_bytes; slot <= last / s->slot_bytes && slot < s->slots;
@@ -369,11 +394,13 @@ void objects_update(struct mover *m)
     drop_freed(m);
     sort_by_info(m);
     m->whole = false;
+    m->passes++;
     bool known = undo_since(address_old(m, &undo_log), m->mark, on_change, m);
     if (known && !m->whole) {
         return;
     }
     m->depth = 0;
+    m->passes++; // what was on the list is forgotten
     for (uint32_t i = 0; i < m->source_count; i++) {
         for (uint32_t slot = 0; slot < m->source_list[i].slots; slot++) {
             again(m, &m->source_list[i], slot);
