@@ -54,6 +54,24 @@ class Conductor:
         return {entry["name"]: entry for entry in entries}
 
 
+WATCHED = ("blk", "fs", "pci", "console", "rs")
+
+
+def held(services):
+    return {name: (entry["memory"], entry.get("handles")) for name, entry in services.items() if name in WATCHED}
+
+
+def at_rest(conductor, looks=5):
+    """Once nothing changes any more: spares are linked when there is time, and hold memory from then on."""
+    limit, before, same = time.monotonic() + 30, None, 0
+    while same < looks and time.monotonic() < limit:
+        conductor.skip()
+        services = conductor.services()
+        same = same + 1 if held(services) == before else 0
+        before = held(services)
+    return services
+
+
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_flat_after_many_restarts(boot, small_disk, cpus, quick):
     machine = boot("demo", small_disk[0], cpus=cpus)
@@ -62,15 +80,13 @@ def test_flat_after_many_restarts(boot, small_disk, cpus, quick):
     conductor.until(lambda event: event["ev"] == "services")
     for _ in range(20):  # warm up: tables and caches reach their size
         conductor.kill_and_wait("blk", "null")
-    before = conductor.services()
+    before = at_rest(conductor)
     rounds = (60 if quick else RESTARTS) // (1 if cpus == 1 else 4)
     for number in range(rounds):
         conductor.kill_and_wait("blk", ("null", "jump", "assert", "exit", "now")[number % 5])
-    time.sleep(0.5)
-    conductor.skip()
-    after = conductor.services()
+    after = at_rest(conductor)
     assert after["blk"]["incarnation"] == before["blk"]["incarnation"] + rounds
-    for name in ("blk", "fs", "pci", "console", "rs"):
+    for name in WATCHED:
         if name in before:
             assert after[name]["memory"] <= before[name]["memory"] + 16384, (name, before[name], after[name])
             assert after[name].get("handles") == before[name].get("handles"), (name, before[name], after[name])
