@@ -101,15 +101,10 @@ struct layout_record {
     uint64_t address[]; // 0: not placed
 };
 
-// Shared with rs, kept over rebirths (the same page is given to the heir). Everything in it that the
+// Shared with rs; the same page for all incarnations. Everything in it that the
 // other side wrote is data from another domain: bounds are checked by whoever reads.
-enum { STATUS_KEPT = 64, STATUS_MESSAGES = 16, STATUS_TEXT = 200 };
+enum { STATUS_MESSAGES = 16, STATUS_TEXT = 200 };
 #define STATUS_MAGIC 0x53555441u
-struct kept_handle { // a handle that the next incarnation shall find again
-    uint32_t key;    // chosen by the service, 0 = free
-    handle_t handle;
-    uint64_t aux[2];
-};
 struct message_trace {
     uint64_t time_ns, badge;
     uint32_t label, delivery;
@@ -154,7 +149,6 @@ struct status_page {
     // Last messages, a ring.
     uint32_t message_next, reserved;
     struct message_trace messages[STATUS_MESSAGES];
-    struct kept_handle kept[STATUS_KEPT];
 };
 static_assert(sizeof(struct status_page) <= PAGE_SIZE, "the status page is one page");
 static_assert(sizeof(struct startup) <= PAGE_SIZE, "the start-up block is one page");

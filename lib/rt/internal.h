@@ -29,8 +29,8 @@ static inline uint64_t time_now(void)
 void random_init(const uint8_t seed[32]);
 void random_key(const uint8_t key[32], uint32_t nonce); // what rt_random draws from
 
-// keep.c: drops kept entries whose handle is gone, closes inherited handles that were not kept.
-void keep_init(void);
+// inherit.c: closes all dynamic handles that the manifest has not given.
+void drop_inherited(void);
 
 // timer.c
 void timers_run(void); // runs what is due, arms the port's timer for the next

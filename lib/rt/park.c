@@ -99,26 +99,6 @@ void rt_answer_handle(struct parked *parked, enum status status, const uint64_t 
     send(parked, &m);
 }
 
-struct parked *rt_adopt(handle_t reply)
-{
-    struct reply_info info;
-    if (sys_reply_info(reply, &info) != OK) {
-        return nullptr;
-    }
-    struct parked *parked = info.bound ? new(struct parked) : nullptr;
-    if (!parked) {
-        (void)sys_handle_close(reply);
-        return nullptr;
-    }
-    uint64_t delivery = info.delivery < 255 ? info.delivery : 255;
-    parked->rq.m.tag = delivery << TAG_DELIVERY_SHIFT;
-    parked->rq.m.badge = info.badge;
-    parked->rq.m.grant = info.grant;
-    parked->rq.reply = reply;
-    parked->rq.outcome = RT_PARKED;
-    return parked;
-}
-
 // ---- Grants ----
 
 // What a read overwrites is for the caller to log.

@@ -113,11 +113,11 @@ static inline bool rt_undone(void)
 // ---- Answering later ----
 
 // A request whose caller waits for an answer that is not there yet. It survives the service: the
-// caller stays with the Reply object, which passes to the heir (see rt_keep and rt_adopt).
+// caller stays with the Reply object, which passes to the heir.
 struct parked {
     struct request rq;
     struct parked *next; // free for the service's own lists
-    void *data;          // the service's
+    void *data;          // the service's; if it is not a pointer, it may be taken for one
 };
 
 // Inside a handler: takes the request away; the handler then returns STATUS_PENDING.
@@ -129,11 +129,6 @@ void rt_answer(struct parked *parked, enum status status, const uint64_t *words)
 // The same with a handle in the answer (a copy; the service keeps its own).
 void rt_answer_handle(struct parked *parked, enum status status, const uint64_t *words,
                       handle_t handle, uint32_t rights);
-
-// A parked request of an earlier incarnation, whose Reply handle was kept with rt_keep. Only reply,
-// badge, grant and delivery are known again. nullptr: nobody waits there any more (the handle is
-// closed).
-struct parked *rt_adopt(handle_t reply);
 
 // ---- Notifications, faults, waiting ----
 
@@ -196,17 +191,6 @@ void rt_sleep_until(uint64_t at_ns);
 void rt_random(void *to, size_t bytes);
 uint64_t rt_random64(void);
 uint32_t rt_random_below(uint32_t limit); // 0..limit-1, even; limit > 0
-
-// ---- What the next incarnation finds again ----
-
-// Keeps a handle (HANDLE_NONE is allowed: only the two words) under a key of the service's choice,
-// not 0. Replaces what was there. ERR_QUOTA: all STATUS_KEPT places are taken. ERR_ARG: key 0. All
-// inherited handles that were not kept are closed before service_main.
-MUST_USE enum status rt_keep(uint32_t key, handle_t handle, uint64_t aux0, uint64_t aux1);
-// Finds it again, in this or a later incarnation. handle, aux0, aux1 may be nullptr. ERR_NOT_FOUND.
-MUST_USE enum status rt_kept(uint32_t key, handle_t *handle, uint64_t *aux0, uint64_t *aux1);
-// Forgets the key; the handle itself stays open.
-void rt_forget(uint32_t key);
 
 // ---- Dying on purpose ----
 // Entered by the supervisor, which sets the stopped thread's instruction pointer here to show how

@@ -104,7 +104,7 @@ void rt_begin(const struct startup *given)
     }
     find_port();
     reply_init();
-    keep_init();
+    drop_inherited();
     drop_bootstrap();
 }
 

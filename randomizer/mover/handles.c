@@ -14,11 +14,6 @@ static void drop(handle_t handle)
 
 void handles_sweep(struct mover *m)
 {
-    for (int i = 0; i < STATUS_KEPT; i++) {
-        if (rt_status->kept[i].key != 0) {
-            handle_named(m, rt_status->kept[i].handle);
-        }
-    }
     handle_t handle = HANDLE_NONE;
     while (sys_handle_next(handle, &handle) == OK) {
         uint32_t index = handle & 8191;

@@ -244,32 +244,6 @@ static void test_heir_gives_back_undone_park(void **state)
     assert_int_equal(fake_answer_count, 1);
 }
 
-static enum status park_and_keep(struct request *rq)
-{
-    struct parked *p = rt_park(rq);
-    assert_int_equal(rt_keep(5, p->rq.reply, 0, 0), OK);
-    return STATUS_PENDING;
-}
-
-static void test_heir_answers_parked(void **state)
-{
-    (void)state;
-    handle_t reply;
-    handler = park_and_keep;
-    fake_push_call(LABEL, nullptr);
-    serve();
-    fake_restart();
-    assert_int_equal(rt_kept(5, &reply, nullptr, nullptr), OK);
-    struct parked *p = rt_adopt(reply);
-    assert_non_null(p);
-    rt_answer(p, ERR_RESTARTED, nullptr);
-    assert_int_equal(fake_answers[0].m.tag, ERR_RESTARTED);
-    assert_int_equal(fake_answers[0].reply, reply);
-    // A second heir finds nobody waiting there, and lets go of the handle.
-    assert_null(rt_adopt(reply));
-    assert_false(fake_handle_open(reply));
-}
-
 static void cause_forgotten_park(void *unused)
 {
     (void)unused;
@@ -512,7 +486,6 @@ int main(void)
         cmocka_unit_test_setup(test_grants_in_parts, start),
         cmocka_unit_test_setup(test_parking, start),
         cmocka_unit_test_setup(test_heir_gives_back_undone_park, start),
-        cmocka_unit_test_setup(test_heir_answers_parked, start),
         cmocka_unit_test_setup(test_pending_without_park_is_caught, start),
         cmocka_unit_test_setup(test_notifications, start),
         cmocka_unit_test_setup(test_waiting_in_a_handler, start),

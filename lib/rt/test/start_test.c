@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Start-up, arguments, kept handles, time, random numbers, log, assertions.
+// Start-up, arguments, handles, time, random numbers, log, assertions.
 #include "lib/rt/test/fake_kernel.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,54 +24,15 @@ static void test_names_and_arguments(void **state)
     assert_false(rt_arg("ame", value, sizeof(value)));
 }
 
-// ---- Kept handles ----
+// ---- Starting with nothing ----
 
-static void test_keeping(void **state)
+static void test_inherited_handles(void **state)
 {
     (void)state;
     fake_start("");
-    handle_t kept = fake_handle(OBJ_MEMORY), loose = fake_handle(OBJ_MEMORY);
-    handle_t gone = fake_handle(OBJ_PORT);
-    handle_t found;
-    uint64_t aux0, aux1;
-    assert_int_equal(rt_keep(0, kept, 1, 2), ERR_ARG);
-    assert_int_equal(rt_keep(7, gone, 1, 2), OK);
-    assert_int_equal(rt_keep(7, kept, 3, 4), OK); // replaces
-    assert_int_equal(rt_keep(8, gone, 0, 0), OK);
-    assert_int_equal(rt_keep(9, HANDLE_NONE, 5, 6), OK);
-    assert_int_equal(rt_kept(0, nullptr, nullptr, nullptr), ERR_NOT_FOUND);
-    (void)sys_handle_close(gone);
-
+    handle_t loose = fake_handle(OBJ_MEMORY);
     fake_restart();
-    assert_int_equal(rt_kept(7, &found, &aux0, &aux1), OK);
-    assert_int_equal(found, kept);
-    assert_int_equal(aux0, 3);
-    assert_int_equal(aux1, 4);
-    assert_true(fake_handle_open(kept));
-    assert_false(fake_handle_open(loose)); // not kept: closed at birth
-    assert_int_equal(rt_kept(8, nullptr, nullptr, nullptr), ERR_NOT_FOUND); // it names nothing
-    assert_int_equal(rt_kept(9, &found, nullptr, &aux1), OK);
-    assert_int_equal(found, HANDLE_NONE);
-    assert_int_equal(aux1, 6);
-
-    rt_forget(7);
-    rt_forget(7);
-    fake_restart();
-    assert_int_equal(rt_kept(7, nullptr, nullptr, nullptr), ERR_NOT_FOUND);
-    assert_false(fake_handle_open(kept));
-}
-
-static void test_keeping_is_bounded(void **state)
-{
-    (void)state;
-    fake_start("");
-    for (uint32_t key = 1; key <= STATUS_KEPT; key++) {
-        assert_int_equal(rt_keep(key, HANDLE_NONE, key, 0), OK);
-    }
-    assert_int_equal(rt_keep(1000, HANDLE_NONE, 0, 0), ERR_QUOTA);
-    assert_int_equal(rt_keep(3, HANDLE_NONE, 33, 0), OK);
-    rt_forget(5);
-    assert_int_equal(rt_keep(1000, HANDLE_NONE, 0, 0), OK);
+    assert_false(fake_handle_open(loose));
 }
 
 static void test_status_page_over_rebirth(void **state)
@@ -214,8 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_arguments),
-        cmocka_unit_test(test_keeping),
-        cmocka_unit_test(test_keeping_is_bounded),
+        cmocka_unit_test(test_inherited_handles),
         cmocka_unit_test(test_status_page_over_rebirth),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_chacha20),

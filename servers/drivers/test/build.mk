@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-$(eval $(call module,driver_test,servers/drivers/test/main.c servers/drivers/test/battery.c,block rt interfaces,))
+$(eval $(call module,driver_test,$(addprefix servers/drivers/test/,main.c battery.c measure.c),block rt interfaces,))

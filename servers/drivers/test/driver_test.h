@@ -14,3 +14,6 @@ void report_held(const char *when, const char *service);
 
 // battery.c: every service in every way, `times` times each, in random order.
 void battery(uint32_t times);
+
+// measure.c: `times` deaths and moves of each service.
+void measure(uint32_t times);

@@ -7,7 +7,7 @@
 // medium). all=1: kills all drivers in turn, and asks each for something after each death. log=1:
 // has the console show the kernel log, too. lines=N: writes N numbered lines to COM1 instead, while
 // the console driver is killed; whoever reads the line must find each of them once and in order.
-// battery=N: see battery.c.
+// battery=N, measure=N: see battery.c and measure.c.
 // Says "driver_test: passed …" or "driver_test: FAILED …" on the log and on COM1, then powers off.
 #include "interfaces/block.client.h"
 #include "interfaces/console.client.h"
@@ -357,6 +357,8 @@ static void work(uint64_t lines, uint32_t service)
     if (arg_number("battery", 0) > 0) {
         battery((uint32_t)arg_number("battery", 0));
         finish_load();
+    } else if (arg_number("measure", 0) > 0) {
+        measure((uint32_t)arg_number("measure", 0));
     } else if (lines > 0) {
         write_lines(lines, kills, every_ns, service);
     } else {
