@@ -71,6 +71,7 @@ enum status disk_add_memory(struct disk *d, const struct disk_memory *memory)
     enum status status =
         block_buffer(d->port, d->session, index, memory->memory, &d->buffer_bytes[index]);
     if (status == OK) {
+        d->buffer_memory[index] = memory->memory;
         d->buffers = index + 1;
     }
     return status;
@@ -157,14 +158,42 @@ void disk_detach(struct disk *d)
     drop_ring(d);
 }
 
+// A driver that was born afresh knows nothing of its predecessor's sessions. It gets this one anew, with
+// the ring as it is, and looks at every entry.
+static enum status attach_again(struct disk *d)
+{
+    uint64_t bytes;
+    uint32_t features;
+    handle_t old = d->doorbell;
+    enum status status = block_attach(d->port, d->entries, d->ring_memory, &d->session,
+                                      &d->sectors, &features, &d->max_bytes, &d->doorbell);
+    if (status != OK) {
+        return status;
+    }
+    rt_close_at_commit(old);
+    for (uint32_t i = 0; status == OK && i < d->buffers; i++) {
+        status = block_buffer(d->port, d->session, i, d->buffer_memory[i], &bytes);
+    }
+    if (status == OK) {
+        status = tell_completion_port(d);
+    }
+    for (int w = 0; w < BLOCK_WORDS; w++) {
+        atomic_store(&d->ring->submitted[w], UINT64_MAX);
+    }
+    return status;
+}
+
 // Whether somebody is left who will complete requests. The call waits for a driver that is being reborn;
 // for one that was given up the supervisor answers it with ERR_DEAD.
 static bool driver_lives(struct disk *d)
 {
-    uint64_t sectors;
-    uint32_t features, max_bytes;
-    return ipc_notify(d->doorbell) == OK &&
-           block_info(d->port, &sectors, &features, &max_bytes) != ERR_DEAD;
+    enum status status = tell_completion_port(d);
+
+    if (status == ERR_STATE) {
+        status = attach_again(d);
+        log_warn("a driver has forgotten its session: %s", rt_status_text(status));
+    }
+    return ipc_notify(d->doorbell) == OK && status != ERR_DEAD;
 }
 
 // A request whose handler has given up waits for nobody but this.

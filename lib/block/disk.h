@@ -8,8 +8,8 @@
 //     disk_request_init(&r, BLOCK_READ, sector); disk_request_add(&r, 0, offset, bytes);
 //     status = disk_submit(&disk, &r);   … r.done is called from the event loop
 //
-// A driver that dies and is reborn is no event for the caller: what was submitted is run again, a
-// request only takes longer. Data of a write must stay as it is until the request has completed.
+// A driver that dies and is reborn, with its state or afresh, is no event for the caller: what was
+// submitted is run again, a request only takes longer. Data of a write must stay as it is until the request has completed.
 //
 // In a transaction, submitting takes effect at its commit, and a completion that was taken in is
 // undone with everything else: it will be taken in again. So each request is run, and each `done`
@@ -63,6 +63,7 @@ struct disk {
     handle_t port, doorbell, ring_memory;
     uint32_t session, buffers;
     uint64_t buffer_bytes[BLOCK_BUFFERS];
+    handle_t buffer_memory[BLOCK_BUFFERS]; // the caller's, see disk_attach
     uint64_t free[BLOCK_WORDS];   // a bit for each entry that can be used
     uint64_t queued[BLOCK_WORDS]; // taken; the driver hears of them at commit
     uint64_t last_number;
@@ -78,7 +79,8 @@ struct disk {
 [[nodiscard]] enum status disk_memory_create(struct disk_memory *m);
 
 // Opens the session: `entries` requests can be under way at once (1..BLOCK_ENTRIES_MAX), `bit` is
-// one notification bit (of NOTIFY_OWN) of the service's own port that is used for nothing else.
+// one notification bit (of NOTIFY_OWN) of the service's own port that is used for nothing else. The
+// memories' handles must stay open: a driver that was born afresh gets them again.
 // Errors: ERR_DEAD no driver; ERR_BUSY too many sessions; ERR_IO no usable device; ERR_QUOTA.
 [[nodiscard]] enum status disk_attach(struct disk *d, handle_t port, uint32_t entries, uint64_t bit,
                                        const struct disk_memory *memory, uint32_t memories);

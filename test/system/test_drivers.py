@@ -115,3 +115,15 @@ def test_battery(boot, scratch_disk, cpus, quick):
     for service, (memory, heap, handles) in held["after"].items():
         before = held["before"][service]
         assert memory <= before[0] + SPARE and heap <= before[1] + 1024 and handles <= before[2] + REPLIES, held
+
+
+MOVE_MOST, CRASH_MOST = 300_000, 600_000  # instructions: nobody there at a planned move; from a death to the next answer
+
+
+def test_nobody_waits_for_long(boot, scratch_disk, quick):
+    """With instructions as the clock, a spare linked, and nothing else to do."""
+    said = run(boot, scratch_disk, f"measure={10 if quick else 100}", 300, extra=["-icount", "shift=0,sleep=off"])
+    found = re.findall(r"(move|crash) (\w+): p50=\d+ p99=(\d+)", said)
+    assert len(found) == 10, said
+    for what, service, p99 in found:
+        assert int(p99) <= (MOVE_MOST if what == "move" else CRASH_MOST), said
