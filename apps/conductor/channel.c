@@ -8,12 +8,16 @@
 #include "lib/rt/tx.h"
 #include <string.h>
 
-enum { BIT_INPUT = 1, OUTPUT = 96 << 10 };
+// A host that does not listen must not stop us: what there is no room for waits here. Some of it is
+// for answers only, and for reports of mistakes.
+enum { BIT_INPUT = 1, OUTPUT = 96 << 10, RESERVE = 8 * LINE_MAX };
+static const uint64_t try_again_ns = 20000000;
 
 static handle_t line;
 static uint32_t number; // of the last request, see interfaces/console.idl
 static char output[OUTPUT];
 static size_t used, sent;
+static struct rt_timer try_again;
 static void (*take_byte)(char byte);
 
 static void on_input(uint64_t bits, void *arg)
@@ -37,6 +41,29 @@ bool channel_open(void (*on_byte)(char byte))
     return status == OK;
 }
 
+static void send(void *arg);
+
+static void on_try_again(void *);
+
+static void send_later(void)
+{
+    rt_timer(&try_again, rt_now_ns() + try_again_ns, on_try_again, nullptr);
+}
+
+static void on_try_again(void *)
+{
+    if (!rt_at_commit(send, nullptr)) {
+        send_later();
+    }
+}
+
+static void make_room(void)
+{
+    memmove(output, output + sent, used - sent);
+    used -= sent;
+    sent = 0;
+}
+
 // One call of the console in each transaction.
 static void send(void *arg)
 {
@@ -44,21 +71,28 @@ static void send(void *arg)
     if (n == 0) {
         return;
     }
-    enum status status = console_write(line, ++number, output + sent, n);
+    enum status status = console_write(line, ++number, false, output + sent, n);
+    if (status == ERR_AGAIN) {
+        send_later();
+        return;
+    }
     if (status != OK) {
         log_error("%zu bytes of events are lost: the console answered %u", n, status);
     }
     sent += n;
-    if (sent == used) {
-        sent = used = 0;
-    } else if (!rt_at_commit(send, arg)) {
-        log_warn("events have to wait for the next ones");
+    if (sent == used || sent > sizeof(output) / 2) {
+        make_room();
+        rt_wake(CHANNEL_ROOM);
+    }
+    if (used > 0 && !rt_at_commit(send, arg)) {
+        send_later();
     }
 }
 
 size_t channel_room(void)
 {
-    return sizeof(output) - used;
+    size_t room = sizeof(output) - used;
+    return room > RESERVE ? room - RESERVE : 0;
 }
 
 bool channel_is_empty(void)
@@ -68,7 +102,7 @@ bool channel_is_empty(void)
 
 void channel_write(const char *lines, size_t n)
 {
-    if (NEVER(n > channel_room()) || !rt_at_commit(send, nullptr)) {
+    if (n > sizeof(output) - used || !rt_at_commit(send, nullptr)) {
         log_error("%zu bytes of events are lost", n);
         return;
     }

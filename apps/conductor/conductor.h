@@ -13,9 +13,11 @@ enum { LINE_MAX = 1000 }; // bytes of an event line, apps/README.md
 
 // Calls on_byte for everything the host sends. false: the line cannot be used.
 bool channel_open(void (*on_byte)(char byte));
-// Whole lines, one or more; they go out at commit. There must be room: some 90 KiB, once all is out.
+// Whole lines, one or more; they go out at commit, or when the host listens. There must be room: more
+// than 80 KiB, once all is out, and a little more for single lines.
 void channel_write(const char *lines, size_t n);
 size_t channel_room(void);
+enum { CHANNEL_ROOM = 1 }; // rt_await: until there is more
 bool channel_is_empty(void);
 // Waits until all that was sent has left the machine.
 void channel_drain(void);

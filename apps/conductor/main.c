@@ -40,6 +40,9 @@ static enum status do_report(struct request *rq, uint64_t number, size_t lines_l
     if (!are_lines(lines, lines_len)) {
         return ERR_ARG;
     }
+    if (channel_room() < lines_len) {
+        rt_await(CHANNEL_ROOM, nullptr, nullptr, 0);
+    }
     channel_write(lines, lines_len);
     last_report = number;
     return OK;
@@ -60,7 +63,7 @@ static void tick(void *arg)
     uint64_t now = rt_now_ns();
     channel_poll(); // should the driver's word have got lost with it
     supervisor_poll();
-    if (now - last_services >= services_ns) {
+    if (now - last_services >= services_ns && channel_is_empty()) { // old news are no news
         last_services = now;
         supervisor_services();
     }

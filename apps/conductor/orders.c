@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
+static const uint64_t off_look_ns = 10000000, off_patience_ns = 2000000000;
+
 enum conductor_order current_order = CONDUCTOR_WAIT;
 
 static struct order {
@@ -136,13 +138,23 @@ static enum status to_workload(enum host_verb verb)
     return OK;
 }
 
-static void switch_off(void *arg)
+static struct rt_timer off_timer;
+static uint64_t off_by_ns;
+static bool drained;
+
+// When the answer is out, or nobody wants to hear it. A drain that we hang in is not tried again.
+static void switch_off(void *)
 {
-    if (!channel_is_empty()) { // the answer has not been sent yet
-        (void)rt_at_commit(switch_off, arg);
+    uint64_t now = rt_now_ns();
+    rt_timer(&off_timer, now + off_look_ns, switch_off, nullptr);
+    if (!channel_is_empty() && now < off_by_ns) {
         return;
     }
-    channel_drain();
+    if (!drained) {
+        drained = true;
+        rt_commit();
+        channel_drain();
+    }
     enum status status = rs_power(H_RS, SYSTEM_POWEROFF);
     log_error("the machine cannot be switched off: status %u", status);
 }
@@ -151,7 +163,8 @@ static void switch_off(void *arg)
 static void power_off(void)
 {
     end(files_shutdown());
-    (void)rt_at_commit(switch_off, nullptr);
+    off_by_ns = rt_now_ns() + off_patience_ns;
+    rt_timer(&off_timer, rt_now_ns(), switch_off, nullptr);
 }
 
 // ---- From bytes to orders ----

@@ -141,8 +141,7 @@ static void poll(void *)
 {
     handle_t twin = rt_handle("twin");
     if (channel_room() < 2 * (EVENTS + 1) * LINE_MAX) {
-        supervisor_poll();
-        return;
+        return; // at a later tick
     }
     bool more = poll_one(H_RS, &position);
     more = (twin != HANDLE_NONE && poll_one(twin, &twin_position)) || more;
@@ -215,7 +214,7 @@ void supervisor_services(void)
     enum { A_LINE = LINE_MAX / SERVICE_LINE };
     uint32_t count;
     if (channel_room() < (RS_SERVICES_MAX + 1) * SERVICE_LINE + LINE_MAX) {
-        return; // they come every so often
+        return;
     }
     enum status status = rs_list(H_RS, services, sizeof(services), &count);
     if (status != OK) {

@@ -42,7 +42,7 @@ void term_flush(void)
 {
     for (size_t at = 0; at < output_used;) {
         size_t n = output_used - at < CONSOLE_WRITE_MAX ? output_used - at : CONSOLE_WRITE_MAX;
-        if (console_write(line, ++number, output + at, n) != OK) {
+        if (console_write(line, ++number, true, output + at, n) != OK) {
             break; // nobody is left who could be told
         }
         at += n;

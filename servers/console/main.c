@@ -219,7 +219,7 @@ static void on_reborn(const struct rt_rebirth *rebirth)
 
 // ---- Operations ----
 
-static enum status do_write(struct request *rq, uint32_t number, size_t text_len)
+static enum status do_write(struct request *rq, uint32_t number, bool wait, size_t text_len)
 {
     struct line *l = line_of(rq);
 
@@ -232,6 +232,9 @@ static enum status do_write(struct request *rq, uint32_t number, size_t text_len
     pump(l);
     if (l->writers == nullptr && line_out_fits(&l->bytes, (uint32_t)text_len)) {
         return take_text(l, rq, number);
+    }
+    if (!wait) {
+        return ERR_AGAIN;
     }
     struct waiting_write *w = new(struct waiting_write);
     if (w == nullptr || (w->parked = rt_park(rq)) == nullptr) {

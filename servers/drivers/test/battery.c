@@ -32,7 +32,8 @@ static void write_line(void)
 {
     char text[64];
     int bytes = snprintf(text, sizeof text, "out %08u\n", lines_out++);
-    enum status status = console_write(rt_handle("console"), ++next_write, text, (size_t)bytes);
+    enum status status =
+        console_write(rt_handle("console"), ++next_write, true, text, (size_t)bytes);
 
     if (status != OK) {
         wrong("writing", status);

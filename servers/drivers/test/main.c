@@ -256,7 +256,7 @@ void say(const char *text)
     static uint32_t number;
 
     log_info("%s", text);
-    (void)console_write(rt_handle("console"), ++number, text, __builtin_strlen(text));
+    (void)console_write(rt_handle("console"), ++number, true, text, __builtin_strlen(text));
     (void)console_flush(rt_handle("console"));
 }
 
@@ -271,7 +271,7 @@ static void write_lines(uint64_t lines, uint64_t kills, uint64_t every_ns, uint3
             text, sizeof text, "line %08u %.*s\n", i, (int)(i % 150),
             "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
             "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
-        enum status status = console_write(rt_handle("console"), i, text, (size_t)bytes);
+        enum status status = console_write(rt_handle("console"), i, true, text, (size_t)bytes);
         if (status != OK) {
             log_error("line %u: status %d", i, status);
             count.errors++;

@@ -21,7 +21,7 @@ static enum status ask_console(void)
 {
     static uint32_t number = 1 << 30;
 
-    return console_write(rt_handle("console"), ++number, ".", 1);
+    return console_write(rt_handle("console"), ++number, true, ".", 1);
 }
 
 static enum status ask_pci(void)
