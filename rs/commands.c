@@ -38,8 +38,9 @@ static enum status commanded(const struct request *rq, uint32_t number, struct s
     return *s != nullptr ? OK : ERR_NOT_FOUND;
 }
 
-static void note_command(const struct request *rq, const struct service *s, const char *what)
+static void note_command(const struct request *rq, struct service *s, const char *what)
 {
+    s->commands++;
     struct rs_event *e = event_add(RS_COMMAND, s);
     snprintf(e->text, sizeof(e->text), "%s, by %s", what, caller_name(rq));
 }
@@ -123,6 +124,7 @@ static void describe(struct service *s, struct rs_service *out)
         .deaths = s->deaths, .fruitless = s->history.fruitless, .cause = s->last_cause,
         .asked = s->last_asked, .priority = s->entry->priority, .recovery_ns = s->recovery_ns,
         .on_trial = s->trial.old != nullptr, .moves = s->move.count, .pause_ns = s->move.pause_ns,
+        .commands = s->commands,
     };
     snprintf(out->name, sizeof(out->name), "%s", s->name);
     snprintf(out->module, sizeof(out->module), "%s", s->module->name);
@@ -424,7 +426,7 @@ static enum status do_replay(struct request *rq, uint64_t number, handle_t *port
     if (!letter->answered) {
         return ERR_STATE;
     }
-    const struct service *s = &services[letter->service - 1];
+    struct service *s = &services[letter->service - 1];
     note_command(rq, s, "replay");
     enum status status = sys_handle_copy(s->port, RIGHT_CALL | RIGHT_TRANSFER, letter->badge, port);
     if (status == OK) {

@@ -159,7 +159,7 @@ struct service {
     bool recovering;     // reborn, but no work done yet
     uint64_t last_record; // sequence number; 0: none
     uint64_t detected_ns, recovery_ns;
-    uint32_t deaths, last_cause, last_asked;
+    uint32_t deaths, last_cause, last_asked, commands;
     char place[RS_PLACE_BYTES];
     struct rt_timer look_timer, birth_timer, move_timer, link_timer;
     handle_t subscribers[RS_SERVICES_MAX]; // by index of the caller: whom to notify of rebirths

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Obeys the host. An order is noted in the transaction that read it, and carried out in later ones:
 // one finds out what there is to know, and commits; one acts. If we die of the order, or in the
-// middle of it, the heir acts again, and sees whether it was done already.
+// middle of it, the heir sees by the supervisor's count whether it was taken on already.
 #include "apps/conductor/conductor.h"
 #include "apps/conductor/host_command.h"
 #include "apps/lib/files.h"
@@ -20,7 +20,9 @@ static struct order {
     char line[HOST_LINE];
     struct host_command command;
     bool found;
-    uint32_t number, incarnation; // of the service that it is about, before anything was done
+    uint32_t number;   // of the service that it is about
+    uint32_t commands; // about that service, before ours
+    uint32_t noted_by; // our own incarnation then: while it is the same, ours was not given
 } *first, **last = &first;
 
 static void answer(const char *line, const char *status, const char *text)
@@ -66,29 +68,30 @@ static void end_with(enum status status)
 
 // ---- Orders for services ----
 
-static enum status incarnation_of(handle_t rs, uint32_t number, uint32_t *incarnation)
+static enum status commands_about(handle_t rs, uint32_t number, uint32_t *commands)
 {
     struct rs_service s;
     enum status status = rs_info(rs, number, &s, sizeof(s));
-    *incarnation = s.incarnation;
+    *commands = s.commands;
     return status;
 }
 
 static enum status find(struct order *o)
 {
     const char *name = o->command.service;
-    uint32_t number, incarnation;
+    uint32_t number, commands;
     handle_t rs = supervisor_of(name);
     enum status status = rs_find(rs, name, strlen(name), &number);
     if (status == OK && number == 0) {
         status = ERR_RIGHTS; // nobody commands the supervisor
     }
     if (status == OK) {
-        status = incarnation_of(rs, number, &incarnation);
+        status = commands_about(rs, number, &commands);
     }
     if (status == OK) {
         o->number = number;
-        o->incarnation = incarnation;
+        o->commands = commands;
+        o->noted_by = rt_startup->incarnation;
         o->found = true;
     }
     return status;
@@ -108,16 +111,21 @@ static enum status command(const struct order *o)
 
 static void to_service(struct order *o)
 {
-    uint32_t now;
+    uint32_t now = o->commands;
     bool looked = o->found;
     handle_t rs = supervisor_of(o->command.service);
-    enum status status = looked ? incarnation_of(rs, o->number, &now) : find(o);
+    enum status status = OK;
+    if (!looked) {
+        status = find(o);
+    } else if (rt_startup->incarnation != o->noted_by) {
+        status = commands_about(rs, o->number, &now);
+    }
     if (status != OK) {
         end_with(status);
     } else if (!looked) {
         obey_soon();
-    } else if (now != o->incarnation) {
-        end_with(OK); // it is another one since: we did it, and died
+    } else if (now != o->commands) {
+        end_with(OK); // we have died since, and had given it
     } else {
         end_with(command(o));
     }

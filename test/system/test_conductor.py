@@ -1,8 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""The conductor and a host that does not listen."""
+"""The conductor killed and moved in the middle of what the host wants: no event lost, none told twice, no order doubled."""
+import random
 import time
+from collections import Counter
 
+import pytest
 from test_restarts import Conductor
+
+WAYS = ("null", "jump", "assert", "exit")  # found out at once
+
+
+def answered(seen, line):
+    return sum(event["ev"] == "answer" and event.get("to") == line for event in seen)
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_orders_are_carried_out_once(boot, small_disk, cpus, quick):
+    machine = boot("demo", small_disk[0], cpus=cpus)
+    conductor = Conductor(machine)
+    conductor.until(lambda event: event["ev"] == "hello", 60)
+    draw, given, orders = random.Random(7), Counter(), []
+    for number in range(25 if quick else 120):
+        orders.append(f"kill time {WAYS[number % len(WAYS)]}")
+        orders.append("move conductor" if number % 3 == 0 else f"kill conductor {draw.choice((*WAYS, 'loop'))}")
+        for line in orders[-2:]:  # both at once: the second finds the conductor at work with the first
+            machine.events.write(line.encode() + b"\n")
+        given.update(orders[-2:])
+        limit = time.monotonic() + 30
+        while any(answered(conductor.seen, line) < given[line] for line in orders[-2:]):
+            assert time.monotonic() < limit, (orders[-2:], conductor.seen[-5:], machine.kernel_log()[-1500:])
+            conductor.pump()
+            time.sleep(0.002)
+        time.sleep(draw.choice((0, 0, 0.05, 0.3)))
+    time.sleep(1.5)
+    conductor.pump()
+    said = conductor.seen
+    assert Counter(event["to"] for event in said if event["ev"] == "answer") == given
+    assert not [event for event in said if event["ev"] == "error"]
+    births = Counter((event["service"], event["incarnation"]) for event in said if event["ev"] == "birth")
+    deaths = Counter((event["service"], event["incarnation"]) for event in said if event["ev"] == "death")
+    assert max(births.values()) == 1 and max(deaths.values()) == 1
+    done = Counter(event["to"] for event in said if event["ev"] == "answer" and event["status"] == "OK")
+    told = Counter(event["text"].removesuffix(", by conductor") for event in said
+                   if event["ev"] == "command" and event["service"] == "time")
+    for way in WAYS:  # what was answered was done, and no more than that
+        assert done[f"kill time {way}"] == told[f"kill {way}"], (done, told)
+    assert len([service for service, _ in deaths if service == "conductor"]) > (5 if quick else 30)
 
 
 def await_log_unread(machine, text, timeout=20):
