@@ -112,3 +112,22 @@ def test_every_service_dies_every_death(boot, small_disk, service):
         else:
             pytest.fail(f"{service} after {way}: {line}\n{said}")
     assert "sizes" in shell.run("ls /")
+
+
+def test_a_disk_driver_without_memory(boot, small_disk):
+    """One that was born afresh knows no sessions; whoever has one in use opens it again, and no request is lost."""
+    machine = boot("demo", small_disk[0])
+    conductor = Conductor(machine)
+    conductor.until(lambda event: event["ev"] == "hello", 60)
+    conductor.command("start")
+    for number in range(4):
+        for _ in range(50):
+            conductor.until(lambda event: event["ev"] == "op")
+        assert machine.kernel_log().count("forgotten its session: done") == number
+        assert conductor.command("restart blk")["status"] == "OK"
+        conductor.until(lambda event: event["ev"] == "ready" and event["service"] == "blk")
+        conductor.skip()
+    for _ in range(50):
+        conductor.until(lambda event: event["ev"] == "op")
+    assert not [event for event in conductor.seen if event["ev"] == "error"]
+    assert {event["service"] for event in conductor.seen if event["ev"] == "death"} == {"blk"}
