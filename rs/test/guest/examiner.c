@@ -84,6 +84,16 @@ static void die_in_every_way(void)
     }
 }
 
+// What a transaction did in the kernel is undone with it: callers that it had parked go back to the port.
+static void die_with_a_parked_caller(enum way way, const char *what)
+{
+    uint64_t back;
+    uint32_t before = 0, after = 0;
+    enum status status = ping_ping(victim, WAY_NONE, &back, &before);
+    status = status == OK ? ping_ping(victim, way, &back, &after) : status;
+    check(status == OK && after == before + 1, what, rt_status_name(status));
+}
+
 // ---- A request that kills whenever it is tried ----
 
 static void be_poisonous(void)
@@ -133,6 +143,8 @@ int service_main(void)
     check(status == OK, "the victim is known", "find");
     be_refused();
     die_in_every_way();
+    die_with_a_parked_caller(WAY_PARKED, "death after parking");
+    die_with_a_parked_caller(WAY_STARTING, "death after giving a request up for now");
     be_poisonous();
     log_info("examined: %u checks, %u failed", done, failed);
     return (int)rs_power(H_RS, 1);

@@ -3,6 +3,7 @@
 // which the same request is delivered again, answers it. So the examiner's call takes longer, and
 // that is all.
 #include "interfaces/ping.server.h"
+#include "lib/rt/tx.h"
 #include "rs/test/guest/ways.h"
 
 enum { NEVER_RAISED = 1 };
@@ -96,12 +97,29 @@ static void die(uint64_t way)
     }
 }
 
+// The caller is parked already, and nothing of that is committed.
+static void die_parked(struct request *rq)
+{
+    (void)rt_park(rq);
+    die_null();
+}
+
+static void begin_to_fetch(const void *)
+{
+    die_null();
+}
+
 static enum status do_ping(struct request *rq, uint64_t number, uint64_t *number_back,
                            uint32_t *incarnation)
 {
+    bool first = ipc_delivery(&rq->m) == 0;
     if (number == WAY_POISON) {
         die_null();
-    } else if (ipc_delivery(&rq->m) == 0) {
+    } else if (first && number == WAY_PARKED) {
+        die_parked(rq);
+    } else if (first && number == WAY_STARTING) {
+        rt_await(1, begin_to_fetch, nullptr, 0);
+    } else if (first) {
         die(number);
     }
     *number_back = number;

@@ -16,4 +16,6 @@ enum way {
     WAY_LOOP,
     WAY_WAIT,
     WAY_POISON, // at every delivery
+    WAY_PARKED, // when it has parked the request
+    WAY_STARTING, // when it has given the request up for now, and begins to fetch what is missing
 };
