@@ -148,7 +148,7 @@ static void answer_as_before(struct request *rq, struct answer_note *given)
     rq->answer_rights = given->rights;
     rq->m.handle = given->handle;
     rq->m.handle_rights = given->rights;
-    given->call = 0;
+    rq->close_after = HANDLE_NONE;
 }
 
 // ---- A request that killed each time it was tried ----
@@ -254,8 +254,7 @@ static bool receive(struct request *rq)
     return status == OK;
 }
 
-// The slow way of answering: with things to do between the answer and the next message.
-static bool answer_then_receive(struct request *rq)
+static void send_answer(struct request *rq)
 {
     enum status status = ipc_reply(rq->reply, &rq->m);
     if (status != OK && rq->answer_handle != HANDLE_NONE) {
@@ -264,10 +263,30 @@ static bool answer_then_receive(struct request *rq)
     if (rq->close_after != HANDLE_NONE) {
         (void)sys_handle_close(rq->close_after);
     }
+}
+
+static bool receive_next(struct request *rq)
+{
     if (notify_pending != 0) {
         serve_bits(0);
     }
     return receive(rq);
+}
+
+// The slow way of answering: with things to do between the answer and the next message.
+static bool answer_then_receive(struct request *rq)
+{
+    send_answer(rq);
+    return receive_next(rq);
+}
+
+// What was given is forgotten only when it has been given again: a death in between brings the call once more.
+static bool answer_again(struct request *rq, struct answer_note *given)
+{
+    answer_as_before(rq, given);
+    send_answer(rq);
+    given->call = 0;
+    return receive_next(rq);
 }
 
 static inline bool answer_and_receive(struct request *rq)
@@ -320,8 +339,7 @@ static inline bool serve_one(struct request *rq)
         struct answer_note *given = given_before(&rq->m);
         if (given) {
             after_handles(rq->m.handle);
-            answer_as_before(rq, given);
-            return answer_then_receive(rq);
+            return answer_again(rq, given);
         }
         if (is_poison(rq)) {
             after_handles(rq->m.handle);

@@ -29,6 +29,7 @@ int fake_fail_memory;
 uint64_t fake_mapped;
 struct fake_answer fake_answers[FAKE_ANSWERS];
 int fake_answer_count;
+void (*fake_on_answer)(void);
 char fake_grant[1 << 20];
 char fake_log[256];
 
@@ -247,6 +248,9 @@ static enum status answer(handle_t reply, const struct ipc_message *m)
     }
     if ((m->tag & TAG_HANDLE) && !fake_handle_open(m->handle)) {
         return ERR_HANDLE;
+    }
+    if (fake_on_answer) {
+        fake_on_answer();
     }
     objects[reply].bound = objects[reply].parked = false;
     fake_answers[fake_answer_count++ % FAKE_ANSWERS] = (struct fake_answer){reply, *m};

@@ -32,6 +32,7 @@ struct fake_answer {
 enum { FAKE_ANSWERS = 64 };
 extern struct fake_answer fake_answers[FAKE_ANSWERS];
 extern int fake_answer_count;
+extern void (*fake_on_answer)(void); // called before each answer; may be nullptr
 
 // The caller's memory behind a grant, for grant_copy.
 extern char fake_grant[1 << 20];

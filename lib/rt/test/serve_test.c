@@ -62,6 +62,33 @@ static void test_answers(void **state)
     assert_int_equal(fake_status.messages[2].label, 99 << 8 | 1);
 }
 
+static enum status must_not_run(struct request *)
+{
+    fail();
+    return OK;
+}
+
+static void still_known(void)
+{
+    assert_int_equal(answers_given[0].call, 9);
+}
+
+// A death right before the answer must find it still noted.
+static void test_an_answer_is_forgotten_when_it_was_given_again(void **state)
+{
+    (void)state;
+    handler = must_not_run;
+    answers_given[0] = (struct answer_note){.call = 9, .tag = OK, .w = {42}};
+    fake_push(&(struct ipc_message){
+        .tag = LABEL | 1ull << TAG_DELIVERY_SHIFT | 9ull << TAG_CALL_SHIFT, .badge = 77});
+    fake_on_answer = still_known;
+    serve();
+    fake_on_answer = nullptr;
+    assert_int_equal(fake_answer_count, 1);
+    assert_int_equal(fake_answers[0].m.w[0], 42);
+    assert_int_equal(answers_given[0].call, 0);
+}
+
 static void test_interrupted_wait_goes_on(void **state)
 {
     (void)state;
@@ -481,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_answers, start),
+        cmocka_unit_test_setup(test_an_answer_is_forgotten_when_it_was_given_again, start),
         cmocka_unit_test_setup(test_interrupted_wait_goes_on, start),
         cmocka_unit_test_setup(test_handles, start),
         cmocka_unit_test_setup(test_grants_in_parts, start),
