@@ -180,7 +180,7 @@ void service_birth(struct service *s)
     s->heir = service_has_state(s) && s->plan.rung <= POLICY_POISON;
     s->born_ns = s->beat_ns = rt_now_ns();
     clear_status(s);
-    account_fit(s);
+    (void)account_fit(s);
     struct body *b = s->spare ? take_spare(s) : nullptr;
     s->from_spare = b != nullptr;
     b = b ? b : from_nothing(s, &why);

@@ -41,7 +41,7 @@ enum : uint64_t { REBIRTH_BYTES = 3 << 20 };
 static uint64_t needed(const struct service *s)
 {
     uint64_t dead = (s->corpse != nullptr) + (s->holder != nullptr && s->holder != s->corpse);
-    uint64_t ahead = s->spare ? spare_bytes(s->spare->module, s->entry->stack) : 0;
+    uint64_t ahead = s->spare ? spare_bytes(s) : 0;
     ahead += s->spare && s->spare->ahead_of != 0 ? spare_copy_bytes(s) : 0;
     // What is a newborn's alone, and not yet the service's: an undo log, the tables of the move.
     uint64_t own = dead * (s->entry->undo + REBIRTH_BYTES);
@@ -67,22 +67,23 @@ static uint64_t affordable(const struct service *s, uint64_t wanted)
 
 // Raising is tried with less when the machine has not so much left; lowering waits until no more is
 // in use than the lower limit.
-void account_fit(struct service *s)
+bool account_fit(struct service *s)
 {
     const struct body *b = payer(s);
-    uint64_t wanted = affordable(s, needed(s));
+    uint64_t all = needed(s), wanted = affordable(s, all);
     if (b == nullptr || s->supervisor) { // it pays for itself, with all there is
         s->limit = 0;
-        return;
+        return true;
     }
     for (int i = 0; i < 3 && wanted != s->limit; i++) {
         if (sys_task_set_quota(b->task, wanted) == OK) {
             s->limit = wanted;
         } else if (wanted < s->limit) {
-            return;
+            return true;
         }
         wanted = s->limit + ((wanted - s->limit) / 2 & ~(uint64_t)(PAGE_SIZE - 1));
     }
+    return s->limit >= all;
 }
 
 void account_again(struct service *s)

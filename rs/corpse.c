@@ -168,7 +168,7 @@ void corpses_let_go(struct service *s)
         !update_needs_holder(s)) {
         body_leave(s, &s->holder);
     }
-    account_fit(s);
+    (void)account_fit(s);
 }
 
 void corpses_settle(void)

@@ -257,7 +257,7 @@ void body_end(struct body *b);
 // no other.
 void body_leave(struct service *s, struct body **role);
 // Sets the limit of the service's account to what its bodies need now, as far as possible.
-void account_fit(struct service *s);
+bool account_fit(struct service *s); // false: there is less to give than all its bodies may need
 void account_again(struct service *s); // when it is not known any more what the limit is
 // Its fault messages come here.
 enum status body_hear(const struct service *s, const struct body *b);
@@ -335,7 +335,7 @@ void spare_died(struct service *s, const struct death_facts *facts);
 bool spare_go_ahead(struct service *s);
 bool spare_is_ahead(const struct service *s, uint64_t since_ns); // did it begin to after that?
 uint64_t spare_copy_bytes(const struct service *s); // of memory for that
-uint64_t spare_bytes(const struct module_file *m, uint64_t stack); // of memory that one can need
+uint64_t spare_bytes(const struct service *s); // of memory that its spare can need
 
 // move.c: planned moves
 // Moves the service as soon as a newborn is linked. ERR_UNSUPPORTED: its module cannot; ERR_STATE:

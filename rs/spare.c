@@ -19,16 +19,18 @@ enum : uint64_t {
     CALM_NS = 20000000, // after a rebirth, others have waited and shall have the processor first
 };
 
-// Image and staging area at once, the zeroed data, the stack that the heir will use.
-uint64_t spare_bytes(const struct module_file *m, uint64_t stack)
+// Image and staging area at once, the zeroed data, the undo log (from the start, because memory is paid when it is promised),
+// the stack that the heir will use.
+uint64_t spare_bytes(const struct service *s)
 {
+    const struct module_file *m = s->spare->module;
     uint64_t zeroed = 0;
     for (uint32_t i = 1; i < m->elf.section_count; i++) {
         const struct elf_section *section = &m->elf.sections[i];
         bool counts = module_is_loaded(section) && section->type == SHT_NOBITS;
         zeroed += counts ? section->size : 0;
     }
-    uint64_t bytes = 2 * m->size + zeroed + stack + SLACK;
+    uint64_t bytes = 2 * m->size + zeroed + s->entry->undo + s->entry->stack + SLACK;
     return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
@@ -51,7 +53,7 @@ bool spare_is_linked(const struct service *s)
 void spare_drop(struct service *s)
 {
     body_leave(s, &s->spare);
-    account_fit(s);
+    (void)account_fit(s);
 }
 
 static void begin(void *arg)
@@ -77,7 +79,14 @@ bool spare_make(struct service *s)
     b->startup->cause = BIRTH_CRASH;
     b->startup->flags = STARTUP_SPARE;
     s->spare = b;
-    account_fit(s);
+    // All bodies draw on one account: what there is no room for, the living one would have to do without.
+    if (!account_fit(s)) {
+        if (s->spare_failures++ == 0) {
+            log_warn("%s: no memory for a spare", s->name);
+        }
+        spare_drop(s);
+        return false;
+    }
     at_commit(begin, s);
     return true;
 }
@@ -97,6 +106,13 @@ bool spare_is_ahead(const struct service *s, uint64_t since_ns)
     return s->spare->ahead_of == s->living->serial && s->spare->ahead_ns >= since_ns;
 }
 
+// Takes room on the account for the copy; from here on it counts.
+static bool copy_fits(struct service *s)
+{
+    s->spare->ahead_of = s->living->serial;
+    return account_fit(s);
+}
+
 bool spare_go_ahead(struct service *s)
 {
     struct body *b = s->spare;
@@ -106,17 +122,18 @@ bool spare_go_ahead(struct service *s)
         return false;
     }
     if (b->ahead_of == 0) {
-        if (estate_open(s, s->living, b, &why) != OK) {
+        if (!copy_fits(s) || estate_open(s, s->living, b, &why) != OK) {
+            b->ahead_of = 0;
             s->ahead_failures++;
+            (void)account_fit(s);
             return false;
         }
         b->handles++;
-        b->ahead_of = s->living->serial;
         b->startup->flags = STARTUP_SPARE | STARTUP_AHEAD;
     }
     b->ahead_work = s->status->work;
     b->ahead_ns = rt_now_ns();
-    account_fit(s);
+    (void)account_fit(s);
     at_commit(look_at_the_living, s);
     return true;
 }

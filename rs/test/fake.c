@@ -33,6 +33,7 @@ uint64_t fake_calls;
 bool fake_beats = true, fake_suspended;
 handle_t fake_subscriber = 8000, fake_inherited;
 bool fake_linked = true, fake_rebooted;
+uint64_t fake_quota = 1ull << 40;
 uint64_t fake_badge;
 static handle_t fake_to_write;
 uint32_t fake_mapped;
@@ -129,7 +130,7 @@ static enum status describe(uint64_t number, const uint64_t *a)
         *(struct task_info *)a[1] = (struct task_info){
             .state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
             .threads = 1,
-            .quota_limit = 1ull << 40,
+            .quota_limit = fake_quota,
             .wait_kind = fake_linked && is_spare((handle_t)a[0]) ? WAIT_STOPPED : WAIT_RECV};
     } else {
         *(struct port_info *)a[1] = (struct port_info){.waiting = (uint32_t)fake_queue};
@@ -434,6 +435,7 @@ void fake_begin(uint32_t count, bool moves)
     module.elf.section_count = 1;
     module.moves = moves;
     fake_linked = true;
+    fake_quota = 1ull << 40;
     ready_mask = 0;
     if (events_init() || records_init() || letters_init()) {
         abort();

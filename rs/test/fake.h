@@ -34,6 +34,7 @@ extern int fake_notified;  // notifications that were no pings
 extern bool fake_suspended;
 extern bool fake_rebooted;
 extern uint64_t fake_badge;     // of the handle that came with the last answer
+extern uint64_t fake_quota;      // of the supervisor: what it can give
 extern bool fake_linked;        // spares are linked at once
 extern handle_t fake_inherited; // the dead task of the last task_inherit
 extern handle_t fake_subscriber; // a handle to subscribe with

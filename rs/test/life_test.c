@@ -376,7 +376,7 @@ static void test_heir(void **)
     fake_moved(1);
     fake_ready(1, 1);
     pass(160);
-    assert_int_equal(one(1)->limit, (1 << 20) + spare_bytes(one(1)->module, 4096) +
+    assert_int_equal(one(1)->limit, (1 << 20) + spare_bytes(one(1)) +
                                         spare_copy_bytes(one(1)));
     assert_int_equal(fake_tasks, 6); // three spares
 }
@@ -485,6 +485,24 @@ static void test_dependents_told(void **)
     assert_int_equal(given(1)->flags, 0);
     fake_ready(1, 1);
     assert_int_equal(fake_notified, 1);
+}
+
+// A spare for which there is no memory would take what the living one was promised.
+static void test_no_room_for_a_spare(void **)
+{
+    all_ready();
+    struct manifest_service *e = (struct manifest_service *)one(1)->entry;
+    e->undo = 8 << 20;
+    fake_quota = (12 << 20) + (4 << 20); // what the supervisor keeps for itself, and less than the spare's log
+    pass(200);
+    assert_null(one(1)->spare);
+    assert_int_equal(one(1)->limit, 1 << 20);
+    assert_non_null(one(2)->spare);
+    fake_quota += 8 << 20;
+    one(1)->spare_failures = 0;
+    pass(200);
+    assert_non_null(one(1)->spare);
+    assert_true(one(1)->limit >= (1 << 20) + (8 << 20));
 }
 
 static void test_spares(void **)
@@ -1059,6 +1077,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_dependents_told, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spares, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_no_room_for_a_spare, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spare_dies, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move_waits_for_the_spare, begin_moving, end),

@@ -7,9 +7,7 @@ import pytest
 from tools.samsara import thirdparty
 
 
-# The third input finds a block in which MuJS answers otherwise under the undo log; not explained yet, see
-# docs/plan-rebirth.md.
-@pytest.mark.parametrize("seed, cpus", [(1, 1), (2, 1), pytest.param(3, 2, marks=pytest.mark.xfail(reason="mujs, block 6"))])
+@pytest.mark.parametrize("seed, cpus", [(1, 1), (2, 1), (3, 2)])
 def test_answers_are_the_hosts(tmp_path, quick, seed, cpus):
     log = tmp_path / "kernel.log"
     result = thirdparty.Session(seed, 10 if quick else 60, cpus=cpus, accel="tcg", debug_log=str(log)).run()
