@@ -20,6 +20,7 @@ static void clear_status(struct service *s)
     p->moved = 0;
     p->movable = 0;
     p->move_ns = p->move_bytes = p->move_objects = p->move_pointers = p->move_leaks = 0;
+    p->move_tried = p->move_found = p->move_doubtful = 0;
     p->move_error = 0;
     p->letter.call = 0;
     s->born_work = p->work;

@@ -46,6 +46,18 @@ struct rs_event *event_add(enum rs_event_kind kind, const struct service *s)
     return e;
 }
 
+void event_tell_move(struct rs_event *e, const struct status_page *p)
+{
+    e->move_ns = p->move_ns;
+    e->move_bytes = p->move_bytes;
+    e->move_objects = p->move_objects;
+    e->move_pointers = p->move_pointers;
+    e->move_leaks = p->move_leaks;
+    e->move_tried = p->move_tried;
+    e->move_found = p->move_found;
+    e->move_doubtful = p->move_doubtful;
+}
+
 // Copies what fits, oldest first; the results of one watch call.
 static enum status copy_out(struct request *rq, uint64_t after, uint32_t *count, uint64_t *next,
                             uint64_t *lost)

@@ -9,6 +9,8 @@ const char *events_init(void);
 // Adds an event about `s` (nullptr: about the supervisor), with time, name and incarnation filled
 // in. The pointer is good until the next event. Watchers see nothing before events_wake().
 struct rs_event *event_add(enum rs_event_kind kind, const struct service *s);
+// What the newborn says of the state that it took over.
+void event_tell_move(struct rs_event *e, const struct status_page *p);
 // nullptr: not in the ring any more.
 struct rs_event *event_find(uint64_t sequence);
 

@@ -118,11 +118,7 @@ void move_note_done(struct service *s, uint64_t now)
     e->value = s->move.pause_ns;
     e->birth = s->plan.cause;
     e->rung = s->plan.rung;
-    e->move_ns = p->move_ns;
-    e->move_bytes = p->move_bytes;
-    e->move_objects = p->move_objects;
-    e->move_pointers = p->move_pointers;
-    e->move_leaks = p->move_leaks;
+    event_tell_move(e, p);
     __builtin_memcpy(e->seed, s->living->seed, sizeof(e->seed));
 }
 

@@ -99,7 +99,9 @@ static void note_ready(struct service *s, uint64_t now)
         move_note_done(s, now);
     } else {
         policy_well_from(&s->history, now);
-        event_add(RS_READY_TO_WORK, s)->value = now - s->born_ns;
+        struct rs_event *e = event_add(RS_READY_TO_WORK, s);
+        e->value = now - s->born_ns;
+        event_tell_move(e, s->status);
     }
     update_note_ready(s, now);
     move_schedule(s);

@@ -49,6 +49,19 @@ static void tell_death(struct json *j, const struct rs_event *e)
     json_number(j, "latency_ns", e->value);
 }
 
+// What was taken over, and how sure that was: see struct event in interfaces/rs.idl.
+static void tell_state(struct json *j, const struct rs_event *e)
+{
+    json_number(j, "move_ns", e->move_ns);
+    json_number(j, "bytes", e->move_bytes);
+    json_number(j, "objects", e->move_objects);
+    json_number(j, "pointers", e->move_pointers);
+    json_number(j, "leaks", e->move_leaks);
+    json_number(j, "tried", e->move_tried);
+    json_number(j, "found", e->move_found);
+    json_number(j, "doubtful", e->move_doubtful);
+}
+
 // `why` of a give-up, `text` of the rest, is what the supervisor says about it.
 static void tell_event(const struct rs_event *e)
 {
@@ -78,10 +91,13 @@ static void tell_event(const struct rs_event *e)
         json_text(&j, "cause", birth_text(e->birth));
         json_text_n(&j, "module", e->module, sizeof(e->module));
         json_number(&j, "ns", e->value);
-        json_number(&j, "move_ns", e->move_ns);
-        json_number(&j, "bytes", e->move_bytes);
-        json_number(&j, "objects", e->move_objects);
-        json_number(&j, "pointers", e->move_pointers);
+        tell_state(&j, e);
+        break;
+    case RS_READY_TO_WORK:
+        json_number(&j, "ns", e->value);
+        if (e->move_ns != 0) { // an heir
+            tell_state(&j, e);
+        }
         break;
     case RS_CLIMBED:
         json_number(&j, "rung", e->rung);

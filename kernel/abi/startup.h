@@ -137,6 +137,9 @@ struct status_page {
     // What the newborn did with its predecessor's state.
     uint64_t moved; // ns when it was taken over, and the predecessor not needed any more; rs clears it before each birth
     uint64_t move_ns, move_bytes, move_objects, move_pointers, move_leaks;
+    // Of memory without a type: places that were tried, that were taken for pointers, and that were none although what stood
+    // there could have been an address.
+    uint64_t move_tried, move_found, move_doubtful;
     uint32_t move_error, move_reserved; // enum move_error, with its exit code; the text is in assert_text
     uint64_t movable; // 1: it is in its event loop, a successor can take its state over
     // Transactions.

@@ -48,6 +48,9 @@ static void publish(const struct move_report *report, uint64_t began_ns)
     rt_status->move_bytes = report->bytes;
     rt_status->move_pointers = report->pointers;
     rt_status->move_leaks = report->leaks;
+    rt_status->move_tried = report->tried;
+    rt_status->move_found = report->found;
+    rt_status->move_doubtful = report->doubtful;
     rt_status->moved = now;
 }
 

@@ -11,6 +11,7 @@
 //         uintptr_t hash MOVE_PLAIN;
 //     };
 #pragma once
+#include <stdint.h>
 
 #define MOVE_ANNOTATION(text) __attribute__((btf_decl_tag("samsara:" text)))
 
@@ -24,6 +25,13 @@
 // Alternatives without pointers may go without; they hold for all other values.
 #define MOVE_TAG(field)  MOVE_ANNOTATION("tag=" #field)
 #define MOVE_WHEN(value) MOVE_ANNOTATION("when=" #value)
+
+// Once in a service, at file level: the library that it is made of stores pointers at any multiple of
+// `bytes` (2, 4 or 8), so untyped memory is tried there. Without it: 8, where compilers put pointers.
+#define MOVE_SCAN_EVERY(bytes)                                                                     \
+    static_assert((bytes) == 2 || (bytes) == 4 || (bytes) == 8);                                   \
+    extern const uint32_t rt_scan_step;                                                            \
+    const uint32_t rt_scan_step = (bytes)
 
 // On a function: it makes pointers of integers, or stores pointers as such, and knows that the
 // result is sound after a move.

@@ -68,9 +68,10 @@ struct visit { // an object whose contents are still to be moved
 struct mover {
     const struct startup *startup;
     handle_t predecessor;
-    struct move_report *report; // of objects and bytes the sum, of the rest what the last pass did
+    struct move_report *report; // of pointers, leaks and wild what the last pass did, of the rest the sum
     enum move_error error;
     bool check;
+    uint32_t scan_step; // of untyped memory, in bytes
     bool live;   // the predecessor is still at work: what is read may change under the hand
     bool copied; // a first copy is here; the next pass brings up to date what has changed
     struct undo_mark mark; // since when

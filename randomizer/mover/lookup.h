@@ -57,10 +57,15 @@ static inline const struct section *section_at(const struct mover *m, uint64_t o
     return nullptr;
 }
 
+static inline bool address_may_be(uint64_t word)
+{
+    return word - USER_MIN < USER_MAX - USER_MIN;
+}
+
 // What an old address has become; 0 if it leads to nothing that moves.
 static inline uint64_t address_new(struct mover *m, uint64_t old)
 {
-    if (old - USER_MIN >= USER_MAX - USER_MIN) {
+    if (!address_may_be(old)) {
         return 0;
     }
     const struct source *source = source_at(m, old);

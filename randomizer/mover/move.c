@@ -209,6 +209,8 @@ static void take_over(struct mover *m)
     }
 }
 
+__attribute__((weak)) const uint32_t rt_scan_step = 8;
+
 // One for the whole life: passes ahead of the move leave here what they have found.
 RT_OWN static struct mover mover;
 RT_OWN static struct move_report own_report;
@@ -220,6 +222,7 @@ static struct mover *begin(const struct startup *startup, handle_t predecessor, 
     m->predecessor = predecessor;
     m->report = &own_report;
     m->report->pointers = m->report->leaks = m->report->wild = 0;
+    m->scan_step = rt_scan_step;
     m->check = (startup->flags & STARTUP_CHECK) != 0;
     m->live = live;
     if (!m->copied) {

@@ -45,6 +45,9 @@ struct move_report {
     uint64_t pointers;       // rewritten, globals included
     uint64_t leaks;          // heap objects that nothing points to
     uint64_t wild;           // typed pointers that lead to nothing
+    // Of memory without a type: places that were tried; taken for pointers; none, although what stood
+    // there could have been an address. In all passes: what has changed since the first counts twice.
+    uint64_t tried, found, doubtful;
     char where[128];         // what was wrong, if something was
 };
 
@@ -52,6 +55,10 @@ struct move_report {
 // changed since. So the move itself has less to do. May be called any number of times.
 [[nodiscard]] enum move_error move_ahead(const struct startup *startup, handle_t predecessor,
                                          struct move_report *report);
+
+// Where a pointer may begin in memory without a type: at each multiple of so many bytes. 8, unless a
+// service whose library packs pointers says otherwise by MOVE_SCAN_EVERY (lib/rt/movable.h).
+extern const uint32_t rt_scan_step;
 
 // The move: runs once in an heir, when its own runtime has started and nothing is on its heap but
 // what move_ahead brought there. `predecessor` is the handle of a dead task, with READ and WRITE.

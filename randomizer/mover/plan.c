@@ -181,16 +181,25 @@ static void copy_words(const uint64_t *from, uint64_t *to, uint64_t bytes)
     }
 }
 
+// The word at each step; behind a pointer, the search goes on behind its last byte. In front of an
+// unaligned one, nothing is taken for a pointer by mistake: its upper half would have to be zero.
 static void scan(struct mover *m, const uint64_t *from, uint64_t *to, uint64_t bytes)
 {
-    for (uint64_t i = 0; i < bytes / 8; i++) {
-        uint64_t word = from[i];
+    struct move_report *r = m->report;
+    copy_words(from, to, bytes);
+    for (uint64_t at = 0; at + 8 <= bytes;) {
+        uint64_t word = load((const uint8_t *)from + at);
         uint64_t now = address_new(m, word); // most are small numbers
-        m->report->pointers += now != 0;
-        to[i] = now != 0 ? now : word;
-    }
-    if (bytes % 8) {
-        to[bytes / 8] = from[bytes / 8];
+        r->tried++;
+        if (now == 0) {
+            r->doubtful += address_may_be(word);
+            at += m->scan_step;
+            continue;
+        }
+        store((uint8_t *)to + at, now);
+        r->pointers++;
+        r->found++;
+        at += 8;
     }
 }
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // MuJS as a service: requests in, answers out. Buffers are on the stack, which no heir has to be given.
 #include "interfaces/interpreter.server.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include "servers/thirdparty/mujs/interpreter.h"
+
+// MuJS keeps the addresses of names and literals in its byte code, an array of 16-bit words (emitstring in jscompile.c).
+MOVE_SCAN_EVERY(2);
 
 static enum status do_open(struct request *rq, uint32_t *session)
 {
