@@ -14,6 +14,7 @@
 #include "rs/letters.h"
 #include "rs/record.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct service *services;
@@ -57,6 +58,23 @@ bool archive_has(const char *name, struct archive_file *file)
     return archive_find(machine.archive, machine.archive_bytes, name, file);
 }
 
+// A word of the kernel's command line replaces a period of the manifest for all services that have
+// one, so that one image can be measured with several.
+static void replace_period(uint32_t *period, const char *word)
+{
+    char text[16];
+    if (*period != 0 && rt_arg(word, text, sizeof(text))) {
+        *period = (uint32_t)strtoul(text, nullptr, 10);
+    }
+}
+
+static void replace_periods(struct manifest_care *care)
+{
+    replace_period(&care->move_jitter_ms, "move_jitter_ms");
+    replace_period(&care->move_ms, "move_ms");
+    replace_period(&care->move_every_requests, "move_every_requests");
+}
+
 // The manifest is copied: in the archive it may lie at any address.
 static void load_manifest(void)
 {
@@ -72,6 +90,10 @@ static void load_manifest(void)
     const char *wrong = manifest_open(&manifest, copy, file.bytes);
     if (wrong != nullptr) {
         cannot_start("manifest.bin", wrong);
+    }
+    struct manifest_service *entries = (struct manifest_service *)((struct manifest_header *)copy + 1);
+    for (uint32_t i = 0; i < manifest.header->services; i++) {
+        replace_periods(&entries[i].care);
     }
 }
 
