@@ -35,7 +35,7 @@ TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/loop.c lib/rt/mem.c randomi
     test/guest/storm/% test/guest/hostile/% test/guest/processor/% test/guest/tally/% test/guest/mover/% lib/test/% \
     bench/guest/% apps/workload/% apps/shell/%
 # Not undone, but moved: what the event loop remembers of one transaction in the next.
-TX_MAPPED := lib/rt/serve.c lib/rt/heir.c
+TX_MAPPED := lib/rt/serve.c lib/rt/heir.c lib/rt/checkpoint.c
 tx_flags_of = $(if $(filter $(TX_MAPPED),$(1)),,$(UNDO_LOG_FLAGS)) $(TYPE_MAP_FLAGS) $(if $(filter third_party/% lib/libc/thread.c,$(1)),$(TYPE_MAP_UNTYPED))
 tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_PLAIN),$(1)),,$(call tx_flags_of,$(1))))
 TX_PLUGINS := $(if $(filter 1,$(TX)),$(O)/passes/undo_log.so $(O)/passes/type_map.so)

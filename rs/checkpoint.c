@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Checkpoints: the state of a service, written down by itself, kept outside of it.
 //
-// The supervisor puts a memory object into the service's start-up range and rings; the service
-// writes, unmaps, closes the handle, and counts in its status page. Two good ones are kept while a
-// third is written. What counts as good has a right checksum, and is mapped nowhere; it is checked
-// again before it is used.
+// The supervisor puts a memory object and the service's module into its start-up range and rings;
+// the service writes, unmaps, closes the handles, and counts in its status page. A service does not
+// know its own layout: its record lies behind the room for the checkpoint, and is gone from there
+// when that is written. Two good ones are kept while a third is written. What counts as good has a
+// right checksum, is of this program, and is mapped nowhere; it is checked again before it is used.
 #include "lib/rt/movable.h"
+#include "lib/rt/undo_log.h"
 #include "randomizer/mover/checkpoint.h"
 #include "rs/events.h"
+#include "rs/record.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -15,22 +18,46 @@ enum : uint64_t { PATIENCE_NS = 10000000000 };
 
 // ---- The memory ----
 
-static enum status make_slot(struct service *s, struct checkpoint *c)
+static uint64_t page_round(uint64_t bytes)
 {
-    return c->memory != HANDLE_NONE ? OK : sys_mem_create(s->entry->checkpoint, 0, &c->memory);
+    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-// The one that is missed least: none, a bad one, the oldest.
+static uint64_t slot_bytes(const struct service *s)
+{
+    return s->entry->checkpoint + page_round(s->layout_bytes);
+}
+
+static enum status make_slot(struct service *s, struct checkpoint *c)
+{
+    return c->memory != HANDLE_NONE ? OK : sys_mem_create(slot_bytes(s), 0, &c->memory);
+}
+
+// How much it would be missed: none, a bad one; one that was of no use to somebody; the older ones.
+static uint64_t worth(const struct checkpoint *c)
+{
+    return c->sequence == 0 ? 0 : c->tried ? 1 : 1 + c->sequence;
+}
+
 static struct checkpoint *slot_for_next(struct service *s)
 {
     struct checkpoint *best = &s->checkpoints[0];
     for (uint32_t i = 1; i < CHECKPOINTS; i++) {
-        struct checkpoint *c = &s->checkpoints[i];
-        if (best->sequence != 0 && c->sequence < best->sequence) {
-            best = c;
+        if (worth(&s->checkpoints[i]) < worth(best)) {
+            best = &s->checkpoints[i];
         }
     }
     return best;
+}
+
+struct checkpoint *checkpoint_newest(struct service *s)
+{
+    struct checkpoint *newest = nullptr;
+    for (uint32_t i = 0; i < CHECKPOINTS; i++) {
+        struct checkpoint *c = &s->checkpoints[i];
+        newest = c->sequence > (newest ? newest->sequence : 0) ? c : newest;
+    }
+    return newest;
 }
 
 struct checkpoint *checkpoint_find(struct service *s, uint64_t sequence)
@@ -45,42 +72,64 @@ struct checkpoint *checkpoint_find(struct service *s, uint64_t sequence)
     return found;
 }
 
-// Runs fn on the memory, mapped for the moment.
+// Runs fn on the memory, mapped for the moment. What is stored there is not undone: until it counts
+// as a checkpoint nobody looks at it.
 MOVE_ADDRESSES static enum status with_mapped(const struct service *s, const struct checkpoint *c,
                                               enum status (*fn)(void *at, uint64_t room, void *arg),
                                               void *arg)
 {
-    uint64_t at = 0, room = s->entry->checkpoint;
+    uint64_t at = 0, room = slot_bytes(s);
     enum status status = sys_mem_map(0, c->memory, &at, 0, room, PROT_READ | PROT_WRITE);
-    if (status == OK) {
-        status = fn((void *)at, room, arg);
-        (void)sys_mem_unmap(0, at, room);
+    if (status != OK) {
+        return status;
     }
+    status = undo_skip_add(at, at + room) ? fn((void *)at, s->entry->checkpoint, arg) : ERR_QUOTA;
+    undo_skip_remove(at);
+    (void)sys_mem_unmap(0, at, room);
     return status;
 }
 
+struct verdict {
+    uint64_t program, limit, bytes; // limit: of what belongs to it
+    char reason[RS_TEXT_BYTES]; // of a service that refuses
+};
+
 static enum status verify(void *at, uint64_t room, void *arg)
 {
-    uint64_t *bytes = arg;
-    bool whole = checkpoint_verify(at, room);
-    *bytes = whole ? ((const struct checkpoint_header *)at)->bytes : 0;
-    return whole ? OK : ERR_CORRUPT;
+    struct verdict *v = arg;
+    const struct checkpoint_header *h = at;
+    const struct checkpoint_refusal *r = at;
+    if (h->magic == CHECKPOINT_REFUSED) {
+        copy_text(v->reason, sizeof(v->reason), r->reason, sizeof(r->reason));
+        return ERR_UNSUPPORTED;
+    }
+    if (!checkpoint_verify(at, room < v->limit ? room : v->limit)) {
+        return ERR_CORRUPT;
+    }
+    v->bytes = h->bytes;
+    return h->program == v->program ? OK : ERR_ARG;
 }
 
-// Nobody may be able to change it after this.
-static enum status examine(const struct service *s, struct checkpoint *c)
+// Its first `limit` bytes. Nobody may be able to change it after this. ERR_CORRUPT: it is damaged; ERR_ARG: it is of
+// another program; ERR_UNSUPPORTED: the service says in v->reason why there is none.
+static enum status examine(struct service *s, struct checkpoint *c, uint64_t limit,
+                           struct verdict *v)
 {
     struct mem_info info;
     enum status status = sys_mem_info(c->memory, &info);
+    *v = (struct verdict){.program = module_program(s->module), .limit = limit};
     status = status == OK && info.mappings != 0 ? ERR_BUSY : status;
-    return status == OK ? with_mapped(s, c, verify, &c->bytes) : status;
+    status = status == OK ? with_mapped(s, c, verify, v) : status;
+    c->bytes = v->bytes;
+    return status;
 }
 
 bool checkpoint_there(struct service *s)
 {
     struct checkpoint *c;
+    struct verdict v;
     while ((c = checkpoint_find(s, 0)) != nullptr) {
-        if (examine(s, c) == OK) {
+        if (examine(s, c, c->bytes, &v) == OK) {
             return true;
         }
         c->sequence = 0;
@@ -97,10 +146,32 @@ static void note(struct service *s, enum rs_event_kind kind, uint64_t value, con
     snprintf(e->text, sizeof(e->text), "%s", text);
 }
 
+static enum status lay_out_order(void *at, uint64_t room, void *arg)
+{
+    const struct service *s = arg;
+    *(struct checkpoint_order *)at =
+        (struct checkpoint_order){CHECKPOINT_ORDER, room, s->layout_bytes};
+    memcpy((uint8_t *)at + room, s->living->layout, s->layout_bytes);
+    return OK;
+}
+
+// Both handles; ERR_STATE: it has not closed those of the last one.
+static enum status lend(struct service *s, const struct checkpoint *c)
+{
+    handle_t there, task = s->living->task;
+    enum status status = sys_handle_install(task, H_MODULE, s->living->module->memory, RIGHT_READ,
+                                            0, &there);
+    // The other one may be left from a time when this was done halfway.
+    status = status == OK || status == ERR_EXISTS
+                 ? sys_handle_install(task, H_CHECKPOINT, c->memory, RIGHT_READ | RIGHT_WRITE, 0,
+                                      &there)
+                 : status;
+    return status == OK ? OK : ERR_STATE;
+}
+
 enum status checkpoint_begin(struct service *s)
 {
     struct checkpoint *c = slot_for_next(s);
-    handle_t there;
     if (s->entry->checkpoint == 0 || !s->module->moves) {
         return ERR_UNSUPPORTED;
     }
@@ -112,10 +183,10 @@ enum status checkpoint_begin(struct service *s)
         return status;
     }
     c->sequence = 0;
-    status = sys_handle_install(s->living->task, H_CHECKPOINT, c->memory, RIGHT_READ | RIGHT_WRITE,
-                                0, &there);
+    status = with_mapped(s, c, lay_out_order, s);
+    status = status == OK ? lend(s, c) : status;
     if (status != OK) {
-        return ERR_STATE; // it has not closed the last one
+        return status;
     }
     s->writing = c;
     s->checkpoint_ns = rt_now_ns();
@@ -128,7 +199,8 @@ static void finish(struct service *s, uint64_t now)
 {
     struct checkpoint *c = s->writing;
     bool written = s->status->checkpoints != s->checkpoints_before;
-    enum status status = written ? examine(s, c) : ERR_AGAIN;
+    struct verdict v = {.reason = ""};
+    enum status status = written ? examine(s, c, s->entry->checkpoint, &v) : ERR_AGAIN;
     bool wait = status == ERR_AGAIN || status == ERR_BUSY;
     if (status == OK) {
         c->sequence = ++s->checkpoint_count;
@@ -136,7 +208,10 @@ static void finish(struct service *s, uint64_t now)
         c->tried = false;
         note(s, RS_CHECKPOINTED, c->bytes, "");
     } else if (!wait || now - s->checkpoint_ns > PATIENCE_NS) {
-        note(s, RS_CHECKPOINT_FAILED, 0, wait ? "not written in time" : rt_status_text(status));
+        note(s, RS_CHECKPOINT_FAILED, 0,
+             wait          ? "not written in time"
+             : v.reason[0] ? v.reason
+                           : rt_status_text(status));
         wait = false;
     }
     s->writing = wait ? c : nullptr;
@@ -174,7 +249,7 @@ enum status checkpoint_give(struct service *s, struct body *heir, struct failure
     if (status == OK) {
         at->checkpoint = 0;
         at->checkpoint_bytes = c->bytes;
-        status = sys_mem_map(heir->task, view, &at->checkpoint, 0, s->entry->checkpoint, PROT_READ);
+        status = sys_mem_map(heir->task, view, &at->checkpoint, 0, page_round(c->bytes), PROT_READ);
         (void)sys_handle_close(view);
     }
     return status;
@@ -196,7 +271,7 @@ static enum status copy_out(void *at, uint64_t, void *arg)
 static enum status copy_in(void *at, uint64_t, void *arg)
 {
     const struct copy *c = arg;
-    return rt_grant_read(c->rq, 0, at, c->bytes);
+    return rt_grant_read_unlogged(c->rq, 0, at, c->bytes);
 }
 
 enum status checkpoint_read(struct request *rq, struct service *s, const struct checkpoint *c,
@@ -221,8 +296,10 @@ enum status checkpoint_store(struct request *rq, struct service *s)
     }
     enum status status = make_slot(s, c);
     c->sequence = 0;
+    struct verdict v;
     status = status == OK ? with_mapped(s, c, copy_in, &copy) : status;
-    status = status == OK ? examine(s, c) : status;
+    status = status == OK ? examine(s, c, copy.bytes, &v) : status;
+    status = status == ERR_UNSUPPORTED ? ERR_CORRUPT : status; // a refusal, as a file
     if (status == OK) {
         c->sequence = ++s->checkpoint_count;
         c->taken_ns = rt_now_ns();

@@ -292,7 +292,9 @@ static enum status do_read_checkpoint(struct request *rq, uint32_t number, uint6
 {
     struct service *s;
     enum status status = commanded(rq, number, &s);
-    const struct checkpoint *c = status == OK ? checkpoint_find(s, wanted) : nullptr;
+    const struct checkpoint *c = status != OK  ? nullptr
+                                 : wanted != 0 ? checkpoint_find(s, wanted)
+                                               : checkpoint_newest(s);
     if (c == nullptr) {
         return status != OK ? status : ERR_NOT_FOUND;
     }

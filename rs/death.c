@@ -86,7 +86,8 @@ static bool cannot_be_linked(const struct death_facts *f)
 
 static bool cannot_move(const struct death_facts *f, const struct service *s)
 {
-    return f->cause == RS_EXIT && s->heir && f->detail >= MOVE_EXIT_BASE &&
+    bool took_over = s->heir || s->plan.rung == POLICY_CHECKPOINT;
+    return f->cause == RS_EXIT && took_over && f->detail >= MOVE_EXIT_BASE &&
            f->detail < MOVE_EXIT_BASE + MOVE_EXITS;
 }
 

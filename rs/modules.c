@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Program files: each is checked once, when it is read, and shared by the services that run it.
 // Those of the boot archive stay for ever; those that came with an update go with their last user.
+#include "randomizer/mover/checkpoint.h"
 #include "lib/rt/movable.h"
 #include "rs/archive.h"
 #include "rs/manifest.h"
@@ -109,7 +110,7 @@ MOVE_ADDRESSES static enum status copy_grant(struct request *rq, handle_t memory
     uint64_t at = 0;
     enum status status = sys_mem_map(0, memory, &at, 0, room, PROT_READ | PROT_WRITE);
     if (status == OK) {
-        status = rt_grant_read(rq, 0, (void *)at, bytes);
+        status = rt_grant_read_unlogged(rq, 0, (void *)at, bytes);
         (void)sys_mem_unmap(0, at, room);
     }
     return status;
@@ -139,6 +140,14 @@ enum status module_from_grant(struct request *rq, const char *service, struct mo
     examine(f);
     *out = f;
     return OK;
+}
+
+uint64_t module_program(struct module_file *f)
+{
+    if (f->program == 0) {
+        f->program = checkpoint_program(f->bytes, f->size);
+    }
+    return f->program;
 }
 
 static bool in_use(const struct module_file *f)

@@ -33,6 +33,7 @@ struct module_file {
     bool usable;
     bool moves; // its runtime can take a predecessor's state over
     bool stays; // it is in the boot archive
+    uint64_t program; // see module_program; 0: not computed yet
 };
 
 // A handle as the manifest names it; it is installed anew in each newborn.
@@ -226,6 +227,7 @@ struct module_file *module_in_archive(const char *name); // nullptr also: it is 
 struct module_file *module_given(const char *name, handle_t memory); // nullptr: it cannot be read
 // The caller's grant as a module for that service; it may turn out not to be usable.
 enum status module_from_grant(struct request *rq, const char *service, struct module_file **out);
+uint64_t module_program(struct module_file *f); // identifies it for checkpoints
 void modules_sweep(void); // forgets those that nobody runs any more
 // main.c
 struct archive_file;
@@ -370,6 +372,7 @@ void checkpoint_cancel(struct service *s);     // it died
 bool checkpoint_there(struct service *s);      // a good one that was not tried yet
 // nullptr: not there. 0: the newest that was not tried yet.
 struct checkpoint *checkpoint_find(struct service *s, uint64_t sequence);
+struct checkpoint *checkpoint_newest(struct service *s); // nullptr: there is none
 enum status checkpoint_give(struct service *s, struct body *heir, struct failure *why);
 enum status checkpoint_read(struct request *rq, struct service *s, const struct checkpoint *c,
                             uint64_t offset, uint32_t *got);

@@ -124,7 +124,7 @@ static enum status take_checkpoint(uint32_t number, uint64_t *sequence)
     enum status status = newest_checkpoint(number, &before);
     status = status == OK || status == ERR_NOT_FOUND ? rs_checkpoint(shell.over, number) : status;
     *sequence = before;
-    while (status == OK && *sequence == before && !interrupted()) {
+    while (status == OK && *sequence <= before && !interrupted()) {
         if (rt_now_ns() - start > patience_ns) {
             return ERR_AGAIN;
         }

@@ -77,6 +77,17 @@ struct waiting *await_ready(void)
     return w;
 }
 
+void await_forget(void)
+{
+    while (first) {
+        struct waiting *w = first;
+        first = w->next;
+        delete(w);
+    }
+    last = &first;
+    await_ready_count = 0;
+}
+
 void await_take(struct waiting *w)
 {
     await_ready_count--;

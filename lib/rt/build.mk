@@ -2,7 +2,7 @@
 # The runtime of services, and its host tests.
 RT_SOURCES := $(addprefix lib/rt/,start.c serve.c loop.c commit.c defer.c await.c map.c park.c notify.c timer.c inherit.c time.c random.c log.c text.c \
     heap.c heap_pages.c heap_slab.c heap_table.c)
-RT_HEIR := lib/rt/heir.c $(addprefix randomizer/mover/,move.c view.c address.c objects.c plan.c globals.c handles.c type_map.c)
+RT_HEIR := lib/rt/heir.c lib/rt/checkpoint.c $(addprefix randomizer/mover/,move.c view.c address.c objects.c plan.c globals.c handles.c type_map.c save.c restore.c checkpoint.c)
 
 $(eval $(call user_lib,rt_core,lib/rt/entry.c $(RT_SOURCES) $(RT_HEIR),))
 $(eval $(call user_lib,rt_mem,lib/rt/mem.c lib/rt/undo_log.c,-fno-builtin))
@@ -18,3 +18,5 @@ $(eval $(call host_test,rt_heap,lib/rt/test/heap_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_serve,lib/rt/test/serve_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_start,lib/rt/test/start_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_mem,lib/rt/test/mem_test.c,-fno-builtin))
+# With the runtime, its heap and the played kernel around it.
+$(eval $(call host_test,mover_save,randomizer/mover/test/save_test.c $(RT_TESTED),))

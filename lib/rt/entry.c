@@ -11,5 +11,8 @@ start_service(const struct startup *given)
     if (rt_startup->flags & STARTUP_HEIR) {
         heir_begin();
     }
+    if (rt_startup->flags & STARTUP_RESTORE) {
+        restored_begin();
+    }
     sys_task_exit((uint64_t)(unsigned)service_main());
 }

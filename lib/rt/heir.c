@@ -17,12 +17,13 @@ void rt_on_reborn(void (*fn)(const struct rt_rebirth *rebirth))
     hooks[hook_count++] = fn;
 }
 
-[[noreturn]] static void refuse(enum move_error error, const struct move_report *report)
+[[noreturn]] static void refuse(const char *what, enum move_error error,
+                                const struct move_report *report)
 {
     rt_status->move_error = error;
     snprintf(rt_status->assert_text, sizeof(rt_status->assert_text), "%s: %s",
              move_error_text(error), report->where);
-    log_error("the predecessor's state is not taken over: %s", rt_status->assert_text);
+    log_error("%s: %s", what, rt_status->assert_text);
     sys_task_exit(MOVE_EXIT_BASE + error);
 }
 
@@ -54,12 +55,13 @@ static void publish(const struct move_report *report, uint64_t began_ns)
     rt_status->moved = now;
 }
 
-static void run_hooks(void)
+static void run_hooks(int64_t clock_shift_ns)
 {
     const struct rt_rebirth rebirth = {
         .after_crash = rt_startup->flags & STARTUP_AFTER_CRASH,
         .updated = rt_startup->old_module != 0,
         .restored = rt_startup->flags & STARTUP_RESTORE,
+        .clock_shift_ns = clock_shift_ns,
     };
     for (uint32_t i = 0; i < hook_count; i++) {
         tx_begin();
@@ -70,17 +72,27 @@ static void run_hooks(void)
 
 // Bits that the predecessor had taken from its port and not dealt with are lost: everything is
 // looked at once.
-static void catch_up(void)
+static void catch_up(int64_t clock_shift_ns)
 {
     serve_takes_over();
     tx_begin();
     tx_commit(); // what it had deferred and not done
-    run_hooks();
+    run_hooks(clock_shift_ns);
     tx_begin();
     timers_restore();
     notify_all();
     notify_deferred();
     tx_commit();
+}
+
+[[noreturn]] static void go_on(int64_t clock_shift_ns)
+{
+    catch_up(clock_shift_ns);
+    serve_untidy = true;
+    rt_status->movable = 1;
+    rt_ready();
+    (void)loop_run();
+    sys_task_exit(1);
 }
 
 void heir_begin(void)
@@ -89,7 +101,7 @@ void heir_begin(void)
     uint64_t began_ns = rt_now_ns();
     enum move_error error = move_state(rt_startup, H_PREDECESSOR, &report);
     if (error != MOVE_OK) {
-        refuse(error, &report);
+        refuse("the predecessor's state is not taken over", error, &report);
     }
     // From `moved` on we are what the next heir takes over from. So what was stored until now must
     // be committed by then: it would undo our heap.
@@ -97,10 +109,33 @@ void heir_begin(void)
     publish(&report, began_ns);
     (void)sys_handle_close(H_PREDECESSOR);
     drop_bootstrap();
-    catch_up();
-    serve_untidy = true;
-    rt_status->movable = 1;
-    rt_ready();
-    (void)loop_run();
-    sys_task_exit(1);
+    go_on(0);
+}
+
+// ---- From a checkpoint ----
+
+// What the checkpoint says of callers and of the clock belongs to another life.
+static void forget_past(int64_t clock_shift_ns)
+{
+    own_port();
+    if (!serve_begin_anew()) {
+        rt_die("no Reply object: quota used up");
+    }
+    timers_shift(clock_shift_ns);
+}
+
+void restored_begin(void)
+{
+    struct move_report report;
+    uint64_t began_ns = rt_now_ns(), clock_ns;
+    enum move_error error = move_restore(rt_startup, &report, &clock_ns);
+    if (error != MOVE_OK) {
+        refuse("the checkpoint is not used", error, &report);
+    }
+    int64_t clock_shift_ns = (int64_t)(began_ns - clock_ns);
+    forget_past(clock_shift_ns);
+    undo_commit();
+    publish(&report, began_ns);
+    drop_bootstrap();
+    go_on(clock_shift_ns);
 }

@@ -10,6 +10,7 @@
 #define RT_OWN [[gnu::section(".bss.own")]]
 
 // start.c
+void own_port(void); // rt_port, as this incarnation was given it
 void rt_begin(const struct startup *given); // all but service_main; host tests call it, too
 void drop_bootstrap(void); // and all that shows where everything is
 
@@ -36,6 +37,7 @@ void drop_inherited(void);
 void timers_run(void); // runs what is due, arms the port's timer for the next
 void timers_rearm(void);
 void timers_restore(void); // the port's timer may be set to anything
+void timers_shift(int64_t ns); // all are due so much later
 
 // notify.c
 void notify_bits(uint64_t bits);  // pings, timers, handlers
@@ -55,6 +57,7 @@ int serve_forever(int why);  // of loop_restart; LOOP_FIRST at first
 void serve_committed_on(void); // what is in work has committed something: no rt_await any more
 void serve_parked(handle_t reply); // this transaction has parked the caller
 void serve_takes_over(void);       // an heir, before its first transaction
+bool serve_begin_anew(void); // after a restore: no answers and Reply objects of a past life
 
 // The answer of the transaction that committed last, and such answers of predecessors that may not
 // have been sent: their calls come again. call: ipc_call_number; 0: none.
@@ -103,6 +106,7 @@ bool await_park(const struct request *rq, struct waiting *again, uint64_t key);
 extern uint32_t await_ready_count;
 struct waiting *await_ready(void); // the first one that may run again; nullptr: none
 void await_take(struct waiting *w); // off the list and freed, in the transaction of its rerun
+void await_forget(void); // all: nobody waits any more
 
 // heap.c, for the mover: a large object that is not filled; nullptr: no memory.
 void *heap_place_large(size_t bytes, uint32_t type);
@@ -117,7 +121,12 @@ struct rt_mapping {
 };
 extern struct rt_mapping rt_mappings[RT_MAPS];
 
-// heir.c: taking over from a predecessor, instead of service_main.
+// checkpoint.c: notes that the supervisor wants one; writes it between two transactions.
+void checkpoint_want(void);
+void checkpoint_if_wanted(void);
+
+// heir.c: taking over from a predecessor, or from a checkpoint, instead of service_main.
 [[noreturn]] void heir_begin(void);
+[[noreturn]] void restored_begin(void);
 void spare_copies_ahead(const struct startup *startup); // ends the task if it cannot
 bool heir_cleans_up(void); // a little of what the move left; false: nothing is left

@@ -28,6 +28,9 @@ void notify_bits(uint64_t bits)
     if (bits & NOTIFY_PING) {
         rt_beat();
     }
+    if (bits & NOTIFY_CHECKPOINT) {
+        checkpoint_want();
+    }
     if (bits & NOTIFY_TIMER) {
         timers_run();
     }

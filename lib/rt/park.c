@@ -29,6 +29,9 @@ handle_t reply_take(void)
 
 void reply_give_back(handle_t reply)
 {
+    if (reply == HANDLE_NONE) {
+        return; // of a past life
+    }
     if (pooled < POOL) {
         pool[pooled++] = reply;
     } else {

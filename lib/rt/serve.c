@@ -458,6 +458,7 @@ static void serve_bits(uint64_t bits)
     notify_bits(bits);
     notify_deferred();
     tx_commit();
+    checkpoint_if_wanted();
     rt_status->request_since = 0;
 }
 
@@ -499,6 +500,17 @@ static bool on_stack(const void *p)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     return (uintptr_t)p >= here && (uintptr_t)p - here < 4096;
+}
+
+bool serve_begin_anew(void)
+{
+    answer_last = (struct answer_note){0};
+    __builtin_memset(answers_given, 0, sizeof(answers_given));
+    notify_pending = 0;
+    reply_init();
+    await_forget();
+    serve_reply = reply_take();
+    return serve_reply != HANDLE_NONE;
 }
 
 int rt_serve(const struct rt_interface *list, size_t count)

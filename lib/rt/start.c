@@ -25,7 +25,7 @@ MOVE_ADDRESSES static void begin_status_page(void)
     rt_status->heap_objects = 0;
 }
 
-static void find_port(void)
+void own_port(void)
 {
     struct handle_info info;
     if (sys_handle_info(H_SERVICE_PORT, &info) == OK && info.type == OBJ_PORT) {
@@ -59,6 +59,8 @@ void drop_bootstrap(void)
     }
     unmap("predecessor's layout record", own_startup.old_layout, own_startup.old_layout_bytes);
     unmap("predecessor's module", own_startup.old_module, own_startup.old_module_bytes);
+    unmap("checkpoint", own_startup.checkpoint, own_startup.checkpoint_bytes);
+    own_startup.checkpoint = 0;
     own_startup.bootstrap = own_startup.layout = own_startup.module = own_startup.old_layout = 0;
 }
 
@@ -102,10 +104,12 @@ void rt_begin(const struct startup *given)
     if (own_startup.flags & STARTUP_HEIR) {
         return; // everything else comes with the state
     }
-    find_port();
+    own_port();
     reply_init();
     drop_inherited();
-    drop_bootstrap();
+    if (!(own_startup.flags & STARTUP_RESTORE)) {
+        drop_bootstrap();
+    }
 }
 
 handle_t rt_handle(const char *name)

@@ -29,6 +29,14 @@ void timers_restore(void)
     timers_rearm();
 }
 
+void timers_shift(int64_t ns)
+{
+    for (struct rt_timer *t = first; t; t = t->next) {
+        bool before = ns < 0 && t->at_ns < (uint64_t)-ns; // it was due then
+        t->at_ns = before ? 0 : t->at_ns + (uint64_t)ns;
+    }
+}
+
 static void unlink_timer(struct rt_timer *timer)
 {
     struct rt_timer **link = &first;

@@ -79,8 +79,16 @@ void rt_unmap(void *address);
 struct rt_rebirth {
     bool after_crash; // the predecessor was stopped at any instruction, not between two requests
     bool updated;     // another module
-    bool restored;    // from a checkpoint: mappings are empty, handles are those of the manifest
+    // From a checkpoint, perhaps of a time before the machine was started. Handles are those of
+    // the manifest and of rt_keep, all others are HANDLE_NONE. Mappings are new memory, empty, that
+    // nobody else sees. Nobody waits for what was parked; answering it does nothing. Timers run on.
+    bool restored;
+    int64_t clock_shift_ns; // restored: what to add to times (rt_now_ns) that were noted before
 };
+// There shall be no checkpoints of this service: what it knows is worth nothing in another life.
+// why: a sentence for whoever asks for one; a literal.
+void rt_no_checkpoints(const char *why);
+
 // fn runs in the heir, in a transaction, when the state has been taken over and before the first
 // message; in the order of registration. At most 8. Registrations are state: once is enough.
 void rt_on_reborn(void (*fn)(const struct rt_rebirth *rebirth));

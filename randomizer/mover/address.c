@@ -40,15 +40,13 @@ static void enter(struct mover *m, uint32_t section)
     }
 }
 
-static void open_module(struct mover *m)
+static void open_module(struct mover *m, const void *module)
 {
-    const uint8_t *file = (const uint8_t *)m->startup->module;
+    const uint8_t *file = module;
     m->elf = (const struct elf_header *)file;
     m->elf_sections = (const struct elf_section *)(file + m->elf->section_headers);
     m->section_count = m->elf->section_count;
     m->elf_names = (const char *)file + m->elf_sections[m->elf->section_names].offset;
-    m->layout = (const struct layout_record *)m->startup->layout;
-    m->old_layout = (const struct layout_record *)m->startup->old_layout;
     if (!m->old_layout || m->old_layout->magic != LAYOUT_MAGIC ||
         m->old_layout->sections != m->section_count) {
         move_fail(m, MOVE_NO_LAYOUT, "%s", m->old_layout ? "of another module" : "none");
@@ -60,9 +58,13 @@ static uint32_t granules_of(const struct section *s)
     return (uint32_t)((s->bytes >> SECTION_GRANULE_SHIFT) + 2);
 }
 
-void address_open(struct mover *m)
+void address_open(struct mover *m, const void *module, const struct layout_record *layout,
+                  const struct layout_record *old_layout)
 {
-    open_module(m);
+    m->layout = layout;
+    m->old_layout = old_layout;
+    m->user_span = USER_MAX - USER_MIN;
+    open_module(m, module);
     if (m->error != MOVE_OK) {
         return;
     }
@@ -70,8 +72,8 @@ void address_open(struct mover *m)
     uint32_t granules = 1;
     for (uint32_t i = 0; m->sections && i < m->section_count; i++) {
         if (m->old_layout->address[i] != 0) {
-            m->sections[i] = (struct section){m->old_layout->address[i], m->layout->address[i],
-                                              m->elf_sections[i].size};
+            uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
+            m->sections[i] = (struct section){from, to, m->elf_sections[i].size, from, to};
             granules += granules_of(&m->sections[i]);
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "randomizer/mover/checkpoint.h"
+#include "randomizer/linker/elf.h"
 
 static uint64_t mixed(uint64_t sum, uint64_t word)
 {
@@ -19,12 +20,28 @@ static uint64_t checksum(const struct checkpoint_header *h, uint64_t bytes)
     return sum;
 }
 
-void checkpoint_seal(void *checkpoint, uint64_t bytes)
+uint64_t checkpoint_program(const void *module, uint64_t bytes)
+{
+    const struct elf_header *elf = module;
+    const uint64_t *words = module;
+    uint64_t sum = 1;
+    if (bytes >= sizeof(*elf)) { // whole pages of it have zeros behind the file's end
+        uint64_t end = elf->section_headers + elf->section_count * sizeof(struct elf_section);
+        bytes = end < bytes ? end : bytes;
+    }
+    for (uint64_t i = 0; i < bytes / sizeof(uint64_t); i++) {
+        sum = mixed(sum, words[i]);
+    }
+    return sum;
+}
+
+void checkpoint_seal(void *checkpoint, uint64_t bytes, uint64_t program)
 {
     struct checkpoint_header *h = checkpoint;
     h->version = CHECKPOINT_VERSION;
     h->reserved = 0;
     h->bytes = bytes;
+    h->program = program;
     h->magic = CHECKPOINT_MAGIC;
     h->checksum = checksum(h, bytes);
 }

@@ -12,28 +12,52 @@ static bool same(const char *a, const char *b)
     return *a == *b;
 }
 
+static bool starts_with(const char *text, const char *start)
+{
+    while (*start != '\0' && *text == *start) {
+        text++;
+        start++;
+    }
+    return *start == '\0';
+}
+
 static bool is_data(const struct mover *m, uint32_t i)
 {
     const struct elf_section *s = &m->elf_sections[i];
     if ((s->flags & (SHF_WRITE | SHF_ALLOC)) != (SHF_WRITE | SHF_ALLOC) || m->sections[i].from == 0) {
         return false;
     }
-    const char *name = address_section_name(m, i);
-    static const char relro[] = ".data.rel.ro"; // written by the linker alone
-    for (int c = 0; relro[c] != '\0'; c++) {
-        if (name[c] != relro[c]) {
+    const char *name = address_section_name(m, i); // these are written by the linker alone
+    return !starts_with(name, ".data.rel.ro") && !same(name, "samsara_globals");
+}
+
+bool globals_is_type(const struct mover *m, uint32_t section)
+{
+    static const char suffix[] = ".rt_type_of_new";
+    if (!is_data(m, section) || m->sections[section].bytes < sizeof(struct rt_type)) {
+        return false;
+    }
+    for (const char *at = address_section_name(m, section); *at != '\0'; at++) {
+        if (starts_with(at, suffix)) {
             return true;
         }
     }
     return false;
 }
 
+// A checkpoint names types in its own table.
+bool globals_has_state(const struct mover *m, uint32_t section)
+{
+    return is_data(m, section) && !address_is_own(m, section) &&
+           (m->mode == MOVE_OVER || !globals_is_type(m, section));
+}
+
 static void move_global(struct mover *m, const struct type_global *g, uint32_t section)
 {
     const struct section *s = &m->sections[section];
     struct type_plan *plan = &m->global_plans[m->globals];
-    uint64_t offset = g->address - s->to;
-    if (g->address < s->to || offset > s->bytes || g->bytes > s->bytes - offset) {
+    uint64_t here = m->layout->address[section], offset = g->address - here;
+    if (g->address < here || offset > s->bytes || g->bytes > s->bytes - offset) {
         move_fail(m, MOVE_RECORDS, "%s lies outside of its section", type_global_name(g));
         return;
     }
@@ -44,7 +68,7 @@ static void move_global(struct mover *m, const struct type_global *g, uint32_t s
         }
     }
     m->globals++;
-    plan_copy(m, plan, (const uint64_t *)(s->from + offset), (uint64_t *)g->address, g->bytes);
+    plan_copy(m, plan, (const uint64_t *)(s->read + offset), (uint64_t *)(s->write + offset), g->bytes);
 }
 
 // The section of a global, by its address here; records carry it as their linked section.
@@ -62,7 +86,7 @@ static void move_records(struct mover *m, uint32_t records, uint8_t *has_record)
             has_record[e->link] = 1;
             if (m->globals == m->section_count) {
                 move_fail(m, MOVE_RECORDS, "more of them than sections");
-            } else if (is_data(m, e->link) && !address_is_own(m, e->link)) {
+            } else if (globals_has_state(m, e->link)) {
                 move_global(m, g, e->link);
             }
         }
@@ -86,9 +110,9 @@ void globals_move(struct mover *m)
     }
     struct type_plan unknown = {.kind = PLAN_SCAN};
     for (uint32_t i = 1; m->error == MOVE_OK && i < m->section_count; i++) {
-        if (!has_record[i] && is_data(m, i) && !address_is_own(m, i)) {
+        if (!has_record[i] && globals_has_state(m, i)) {
             const struct section *s = &m->sections[i];
-            plan_copy(m, &unknown, (const uint64_t *)s->from, (uint64_t *)s->to, s->bytes);
+            plan_copy(m, &unknown, (const uint64_t *)s->read, (uint64_t *)s->write, s->bytes);
         }
     }
 }

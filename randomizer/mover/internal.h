@@ -25,6 +25,7 @@ struct source {
 
 struct section {
     uint64_t from, to, bytes; // from 0: not placed
+    uint64_t read, write;     // where its contents are copied from and to, here; write 0: they are not
 };
 
 struct bucket {
@@ -65,7 +66,19 @@ struct visit { // an object whose contents are still to be moved
     uint32_t bytes, type;
 };
 
+enum mover_mode {
+    MOVE_OVER,    // from a predecessor
+    MOVE_SAVE,    // from ourselves to a checkpoint
+    MOVE_RESTORE, // from a checkpoint
+};
+
+// What a checkpoint's addresses have become, by rising address; see save.h.
+struct extent {
+    uint64_t from, to, bytes;
+};
+
 struct mover {
+    enum mover_mode mode;
     const struct startup *startup;
     handle_t predecessor;
     struct move_report *report; // of pointers, leaks and wild what the last pass did, of the rest the sum
@@ -75,6 +88,10 @@ struct mover {
     bool live;   // the predecessor is still at work: what is read may change under the hand
     bool copied; // a first copy is here; the next pass brings up to date what has changed
     struct undo_mark mark; // since when
+
+    // Addresses in [USER_MIN, USER_MIN + user_span) are looked up as they are, those in
+    // [key, key + key_span) are a checkpoint's.
+    uint64_t user_span, key, key_span;
 
     // A bump allocator; everything of it is given back at the end.
     uint8_t *arena, *arena_end;
@@ -120,11 +137,19 @@ struct mover {
     struct type_plan *global_plans; // in the order of the records
     uint32_t globals;
 
+    // save.c, restore.c
+    struct saving *saving;
+    struct extent *extents;
+    uint32_t extent_count;
+    const struct checkpoint_names *names;
+
     // handles.c
     uint64_t named[8192 / 64]; // handles that the state names, by index
 };
 
 // move.c
+// The only mover there is, emptied, for a checkpoint.
+struct mover *mover_for(enum mover_mode mode, struct move_report *report);
 void *move_alloc(struct mover *m, size_t bytes); // zeroed; nullptr sets m->error
 void move_fail(struct mover *m, enum move_error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -134,8 +159,9 @@ void view_open(struct mover *m);
 bool view_has(const struct mover *m, uint64_t address, uint64_t bytes);
 bool view_close_one(struct mover *m); // false: none is left
 
-// address.c
-void address_open(struct mover *m);
+// address.c: where everything is, from the module and the layout records of both.
+void address_open(struct mover *m, const void *module, const struct layout_record *layout,
+                  const struct layout_record *old_layout);
 // Where the predecessor has the object that is here at `own` (of the same module).
 void *address_old(const struct mover *m, const void *own);
 const char *address_section_name(const struct mover *m, uint32_t section);
@@ -159,6 +185,15 @@ void plan_copy(struct mover *m, const struct type_plan *plan, const uint64_t *fr
 
 // globals.c
 void globals_move(struct mover *m);
+bool globals_has_state(const struct mover *m, uint32_t section); // its contents move along
+bool globals_is_type(const struct mover *m, uint32_t section); // it is a `new(T)`'s struct rt_type
+
+// save.c
+uint64_t save_object(struct mover *m, const struct source *s, uint32_t bytes, uint32_t type,
+                     void **contents); // its place in the checkpoint; 0: m->error
+
+// save.c and restore.c: an address in [key, key + key_span).
+uint64_t address_of_checkpoint(struct mover *m, uint64_t old);
 
 // handles.c
 static inline void handle_named(struct mover *m, uint32_t handle)
@@ -167,3 +202,6 @@ static inline void handle_named(struct mover *m, uint32_t handle)
     m->named[index / 64] |= 1ull << (index % 64);
 }
 void handles_sweep(struct mover *m);
+// By what name it will be found again, and under which number it is found; HANDLE_NONE: not at all.
+handle_t handle_saved(handle_t handle);
+handle_t handle_restored(const struct mover *m, handle_t name);

@@ -65,8 +65,8 @@ static inline bool address_may_be(uint64_t word)
 // What an old address has become; 0 if it leads to nothing that moves.
 static inline uint64_t address_new(struct mover *m, uint64_t old)
 {
-    if (!address_may_be(old)) {
-        return 0;
+    if (old - USER_MIN >= m->user_span) {
+        return old - m->key < m->key_span ? address_of_checkpoint(m, old) : 0;
     }
     const struct source *source = source_at(m, old);
     if (source) {

@@ -215,6 +215,15 @@ __attribute__((weak)) const uint32_t rt_scan_step = 8;
 RT_OWN static struct mover mover;
 RT_OWN static struct move_report own_report;
 
+struct mover *mover_for(enum mover_mode mode, struct move_report *report)
+{
+    while (move_clean_up()) { // of an earlier move
+    }
+    mover = (struct mover){.mode = mode, .report = report};
+    *report = (struct move_report){0};
+    return &mover;
+}
+
 static struct mover *begin(const struct startup *startup, handle_t predecessor, bool live)
 {
     struct mover *m = &mover;
@@ -227,7 +236,8 @@ static struct mover *begin(const struct startup *startup, handle_t predecessor, 
     m->live = live;
     if (!m->copied) {
         m->random = rt_random64();
-        address_open(m);
+        address_open(m, (const void *)startup->module, (const struct layout_record *)startup->layout,
+                     (const struct layout_record *)startup->old_layout);
     }
     return m;
 }

@@ -30,7 +30,12 @@
     X(TAG, "a union's tag has no known value")                                                     \
     X(STALE, "a word looks like a pointer, but no map knows it")                                   \
     X(MAPPING, "a mapping of the predecessor cannot be taken over")                                \
-    X(VERSION, "a type has changed in a way that has no conversion")
+    X(VERSION, "a type has changed in a way that has no conversion")                                \
+    X(DAMAGED, "the checkpoint is damaged")                                                        \
+    X(OTHER, "the checkpoint is another program's, or of another version of it")                   \
+    X(ROOM, "the state is larger than a checkpoint of this service may be")                        \
+    X(CLASH, "a number looks like an address of the checkpoint; the next one will do")             \
+    X(BOUND, "what it knows is bound to this life")
 
 enum move_error {
 #define X(name, text) MOVE_##name,
@@ -64,6 +69,24 @@ extern const uint32_t rt_scan_step;
 // what move_ahead brought there. `predecessor` is the handle of a dead task, with READ and WRITE.
 [[nodiscard]] enum move_error move_state(const struct startup *startup, handle_t predecessor,
                                          struct move_report *report);
+
+// Writes down the state of this task, which is between two transactions. The service does not know
+// its own layout: the supervisor lends it the record and the module. See save.h for the format.
+struct move_save {
+    const void *module; // as linked
+    uint64_t module_bytes;
+    const struct layout_record *layout;
+    void *to; // aligned to 8
+    uint64_t room;
+    uint64_t bytes; // out: what was written
+};
+[[nodiscard]] enum move_error move_save(struct move_save *save, struct move_report *report);
+
+// Takes over the state from startup->checkpoint; where the service runs since its birth there is
+// nothing on its heap. What is wrong with a checkpoint is an error, whatever is in it.
+// clock_ns: the time when it was written, by the clock of then.
+[[nodiscard]] enum move_error move_restore(const struct startup *startup,
+                                           struct move_report *report, uint64_t *clock_ns);
 
 // Gives back a part of what the move needed, the view of the predecessor's memory for one; false:
 // nothing is left. For idle moments after the move.

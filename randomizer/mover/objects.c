@@ -183,13 +183,13 @@ static bool make_room(struct mover *m)
 
 void objects_open(struct mover *m)
 {
-    m->heap = address_old(m, &heap);
+    m->heap = m->mode == MOVE_SAVE ? &heap : address_old(m, &heap);
     if (!m->heap) {
         move_fail(m, MOVE_HEAP, "it has none");
         return;
     }
     open_sources(m);
-    if (m->error == MOVE_OK && make_room(m)) {
+    if (m->error == MOVE_OK && make_room(m) && m->mode != MOVE_SAVE) {
         reserve(m);
         take_types(m);
     }
@@ -216,10 +216,34 @@ static void *place_small(struct mover *m, const struct source *s, uint32_t slot,
     return slab_take(&heap.classes[c], s->slot_bytes, *bytes, *type, z);
 }
 
+static uint64_t place_saved(struct mover *m, const struct source *s, uint32_t slot)
+{
+    uint32_t info = s->slot_bytes != 0 ? s->info[slot] : 0;
+    uint32_t bytes = s->slot_bytes != 0 ? info & INFO_BYTES : (uint32_t)s->large_bytes;
+    uint32_t type = s->slot_bytes != 0 ? (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT
+                                       : ((const struct large *)s->record)->type;
+    void *contents;
+    uint64_t to = save_object(m, s, bytes, type, &contents);
+    if (to != 0) {
+        if (s->slot_bytes != 0) {
+            s->seen[slot] = info;
+        }
+        s->to[slot] = to;
+        m->stack[m->depth++] = (struct visit){
+            (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), contents, bytes, type};
+        m->report->objects++;
+        m->report->bytes += bytes;
+    }
+    return to;
+}
+
 uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
 {
     uint32_t bytes, type;
     void *to;
+    if (m->mode == MOVE_SAVE) {
+        return place_saved(m, s, slot);
+    }
     if (s->slot_bytes != 0) {
         to = place_small(m, s, slot, &bytes, &type);
     } else {

@@ -158,7 +158,12 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
     if (kind == TYPE_HANDLE) {
         uint32_t handle;
         __builtin_memcpy(&handle, from, sizeof(handle));
-        handle_named(m, handle);
+        if (m->mode == MOVE_OVER) {
+            handle_named(m, handle);
+            return;
+        }
+        handle = m->mode == MOVE_SAVE ? handle_saved(handle) : handle_restored(m, handle);
+        __builtin_memcpy(to, &handle, sizeof(handle));
         return;
     }
     uint64_t old = load(from);
@@ -171,6 +176,9 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
         m->report->pointers++;
     } else {
         m->report->wild += kind != TYPE_SCAN;
+        if (m->mode != MOVE_OVER && kind != TYPE_SCAN && old - USER_MIN < USER_MAX - USER_MIN) {
+            store(to, 0); // it says where things are in one layout, and leads nowhere in another
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "rs/test/fake.h"
 #include "interfaces/rs.server.h"
+#include "lib/rt/undo_log.h"
 #include "randomizer/mover/checkpoint.h"
 #include "rs/events.h"
 #include "rs/letters.h"
@@ -356,6 +357,13 @@ enum status module_from_grant(struct request *, const char *, struct module_file
     return OK;
 }
 
+uint64_t fake_program = 99;
+
+uint64_t module_program(struct module_file *)
+{
+    return fake_program;
+}
+
 void modules_sweep(void) {}
 
 enum status rt_grant_write(struct request *rq, uint64_t offset, const void *from, size_t bytes)
@@ -503,8 +511,8 @@ void fake_checkpoint(uint32_t number, uint64_t content)
         abort();
     }
     uint64_t *words = (uint64_t *)at;
-    words[4] = content;
-    checkpoint_seal(words, 40);
+    words[5] = content;
+    checkpoint_seal(words, 48, fake_program);
     service_by_number(number)->status->checkpoints++;
 }
 
@@ -532,3 +540,15 @@ void fake_spare_fault(uint32_t number)
     const struct body *spare = service_by_number(number)->spare;
     fault(number, spare ? spare->serial : 0, FAULT_EXCEPTION, (uint64_t[6]){14});
 }
+
+enum status rt_grant_read_unlogged(struct request *rq, uint64_t offset, void *to, size_t bytes)
+{
+    return rt_grant_read(rq, offset, to, bytes);
+}
+
+int undo_skip_add(uintptr_t, uintptr_t)
+{
+    return 1;
+}
+
+void undo_skip_remove(uintptr_t) {}

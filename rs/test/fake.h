@@ -16,6 +16,7 @@ void fake_run_to(uint64_t ns);
 void fake_ready(uint32_t number, uint64_t work); // its newborn says so, and completes so much work
 void fake_moved(uint32_t number); // its newborn has taken the state over
 void fake_checkpoint(uint32_t number, uint64_t content); // it writes what it was asked for
+extern uint64_t fake_program; // what every module is identified by
 extern uint32_t fake_mapped; // so many mappings have all memory objects
 handle_t fake_predecessor(uint32_t number); // the task that was given to the living one
 void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector);

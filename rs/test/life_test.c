@@ -917,14 +917,14 @@ static void take_checkpoint(uint64_t content)
     pass(60);
 }
 
-static enum status read_checkpoint(uint64_t wanted, uint64_t words[5])
+static enum status read_checkpoint(uint64_t wanted, uint64_t words[6])
 {
-    return fake_request(3, RS_LABEL_READ_CHECKPOINT, (uint64_t[6]){1, wanted, 0}, words, 40);
+    return fake_request(3, RS_LABEL_READ_CHECKPOINT, (uint64_t[6]){1, wanted, 0}, words, 48);
 }
 
 static void test_checkpoint(void **)
 {
-    uint64_t words[5];
+    uint64_t words[6];
     assert_int_equal(order_checkpoint(), ERR_UNSUPPORTED);
     fake_entries[0].checkpoint = 8192;
     assert_int_equal(order_checkpoint(), ERR_STATE); // not ready
@@ -938,22 +938,22 @@ static void test_checkpoint(void **)
     assert_int_equal(read_checkpoint(0, words), ERR_NOT_FOUND);
     fake_mapped = 0;
     pass(60);
-    assert_int_equal(last_event(RS_CHECKPOINTED)->value, 40);
+    assert_int_equal(last_event(RS_CHECKPOINTED)->value, 48);
     assert_int_equal(read_checkpoint(0, words), OK);
-    assert_int_equal(words[4], 111);
+    assert_int_equal(words[5], 111);
     take_checkpoint(222);
     take_checkpoint(333);
     take_checkpoint(444);
     assert_int_equal(read_checkpoint(0, words), OK);
-    assert_int_equal(words[4], 444);
+    assert_int_equal(words[5], 444);
     assert_int_equal(read_checkpoint(3, words), OK);
-    assert_int_equal(words[4], 333);
+    assert_int_equal(words[5], 333);
     assert_int_equal(order_checkpoint(), OK); // the third one is written, two stay
     assert_int_equal(read_checkpoint(3, words), OK);
     assert_int_equal(read_checkpoint(2, words), ERR_NOT_FOUND);
     pass(11000);
     assert_non_null(strstr(last_event(RS_CHECKPOINT_FAILED)->text, "in time"));
-    assert_int_equal(fake_request(2, RS_LABEL_READ_CHECKPOINT, (uint64_t[6]){1}, words, 40),
+    assert_int_equal(fake_request(2, RS_LABEL_READ_CHECKPOINT, (uint64_t[6]){1}, words, 48),
                      ERR_RIGHTS);
     fake_entries[0].care.checkpoint_ms = 500;
     pass(1000);
@@ -991,18 +991,22 @@ static void test_ladder_of_checkpoints(void **)
 
 static void test_restore(void **)
 {
-    uint64_t words[5];
+    uint64_t words[6];
     fake_entries[0].checkpoint = 8192;
     all_ready();
     take_checkpoint(5);
     assert_int_equal(read_checkpoint(0, words), OK);
-    words[4]++;
+    words[5]++;
     assert_int_equal(fake_request(3, RS_LABEL_RESTORE, (uint64_t[6]){1}, words, sizeof(words)), ERR_CORRUPT);
     assert_int_equal(one(1)->incarnation, 1);
-    words[4]--;
+    words[5]--;
+    fake_program++; // the service has another version now
+    assert_int_equal(fake_request(3, RS_LABEL_RESTORE, (uint64_t[6]){1}, words, sizeof(words)), ERR_ARG);
+    assert_int_equal(one(1)->incarnation, 1);
+    fake_program--;
     assert_int_equal(fake_request(3, RS_LABEL_RESTORE, (uint64_t[6]){1}, words, sizeof(words)), OK);
     assert_int_equal(given(1)->flags, STARTUP_RESTORE);
-    assert_int_equal(given(1)->checkpoint_bytes, 40);
+    assert_int_equal(given(1)->checkpoint_bytes, 48);
     assert_int_not_equal(given(1)->checkpoint, 0);
     fake_ready(1, 1);
     pass(100);

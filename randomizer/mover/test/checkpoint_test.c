@@ -18,7 +18,7 @@ static void fill(uint64_t *words)
     for (int i = 0; i < WORDS; i++) {
         words[i] = (uint64_t)rand() << 20 ^ (uint64_t)rand();
     }
-    checkpoint_seal(words, BYTES);
+    checkpoint_seal(words, BYTES, 7);
 }
 
 static void test_whole(void **)
