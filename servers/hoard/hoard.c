@@ -290,6 +290,15 @@ void hoard_clear(void)
     changes++;
 }
 
+bool hoard_spoil(void)
+{
+    if (items) {
+        items->kind = KINDS;
+        items->u.number = items->value + 1ull; // not all zero
+    }
+    return items != nullptr;
+}
+
 // ---- Looking ----
 
 static uint64_t sum_of;

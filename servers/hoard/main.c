@@ -2,6 +2,7 @@
 // Requests of the hoard; what it holds is in hoard.c.
 #include "interfaces/hoard.server.h"
 #include "lib/rt/rt.h"
+#include "lib/rt/tx.h"
 #include "servers/hoard/hoard.h"
 
 static enum status do_fill(struct request *, uint32_t seed, uint32_t objects, uint64_t bytes, uint64_t *made)
@@ -38,10 +39,24 @@ static enum status do_where(struct request *, uint64_t *item, uint64_t *branch, 
     return any ? OK : ERR_STATE;
 }
 
+static bool doomed;
+
+static enum status do_spoil(struct request *, uint32_t how)
+{
+    doomed = doomed || how == 2;
+    return how == 2 || hoard_spoil() ? OK : ERR_STATE;
+}
+
+static void on_reborn(const struct rt_rebirth *)
+{
+    rt_assert(!doomed);
+}
+
 int service_main(void)
 {
     static const struct hoard_ops ops = {
-        .fill = do_fill, .churn = do_churn, .check = do_check, .clear = do_clear, .where = do_where};
+        .fill = do_fill, .churn = do_churn, .check = do_check, .clear = do_clear, .where = do_where, .spoil = do_spoil};
     static const struct rt_interface interface = {HOARD_PROTOCOL, hoard_dispatch, &ops};
+    rt_on_reborn(on_reborn);
     return rt_serve(&interface, 1);
 }

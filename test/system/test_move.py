@@ -16,3 +16,12 @@ def test_state_survives_moves_and_deaths(boot, cpus, quick):
     deaths = re.findall(r"warning: moved\[\d+\] died: (\w+) \(by command\)", log)
     assert len(deaths) == rounds // 3, deaths
     assert {"exception", "hang", "assert", "exit"} <= set(deaths) or quick, deaths
+
+
+def test_restored_from_checkpoints(boot):
+    """By command and by the ladder, into another layout each time; damaged files are refused."""
+    machine = boot("move", memory=256, append="checkpoints=1 objects=2000")
+    verdict = machine.await_log(r"moved: (\d+) rounds, (\d+) wrong", 200)
+    log = machine.kernel_log()
+    assert verdict, "it did not end\n" + log[-3000:]
+    assert (int(verdict[1]), int(verdict[2])) == (6, 0), log[-3000:]

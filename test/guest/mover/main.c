@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: MIT
 // Two hoards are told the same. One is moved and killed all the time; they must stay equal.
-// Args: rounds=N objects=N churn=N kill=1; or where=N: it is moved N times and asked where its things are.
+// Args: rounds=N objects=N churn=N kill=1; or where=N: it is moved N times and asked where its things are; or
+// checkpoints=1: see checkpoints.c.
 #include "interfaces/hoard.client.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
 #include "servers/args.h"
+#include "test/guest/mover/mover.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { PATIENCE_S = 20, PAUSES = 20000 };
 
-static handle_t moved, still;
-static uint32_t number;
+handle_t moved, still;
+uint32_t number;
 static uint64_t pauses[PAUSES];
 static uint32_t pause_count, wrong;
 
-static void complain(const char *what, enum status status)
+void complain(const char *what, enum status status)
 {
     wrong++;
     log_error("wrong: %s: %s", what, rt_status_text(status));
 }
 
-static struct rs_service state_of(void)
+struct rs_service state_of(void)
 {
     struct rs_service s = {.number = 0};
     enum status status = rs_info(H_RS, number, &s, sizeof(s));
@@ -31,7 +33,7 @@ static struct rs_service state_of(void)
     return s;
 }
 
-static void await_incarnation(uint32_t after)
+void await_incarnation(uint32_t after)
 {
     uint64_t limit = rt_now_ns() + PATIENCE_S * 1000000000ull;
     while (rt_now_ns() < limit) {
@@ -44,7 +46,7 @@ static void await_incarnation(uint32_t after)
     complain("no next incarnation", OK);
 }
 
-static void compare(uint32_t round)
+void compare(uint32_t round)
 {
     uint64_t a[3], b[3];
     enum status status = hoard_check(moved, &a[0], &a[1], &a[2]);
@@ -60,7 +62,7 @@ static void compare(uint32_t round)
     }
 }
 
-static void change(uint32_t seed, uint32_t count)
+void change(uint32_t seed, uint32_t count)
 {
     uint64_t done;
     enum status status = hoard_churn(moved, seed, count, &done);
@@ -144,6 +146,11 @@ int service_main(void)
     }
     fill(objects);
     compare(0);
+    if (arg_number("checkpoints", 0) != 0) {
+        rounds = try_checkpoints();
+        log_info("moved: %u rounds, %u wrong", rounds, wrong);
+        rt_wait(1, "nothing");
+    }
     for (uint32_t round = 1; round <= rounds; round++) {
         next_life(round, kill);
         change(round, (uint32_t)arg_number("churn", 20));
