@@ -213,6 +213,20 @@ void undo_commit_on(void)
     log->renewing = 0;
 }
 
+// Each becomes one of the stack, which nobody plays back.
+void undo_forget(bool (*is_gone)(const void *context, uintptr_t address), const void *context)
+{
+    struct undo_log *log = &undo_log;
+    for (uint8_t *at = log->cursor; at > log->base;) {
+        struct entry e = read_back(at);
+        if (is_gone(context, e.address)) {
+            uint64_t tag = load_word(at - WORD);
+            store_word(at - WORD, (tag & ~UNDO_ADDRESS) | log->stack_low);
+        }
+        at = e.old;
+    }
+}
+
 enum undo_result undo_rollback_of(struct undo_log *log,
                                   bool (*is_there)(const void *context, uintptr_t address,
                                                    size_t bytes),

@@ -125,6 +125,9 @@ UNDO_COMMITS void undo_commit(void);
 // The same in the middle of a transaction: code with the pass that called this may rely on records
 // made before. So they stay, and get as old content what is there now.
 void undo_commit_on(void);
+// Records of memory that is gone since the last commit: neither kept up to date nor played back any
+// more. After undo_commit_on, before that memory is unmapped.
+void undo_forget(bool (*is_gone)(const void *context, uintptr_t address), const void *context);
 // What was stored since the last commit is undone, newest first; the log is empty afterwards.
 enum undo_result undo_rollback(void);
 // The same for the log of a dead one whose memory is mapped here at its own addresses. May be
