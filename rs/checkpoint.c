@@ -299,7 +299,9 @@ enum status checkpoint_store(struct request *rq, struct service *s)
     struct verdict v;
     status = status == OK ? with_mapped(s, c, copy_in, &copy) : status;
     status = status == OK ? examine(s, c, copy.bytes, &v) : status;
-    status = status == ERR_UNSUPPORTED ? ERR_CORRUPT : status; // a refusal, as a file
+    if (status == ERR_UNSUPPORTED || (status == OK && c->bytes != copy.bytes)) {
+        status = ERR_CORRUPT; // a refusal, as a file; or a file with more behind it
+    }
     if (status == OK) {
         c->sequence = ++s->checkpoint_count;
         c->taken_ns = rt_now_ns();

@@ -231,6 +231,7 @@ static bool decide(struct service *s, struct rs_death *d, bool ready)
         .no_room = left_no_room(d) && !s->supervisor, .group = ladder_has_group(s),
         .state = service_has_state(s) && d->cause != RS_REPLACED,
         .second_try = second_try, .checkpoint = checkpoint_find(s, 0) != nullptr,
+        .restored = s->plan.rung == POLICY_CHECKPOINT,
         .working = d->request_since != 0, .request = request_of(d)};
     struct policy_decision decision = policy_decide(&s->rules, &s->history, &facts);
     if (d->cause == RS_REPLACED && s->restore_wanted) {
@@ -332,6 +333,16 @@ void service_lay_out(struct service *s, uint64_t record)
     dead->described = record == 0;
 }
 
+// One that was restored closes the handles that it has inherited, when it has read its checkpoint:
+// without them its predecessor's state is of no use to anybody.
+static void note_closed_handles(struct service *s, const struct rs_death *d)
+{
+    bool refused = d->cause == RS_MOVE_FAILED || d->cause == RS_BIRTH_FAILED;
+    if (s->plan.rung == POLICY_CHECKPOINT && s->holder != nullptr && s->holder != s->corpse && !refused) {
+        s->state_given_up = true;
+    }
+}
+
 void service_died(struct service *s, const struct death_facts *f)
 {
     uint64_t now = rt_now_ns();
@@ -349,6 +360,7 @@ void service_died(struct service *s, const struct death_facts *f)
     checkpoint_cancel(s);
     service_lay_out(s, d->sequence);
     describe_cause(d, s, f);
+    note_closed_handles(s, d);
     s->detected_ns = now;
     s->recovery_ns = 0;
     s->recovering = true;

@@ -169,8 +169,8 @@ static enum policy_rung choose_rung(struct policy_history *history,
                                     const struct policy_death *death, uint32_t deaths, bool of_use)
 {
     bool poison = deaths == DEATHS_POISON && death->request.call != 0;
-    if (!death->state) {
-        return POLICY_AFRESH;
+    if (!death->state) { // after one of no use that had been restored, the older checkpoint
+        return death->restored && !of_use && death->checkpoint ? POLICY_CHECKPOINT : POLICY_AFRESH;
     }
     if (deaths == DEATHS_CHANGED || poison) {
         return poison ? POLICY_POISON : POLICY_CHANGED;

@@ -118,6 +118,7 @@ struct policy_death {
     bool state;      // there is state that an heir can take over
     bool second_try; // a planned move or update came to nothing, for the first time: no evidence either
     bool checkpoint; // there is one that was not tried yet
+    bool restored;   // this life began with one
     bool group;      // there are others around it
     bool working;    // it died at a request:
     struct policy_request request;

@@ -105,11 +105,12 @@ void rt_begin(const struct startup *given)
         return; // everything else comes with the state
     }
     own_port();
+    if (own_startup.flags & STARTUP_RESTORE) {
+        return; // should the checkpoint be of no use, all is as it was for the next one
+    }
     reply_init();
     drop_inherited();
-    if (!(own_startup.flags & STARTUP_RESTORE)) {
-        drop_bootstrap();
-    }
+    drop_bootstrap();
 }
 
 handle_t rt_handle(const char *name)

@@ -65,6 +65,7 @@ handle_t handle_restored(const struct mover *m, handle_t name)
 {
     uint32_t index = name & ((1u << NAME_KIND_SHIFT) - 1);
     handle_t handle = HANDLE_NONE;
+    struct handle_info info;
     switch (name >> NAME_KIND_SHIFT) {
     case NAME_FIXED:
         return index <= H_RS ? index : HANDLE_NONE;
@@ -74,7 +75,7 @@ handle_t handle_restored(const struct mover *m, handle_t name)
         if (index < m->names->kepts) {
             (void)rt_kept(m->names->kept[index], &handle, nullptr, nullptr);
         }
-        return handle;
+        return sys_handle_info(handle, &info) == OK ? handle : HANDLE_NONE;
     default:
         return HANDLE_NONE;
     }

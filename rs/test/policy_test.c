@@ -327,6 +327,12 @@ static void test_ladder_of_the_state(void **)
           {{.state = false}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
           {{.state = false}, POLICY_REBIRTH_LATER, POLICY_AFRESH},
           {{.state = false}, POLICY_GIVE_UP, 0});
+    CLIMB("two checkpoints that are bad, whose heirs leave nothing",
+          {{.state = true, .ready = true, .work = 9, .checkpoint = true}, POLICY_REBIRTH, POLICY_STATE},
+          {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHANGED},
+          {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHECKPOINT},
+          {{.restored = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHECKPOINT},
+          {{.restored = true}, POLICY_REBIRTH_LATER, POLICY_AFRESH});
     CLIMB("the same with a checkpoint, which is bad, too",
           {{.state = true, .ready = true, .work = 9, .checkpoint = true}, POLICY_REBIRTH, POLICY_STATE},
           {{.state = true, .checkpoint = true}, POLICY_REBIRTH_LATER, POLICY_CHANGED},
