@@ -148,6 +148,13 @@ enum status disk_attach(struct disk *d, handle_t port, uint32_t entries, uint64_
     return OK;
 }
 
+void disk_forget(struct disk *d)
+{
+    if (d->ring != nullptr) {
+        drop_ring(d);
+    }
+}
+
 void disk_detach(struct disk *d)
 {
     while (d->under_way > 0) {

@@ -74,6 +74,10 @@ struct disk {
     uint64_t completions, watched;      // since the start; when the watch looked last
 };
 
+// In a life that was restored from a checkpoint: the session of another life, its ring and all that
+// was under way are forgotten; no `done` is called. It may be attached again.
+void disk_forget(struct disk *d);
+
 // Creates a Memory object of m->bytes and maps it; sets base and memory. Pages are supplied at
 // once.
 [[nodiscard]] enum status disk_memory_create(struct disk_memory *m);

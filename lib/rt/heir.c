@@ -118,7 +118,7 @@ void heir_begin(void)
 static void forget_past(int64_t clock_shift_ns)
 {
     own_port();
-    keep_init();
+    drop_inherited();
     if (!serve_begin_anew()) {
         rt_die("no Reply object: quota used up");
     }

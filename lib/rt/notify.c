@@ -16,6 +16,11 @@ uint64_t notify_pending;
 void rt_on_notify(uint64_t bits, void (*fn)(uint64_t bits, void *arg), void *arg)
 {
     rt_assert((bits & ~NOTIFY_OWN) == 0 && bits != 0);
+    for (int i = 0; i < handler_count; i++) {
+        if (handlers[i].bits == bits && handlers[i].fn == fn && handlers[i].arg == arg) {
+            return;
+        }
+    }
     rt_assert(handler_count < MAX_HANDLERS);
     handlers[handler_count].bits = bits;
     handlers[handler_count].fn = fn;

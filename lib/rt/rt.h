@@ -133,7 +133,8 @@ void rt_answer_handle(struct parked *parked, enum status status, const uint64_t 
 // ---- Notifications, faults, waiting ----
 
 // Calls fn(bits that came, arg) from the event loop when any of `bits` (within NOTIFY_OWN) is
-// raised on rt_port. At most 16 handlers; several may share a bit.
+// raised on rt_port. At most 16 handlers; several may share a bit. Asking twice for the same is
+// asking once.
 void rt_on_notify(uint64_t bits, void (*fn)(uint64_t bits, void *arg), void *arg);
 
 // Fault messages (supervisors only): fn gets them as requests and returns the label to reply with

@@ -80,7 +80,7 @@ struct rt_rebirth {
     bool after_crash; // the predecessor was stopped at any instruction, not between two requests
     bool updated;     // another module
     // From a checkpoint, perhaps of a time before the machine was started. Handles are those of
-    // the manifest and of rt_keep, all others are HANDLE_NONE. Mappings are new memory, empty, that
+    // the manifest, all others are HANDLE_NONE. Mappings are new memory, empty, that
     // nobody else sees. Nobody waits for what was parked; answering it does nothing. Timers run on.
     bool restored;
     int64_t clock_shift_ns; // restored: what to add to times (rt_now_ns) that were noted before

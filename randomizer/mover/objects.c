@@ -376,7 +376,8 @@ static void if_info(struct mover *m, uintptr_t address)
 static bool again_in_part(struct mover *m, const struct source *s, uint64_t offset, uint64_t bytes)
 {
     uint32_t type = ((const struct large *)s->record)->type;
-    if (s->to[0] == 0 || type >= heap.type_count) {
+    // A pointer at an odd place could lie across the border.
+    if (s->to[0] == 0 || type >= heap.type_count || m->scan_step < sizeof(uint64_t)) {
         return false;
     }
     const struct type_plan *plan = plan_of_type(m, type);

@@ -166,6 +166,17 @@ enum status block_device_open(struct device **out, uint64_t memory_max)
     return status;
 }
 
+void block_device_forget(void)
+{
+    while (blk.memories > 0) {
+        drop_memory(&blk.memory[blk.memories - 1]);
+    }
+    disk_forget(&blk.disk);
+    for (int i = 0; i < SLOTS; i++) {
+        blk.slots[i].owner = nullptr;
+    }
+}
+
 void block_device_memory(uint8_t **memory, uint64_t *bytes)
 {
     *memory = blk.memory[0].base;

@@ -16,6 +16,7 @@
 #include "servers/fs/block_device.h"
 #include "servers/fs/operations.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -310,7 +311,7 @@ static uint64_t cache_limit(void)
     return want / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
 }
 
-static void mount(void)
+static void mount(uint32_t life)
 {
     struct device *device;
     struct cache_region region;
@@ -328,7 +329,7 @@ static void mount(void)
         .regions = &region,
         .region_count = 1,
         .cache_max_bytes = limit,
-        .life = (uint32_t)rt_random64() | 1,
+        .life = life,
         .read_only = arg_number("read_only", 0),
         .now_ns = now_ns,
         .note = note,
@@ -337,6 +338,26 @@ static void mount(void)
     };
     volume_mount(&volume, &options);
     log_info("cache limit %llu KiB", (unsigned long long)limit >> 10);
+}
+
+// From a checkpoint: the disk is newer than anything that is remembered of it, so nothing of the
+// caches may ever be written. What is left are the open files, as far as they are still there.
+static void on_reborn(const struct rt_rebirth *rebirth)
+{
+    if (!rebirth->restored) {
+        return;
+    }
+    struct open_note *notes = open_files_note(&volume);
+    uint32_t life = volume.life;
+    volume_forget(&volume);
+    block_device_forget();
+    rt_commit(); // what was unmapped makes room
+    read_clock();
+    mount(notes ? life : (uint32_t)rt_random64() | 1);
+    if (notes) {
+        open_files_renew(&volume, notes);
+    }
+    free(notes);
 }
 
 int service_main(void)
@@ -367,7 +388,8 @@ int service_main(void)
     };
     static const struct rt_interface interfaces[] = {{FS_PROTOCOL, fs_dispatch, &ops}};
     read_clock();
-    mount();
+    mount((uint32_t)rt_random64() | 1);
+    rt_on_reborn(on_reborn);
     sync_ns = arg_number("sync_ms", SYNC_MS) * 1000000;
     rt_timer(&sync_timer, rt_now_ns() + sync_ns, on_sync_timer, nullptr);
     return rt_serve(interfaces, 1);

@@ -166,3 +166,51 @@ int open_close(struct volume *v, uint64_t id, uint64_t badge)
     }
     return error;
 }
+
+// ---- Another life ----
+
+struct open_note *open_files_note(const struct volume *v)
+{
+    struct open_note *notes = calloc(OPEN_FILES_MAX, sizeof(*notes));
+    for (uint32_t n = 0; notes && v->files && n < OPEN_FILES_MAX; n++) {
+        const struct open_file *f = &v->files[n];
+        notes[n] = (struct open_note){.badge = f->badge, .generation = f->generation,
+                                      .readable = f->readable, .writable = f->writable,
+                                      .append = f->append};
+        if (f->inode) {
+            notes[n].number = f->inode->number;
+            notes[n].generation_on_disk = f->inode->raw.i_generation;
+            notes[n].type = f->inode->raw.i_mode & LINUX_S_IFMT;
+        }
+    }
+    return notes;
+}
+
+static struct inode *find_again(struct volume *v, const struct open_note *note)
+{
+    struct inode *i;
+    bool used = note->number != 0 && note->number <= v->fs->super->s_inodes_count &&
+                ext2fs_test_inode_bitmap2(v->fs->inode_map, note->number);
+    if (!used || inode_get_nameless(v, note->number, &i)) {
+        return nullptr;
+    }
+    if (!i->raw.i_links_count || i->raw.i_generation != note->generation_on_disk ||
+        (i->raw.i_mode & LINUX_S_IFMT) != note->type) {
+        inode_put(v, i);
+        return nullptr;
+    }
+    return i;
+}
+
+void open_files_renew(struct volume *v, const struct open_note *notes)
+{
+    for (uint32_t n = 0; n < OPEN_FILES_MAX && v->mode != VOLUME_UNUSABLE; n++) {
+        const struct open_note *note = &notes[n];
+        v->files[n] = (struct open_file){.inode = find_again(v, note),
+                                         .badge = note->badge,
+                                         .generation = note->generation,
+                                         .readable = note->readable,
+                                         .writable = note->writable,
+                                         .append = note->append};
+    }
+}

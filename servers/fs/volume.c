@@ -310,6 +310,12 @@ void volume_abandon(struct volume *v)
     v->reason = ENODEV;
 }
 
+void volume_forget(struct volume *v)
+{
+    v->cache.ios_under_way = 0;
+    volume_abandon(v);
+}
+
 int volume_unmount(struct volume *v)
 {
     if (v->mode == VOLUME_UNUSABLE) {

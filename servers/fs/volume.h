@@ -103,6 +103,9 @@ void volume_mount(struct volume *v, const struct volume_options *options);
 int volume_unmount(struct volume *v);
 // The same for a service about to die or a test of that: nothing is written.
 void volume_abandon(struct volume *v);
+// The same in a life that was restored from a checkpoint: what was under way at the disk will never
+// complete.
+void volume_forget(struct volume *v);
 
 // To be called before anything is read: ENODEV or what is wrong, if the volume is unusable.
 int volume_check(const struct volume *v);

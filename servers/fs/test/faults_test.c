@@ -330,6 +330,55 @@ static void full_disk(void **)
     bed_remove(&b);
 }
 
+// Another life begins with an older idea of what is open: what is still there goes on under its
+// number, what was removed or made anew since is not taken for it.
+static void open_in_another_life(void **)
+{
+    static const char *const names[] = {"/old/a", "/stays", "/removed", "/replaced", "/renamed"};
+    enum { NAMES = sizeof(names) / sizeof(names[0]) };
+    struct bed b;
+    uint64_t id[NAMES], other;
+    size_t n;
+    char byte;
+    prepare(&b, "");
+    bed_mount(&b, CACHE, false);
+    for (int i = 0; i < NAMES; i++) {
+        succeed(bed_open(&b, names[i], FS_READ | FS_WRITE | FS_CREATE, &id[i]));
+        succeed(bed_write(&b, id[i], 0, "1", 1, &n));
+    }
+    struct open_note *notes = open_files_note(&b.v);
+    assert_non_null(notes);
+    succeed(bed_close(&b, id[2]));
+    succeed(bed_close(&b, id[3]));
+    succeed(bed_unlink(&b, "/removed"));
+    succeed(bed_unlink(&b, "/replaced"));
+    succeed(volume_sync(&b.v, false)); // its inode is free, and given out again
+    for (int i = 0; i < 8; i++) {
+        char path[] = "/new0";
+        path[4] = (char)('0' + i);
+        succeed(bed_open(&b, path, FS_WRITE | FS_CREATE, &other));
+        succeed(bed_close(&b, other));
+    }
+    succeed(bed_rename(&b, "/renamed", "/elsewhere"));
+    succeed(bed_write(&b, id[1], 0, "2", 1, &n));
+    succeed(bed_unmount(&b));
+    bed_mount(&b, CACHE, false);
+    b.v.life = (uint32_t)(id[0] >> 32);
+    open_files_renew(&b.v, notes);
+    free(notes);
+    succeed(bed_read(&b, id[1], 0, &byte, 1, &n));
+    assert_int_equal(byte, '2');
+    succeed(bed_read(&b, id[4], 0, &byte, 1, &n));
+    assert_int_equal(byte, '1');
+    assert_int_equal(bed_read(&b, id[2], 0, &byte, 1, &n), EBADF);
+    assert_int_equal(bed_read(&b, id[3], 0, &byte, 1, &n), EBADF);
+    succeed(bed_write(&b, id[0], 5, "x", 1, &n));
+    succeed(bed_close(&b, id[0]));
+    succeed(bed_unmount(&b));
+    assert_int_equal(bed_fsck(&b, "-n"), 0);
+    bed_remove(&b);
+}
+
 int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : "*");
@@ -337,6 +386,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(power_cut),        cmocka_unit_test(death_without_repair),
         cmocka_unit_test(one_error),        cmocka_unit_test(dead_disk),
         cmocka_unit_test(no_disk_at_mount), cmocka_unit_test(full_disk),
+        cmocka_unit_test(open_in_another_life),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
