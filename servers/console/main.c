@@ -454,6 +454,7 @@ int service_main(void)
     }
     rt_on_notify((1ull << LINES) - 1, on_interrupt, nullptr);
     rt_on_reborn(on_reborn);
+    rt_no_checkpoints("it knows devices, and text that has long been shown");
     on_interrupt((1ull << LINES) - 1, nullptr); // what came while nobody was there
     on_log_timer(nullptr);
     return rt_serve(list, 1);

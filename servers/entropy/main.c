@@ -202,5 +202,6 @@ int service_main(void)
         log_info("no virtio entropy device (status %d): the kernel has only its own sources",
                  status);
     }
+    rt_no_checkpoints("the same random numbers would come twice");
     return rt_serve(list, 1);
 }

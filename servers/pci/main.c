@@ -420,5 +420,6 @@ int service_main(void)
         log_warn("this machine tells of no configuration space: there are no devices");
         machine.explored = true;
     }
+    rt_no_checkpoints("it knows who has which device, and since when");
     return rt_serve(list, 1);
 }

@@ -2,6 +2,7 @@
 // The time service: wall clock = an offset to the monotonic clock, taken from the real-time clock
 // at birth. It is state, so a rebirth is no jump in time.
 #include "interfaces/time.server.h"
+#include "lib/rt/tx.h"
 #include "servers/time/rtc.h"
 
 enum { INDEX_PORT = 0x70, DATA_PORT = 0x71 };
@@ -85,5 +86,6 @@ int service_main(void)
 
     rtc = (struct rtc){.read = cmos_read, .write = cmos_write, .ports = rt_handle("cmos")};
     start_clock();
+    rt_no_checkpoints("it knows the clock of this machine since it was started, and who sleeps");
     return rt_serve(list, 1);
 }

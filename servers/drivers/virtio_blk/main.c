@@ -164,6 +164,7 @@ int service_main(void)
     log_info("disk at %x: %llu MiB%s%s", pci.address, (unsigned long long)(blk.sectors >> 11),
              blk.read_only ? ", read-only" : "", blk.can_flush ? ", write cache" : "");
     rt_on_reborn(on_reborn);
+    rt_no_checkpoints("it knows a device, and sessions whose other side would not know of them");
     rt_on_notify(BLK_DEVICE_BIT, on_device, nullptr);
     rt_on_notify(BLK_SESSION_BITS, on_doorbell, nullptr);
     return rt_serve(list, sizeof list / sizeof list[0]);
