@@ -116,8 +116,26 @@ static enum status newest_checkpoint(uint32_t number, uint64_t *sequence)
     return status;
 }
 
-// Asks for a new one and waits until it is there.
-static enum status take_checkpoint(uint32_t number, uint64_t *sequence)
+// The last event of that kind since then, if there is one.
+static bool find_event(uint32_t number, enum rs_event_kind kind, uint64_t since_ns, struct rs_event *out)
+{
+    static struct rs_event some[16];
+    uint64_t next = 0, lost;
+    uint32_t count = 1;
+    bool found = false;
+    while (count > 0 && rs_watch(shell.rs, next, false, some, sizeof(some), &count, &next, &lost) == OK) {
+        for (uint32_t i = 0; i < count && i < 16; i++) {
+            if (some[i].service == number && some[i].kind == kind && some[i].time_ns >= since_ns) {
+                *out = some[i];
+                found = true;
+            }
+        }
+    }
+    return found;
+}
+
+// Asks for a new one and waits until it is there. `refused`: an event that says why it is not.
+static enum status take_checkpoint(uint32_t number, uint64_t *sequence, struct rs_event *refused)
 {
     static const uint64_t patience_ns = 10000000000, step_ns = 20000000;
     uint64_t start = rt_now_ns(), before;
@@ -130,8 +148,29 @@ static enum status take_checkpoint(uint32_t number, uint64_t *sequence)
         }
         (void)app_wait(0, "checkpoint", rt_now_ns() + step_ns);
         (void)newest_checkpoint(number, sequence);
+        if (*sequence <= before && find_event(number, RS_CHECKPOINT_FAILED, start, refused)) {
+            return ERR_CANCELLED;
+        }
     }
     return status;
+}
+
+static int complain_checkpoint(const char *service, const char *file, enum status status)
+{
+    switch (status) {
+    case ERR_CORRUPT:
+        return complain("%s is no checkpoint, or a damaged one; %s goes on as it is", file, service);
+    case ERR_ARG:
+        return complain("%s is a checkpoint of another program, or of another version of it; %s goes on as it is",
+                        file, service);
+    case ERR_RANGE:
+        return complain("%s is larger than a checkpoint of %s may be", file, service);
+    case ERR_UNSUPPORTED:
+        return complain("there are no checkpoints of %s: its manifest gives no room for them, or it has no state",
+                        service);
+    default:
+        return complain_status(file, status);
+    }
 }
 
 // rs checkpoint fs > FILE; without a file it only says how large it is.
@@ -143,7 +182,11 @@ static int checkpoint(int, char **argv)
     if (number == 0) {
         return 1;
     }
-    enum status status = take_checkpoint(number, &sequence);
+    struct rs_event refused;
+    enum status status = take_checkpoint(number, &sequence, &refused);
+    if (status == ERR_CANCELLED) {
+        return complain("no checkpoint of %s: %.*s", argv[0], FIELD(refused.text));
+    }
     for (; status == OK && got > 0 && !interrupted(); at += got) {
         status = rs_read_checkpoint(shell.over, number, sequence, at, data, sizeof(data), &sequence,
                                     &total, &got);
@@ -156,18 +199,50 @@ static int checkpoint(int, char **argv)
         say("checkpoint %llu of %s: %llu bytes\n", (unsigned long long)sequence, argv[0],
             (unsigned long long)total);
     }
-    return status == OK ? 0 : complain_status(argv[0], status);
+    return status == OK ? 0 : complain_checkpoint(argv[0], argv[0], status);
+}
+
+// Until the next one is at work. If it does not take the checkpoint, there is one more after it.
+static int await_restored(uint32_t number, const struct rs_service *before)
+{
+    static const uint64_t patience_ns = 30000000000, step_ns = 10000000;
+    uint64_t start = rt_now_ns();
+    struct rs_service now = *before;
+    while (rs_info(shell.over, number, &now, sizeof(now)) == OK && !interrupted() &&
+           (now.incarnation == before->incarnation || now.state != RS_READY)) {
+        if (rt_now_ns() - start > patience_ns) {
+            return complain("%.*s is not ready yet; trace past tells why", FIELD(now.name));
+        }
+        (void)app_wait(0, "restore", rt_now_ns() + step_ns);
+    }
+    if (now.incarnation > before->incarnation + 1) {
+        return complain("%.*s could not live with it, and began again without; trace past tells why",
+                        FIELD(now.name));
+    }
+    say("%.*s is restored\n", FIELD(now.name));
+    return 0;
 }
 
 static int restore(int, char **argv)
 {
+    struct rs_service before;
     uint32_t number = find_service(argv[0]);
     bool complained = false;
     if (number == 0 || !files_are_there()) {
         return 1;
     }
-    enum status status = send_file(number, argv[1], rs_restore, &complained);
-    return complained ? 1 : status == OK ? 0 : complain_status(argv[1], status);
+    // A file service comes back without what it has not written yet.
+    struct outcome o = files_sync();
+    if (failed(o)) {
+        return complain_about("the volume", o);
+    }
+    enum status status = rs_info(shell.over, number, &before, sizeof(before));
+    status = status == OK ? send_file(number, argv[1], rs_restore, &complained) : status;
+    if (complained) {
+        return 1;
+    }
+    return status == OK ? await_restored(number, &before)
+                        : complain_checkpoint(argv[0], argv[1], status);
 }
 
 // ---- Dead letters ----

@@ -139,3 +139,19 @@ uint32_t try_checkpoints(void)
     }
     return ROUNDS;
 }
+
+void watch_contents(void)
+{
+    uint64_t last[3] = {0}, now[3];
+    for (;;) {
+        enum status status = hoard_check(moved, &now[0], &now[1], &now[2]);
+        if (status != OK) {
+            complain("check", status);
+        } else if (memcmp(now, last, sizeof(now)) != 0) {
+            memcpy(last, now, sizeof(now));
+            log_info("holds: %llu objects after %llu changes, sum %#llx", (unsigned long long)now[1],
+                     (unsigned long long)now[2], (unsigned long long)now[0]);
+        }
+        rt_sleep_until(rt_now_ns() + 50000000);
+    }
+}

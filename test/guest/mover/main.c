@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Two hoards are told the same. One is moved and killed all the time; they must stay equal.
 // Args: rounds=N objects=N churn=N kill=1; or where=N: it is moved N times and asked where its things are; or
-// checkpoints=1: see checkpoints.c.
+// checkpoints=1: see checkpoints.c; or watch=1: only the moved one, which is filled and watched.
 #include "interfaces/hoard.client.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
@@ -143,6 +143,13 @@ int service_main(void)
     if (places > 0) {
         tell_places(places);
         rt_wait(1, "nothing");
+    }
+    if (arg_number("watch", 0) != 0) {
+        uint64_t made = 0;
+        if (objects > 0 && hoard_fill(moved, 5, objects, 0, &made) != OK) {
+            complain("filling", OK);
+        }
+        watch_contents();
     }
     fill(objects);
     compare(0);

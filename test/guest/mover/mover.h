@@ -15,3 +15,5 @@ void compare(uint32_t round);
 
 // checkpoints.c: how many rounds there were.
 uint32_t try_checkpoints(void);
+// Logs what the moved one holds, each time that this has changed.
+[[noreturn]] void watch_contents(void);
