@@ -63,7 +63,7 @@ $(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).
 	$$(call say,LD,$$@)
 	$(Q)$$(LD) -r --unique -T randomizer/linker/module.ld --gc-sections -e start_service -u start_service -o $$@.full \
 	    $(call objects,$(1),$(2)) --start-group $(foreach l,$(3),$(O)/lib/$(l).a) --end-group
-	$(Q)$$(OBJCOPY) --strip-debug $$@.full $$@
+	$(Q)$$(OBJCOPY) --strip-debug --keep-file-symbols $$@.full $$@ # files tell statics of one name apart, see randomizer/mover/match.c
 	$(Q)$(O)/tools/samsara-layout $$@ 0 > /dev/null # undefined symbols show here, not at the first birth
 ALL_TARGETS += $(O)/modules/$(1).mod
 endef

@@ -42,6 +42,8 @@ enum type_map_flags {
     TYPE_TAGGED =
         2,         // union: entry number `aux`, a field of the same struct, says which alternative
     TYPE_WHEN = 4, // alternative: valid while the tag is `aux`
+    TYPE_SIGNED = 8, // a number that may be negative: how it is widened
+    TYPE_REAL = 16,  // a floating-point number
 };
 
 struct type_map_entry {

@@ -207,6 +207,29 @@ TypeTree TypeTree::make(const DIType *Type, const DIVariable *Declaration,
   return T;
 }
 
+// Of numbers, and of enumerations by what they are stored as.
+static uint8_t numberFlags(const DIType *Type) {
+  const DIType *T = strip(Type);
+  while (const DICompositeType *A = asArray(T))
+    T = strip(A->getBaseType());
+  if (const auto *C = dyn_cast_or_null<DICompositeType>(T);
+      C && C->getTag() == dwarf::DW_TAG_enumeration_type)
+    T = strip(C->getBaseType());
+  const auto *B = dyn_cast_or_null<DIBasicType>(T);
+  if (!B)
+    return 0;
+  switch (B->getEncoding()) {
+  case dwarf::DW_ATE_signed:
+  case dwarf::DW_ATE_signed_char:
+    return TYPE_SIGNED;
+  case dwarf::DW_ATE_float:
+  case dwarf::DW_ATE_complex_float:
+    return TYPE_REAL;
+  default:
+    return 0;
+  }
+}
+
 void TypeTree::add(const Field &F, unsigned Depth) {
   unsigned Index = Entries.size();
   Entries.emplace_back();
@@ -224,6 +247,7 @@ void TypeTree::add(const Field &F, unsigned Depth) {
     E.Word.flags |= TYPE_WHEN;
     E.Word.aux = *F.When;
   }
+  E.Word.flags |= numberFlags(F.Type);
   if (F.Bits) {
     uint64_t First = F.Bits->getOffsetInBits() % 8,
              Width = F.Bits->getSizeInBits();
