@@ -69,13 +69,22 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
         return;
     }
     m->sections = move_alloc(m, m->section_count * sizeof(struct section));
-    uint32_t granules = 1;
     for (uint32_t i = 0; m->sections && i < m->section_count; i++) {
         if (m->old_layout->address[i] != 0) {
             uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
             m->sections[i] = (struct section){from, to, m->elf_sections[i].size, from, to};
-            granules += granules_of(&m->sections[i]);
         }
+    }
+    if (m->sections) {
+        address_index(m);
+    }
+}
+
+void address_index(struct mover *m)
+{
+    uint32_t granules = 1;
+    for (uint32_t i = 0; i < m->section_count; i++) {
+        granules += m->sections[i].from != 0 ? granules_of(&m->sections[i]) : 0;
     }
     m->head_mask = 63;
     while (m->head_mask < granules) {
@@ -94,6 +103,9 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
 // Few and rare: a walk over all sections will do.
 void *address_old(const struct mover *m, const void *own)
 {
+    if (m->updating) {
+        return update_old(m, own);
+    }
     uint64_t address = (uint64_t)own;
     for (uint32_t i = 0; i < m->section_count; i++) {
         const struct section *s = &m->sections[i];

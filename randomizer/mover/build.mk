@@ -19,3 +19,9 @@ $(O)/test/type_map_program.passed: $(O)/test/type_map_program
 	$(Q)$< > $<.log 2>&1 || { cat $<.log; exit 1; }
 	@grep -E 'PASSED|FAILED' $<.log | tail -n 2; touch $@
 HOST_TESTS += type_map_program
+
+# Types of two versions, each in a file that is compiled with the pass.
+VERSION_FILES := $(addprefix randomizer/mover/test/,version_old.c version_new.c)
+$(foreach s,$(VERSION_FILES),$(eval $(call compile,test-mapped,$(s),$$(CC) $$(MAPPED_FLAGS) -fno-sanitize=all $$(TYPE_MAP_FLAGS) $$(WARNINGS),)))
+$(call objects,test-mapped,$(VERSION_FILES)): $(O)/passes/type_map.so
+$(eval $(call host_test,convert_test,randomizer/mover/test/convert_test.c randomizer/mover/convert.c randomizer/mover/type_map.c,,$(call objects,test-mapped,$(VERSION_FILES))))

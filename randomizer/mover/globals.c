@@ -28,7 +28,8 @@ static bool is_data(const struct mover *m, uint32_t i)
         return false;
     }
     const char *name = address_section_name(m, i); // these are written by the linker alone
-    return !starts_with(name, ".data.rel.ro") && !same(name, "samsara_globals");
+    return !starts_with(name, ".data.rel.ro") && !same(name, "samsara_globals") &&
+           !same(name, "samsara_converts");
 }
 
 bool globals_is_type(const struct mover *m, uint32_t section)

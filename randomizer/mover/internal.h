@@ -143,6 +143,9 @@ struct mover {
     uint32_t extent_count;
     const struct checkpoint_names *names;
 
+    // update.c
+    struct updating *updating; // the predecessor is another program; nullptr: the same
+
     // handles.c
     uint64_t named[8192 / 64]; // handles that the state names, by index
 };
@@ -154,12 +157,22 @@ void *move_alloc(struct mover *m, size_t bytes); // zeroed; nullptr sets m->erro
 void move_fail(struct mover *m, enum move_error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+// update.c: in the place of what is said of address.c, globals.c, plan.c.
+void update_open(struct mover *m);
+void *update_old(const struct mover *m, const void *own);
+void update_types(struct mover *m, const struct heap *old);
+// How long an object becomes; false: m->error.
+bool update_bytes(struct mover *m, uint32_t type, uint32_t bytes, uint32_t *now);
+void update_visit(struct mover *m, const struct visit *v);
+void update_globals(struct mover *m);
+
 // view.c
 void view_open(struct mover *m);
 bool view_has(const struct mover *m, uint64_t address, uint64_t bytes);
 bool view_close_one(struct mover *m); // false: none is left
 
 // address.c: where everything is, from the module and the layout records of both.
+void address_index(struct mover *m); // of m->sections, when that is filled
 void address_open(struct mover *m, const void *module, const struct layout_record *layout,
                   const struct layout_record *old_layout);
 // Where the predecessor has the object that is here at `own` (of the same module).
@@ -171,6 +184,8 @@ bool address_is_own(const struct mover *m, uint32_t section);
 // objects.c
 void objects_open(struct mover *m);
 uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot); // 0: m->error
+uint32_t object_type(const struct source *s, uint32_t slot);
+uint32_t object_bytes(const struct source *s, uint32_t slot); // as the predecessor had it
 void objects_update(struct mover *m); // a second pass: what has been freed, reused or stored to
 void objects_drain(struct mover *m); // moves all that was visited, and what that leads to
 void objects_rest(struct mover *m);  // visits what nothing points to

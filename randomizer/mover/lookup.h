@@ -20,8 +20,10 @@ static inline const struct source *source_at(const struct mover *m, uint64_t old
     return m->sources[at];
 }
 
-// The heap object at old has a place from now on; 0: it leads to none.
-static inline uint64_t object_new(struct mover *m, const struct source *s, uint64_t old)
+// The heap object at old has a place from now on; 0: it leads to none. *slot and *where: which one,
+// and where in it.
+static inline uint64_t object_found(struct mover *m, const struct source *s, uint64_t old,
+                                    uint32_t *at, uint64_t *where)
 {
     uint64_t offset = old - s->start;
     uint32_t slot = 0;
@@ -41,7 +43,16 @@ static inline uint64_t object_new(struct mover *m, const struct source *s, uint6
             return 0;
         }
     }
-    return to + offset;
+    *at = slot;
+    *where = offset;
+    return to;
+}
+
+static inline uint64_t object_new(struct mover *m, const struct source *s, uint64_t old)
+{
+    uint32_t slot;
+    uint64_t offset, to = object_found(m, s, old, &slot, &offset);
+    return to != 0 ? to + offset : 0;
 }
 
 static inline const struct section *section_at(const struct mover *m, uint64_t old)

@@ -190,7 +190,9 @@ static void pass(struct mover *m)
         objects_update(m);
         objects_drain(m);
     }
-    if (m->error == MOVE_OK) {
+    if (m->error == MOVE_OK && m->updating) {
+        update_globals(m);
+    } else if (m->error == MOVE_OK) {
         globals_move(m);
     }
     objects_drain(m);
@@ -236,8 +238,13 @@ static struct mover *begin(const struct startup *startup, handle_t predecessor, 
     m->live = live;
     if (!m->copied) {
         m->random = rt_random64();
-        address_open(m, (const void *)startup->module, (const struct layout_record *)startup->layout,
-                     (const struct layout_record *)startup->old_layout);
+        if (startup->old_module != 0) {
+            update_open(m);
+        } else {
+            address_open(m, (const void *)startup->module,
+                         (const struct layout_record *)startup->layout,
+                         (const struct layout_record *)startup->old_layout);
+        }
     }
     return m;
 }
@@ -245,6 +252,10 @@ static struct mover *begin(const struct startup *startup, handle_t predecessor, 
 enum move_error move_ahead(const struct startup *startup, handle_t predecessor,
                            struct move_report *report)
 {
+    if (startup->old_module != 0) { // what is converted is converted once
+        *report = (struct move_report){0};
+        return MOVE_OK;
+    }
     struct mover *m = begin(startup, predecessor, true);
     if (m->error == MOVE_OK) {
         pass(m);

@@ -191,7 +191,11 @@ void objects_open(struct mover *m)
     open_sources(m);
     if (m->error == MOVE_OK && make_room(m) && m->mode != MOVE_SAVE) {
         reserve(m);
-        take_types(m);
+        if (m->updating) {
+            update_types(m, m->heap);
+        } else {
+            take_types(m);
+        }
     }
 }
 
@@ -216,12 +220,21 @@ static void *place_small(struct mover *m, const struct source *s, uint32_t slot,
     return slab_take(&heap.classes[c], s->slot_bytes, *bytes, *type, z);
 }
 
+uint32_t object_type(const struct source *s, uint32_t slot)
+{
+    return s->slot_bytes != 0 ? (s->info[slot] & ~INFO_LIVING) >> INFO_TYPE_SHIFT
+                              : ((const struct large *)s->record)->type;
+}
+
+uint32_t object_bytes(const struct source *s, uint32_t slot)
+{
+    return s->slot_bytes != 0 ? s->info[slot] & INFO_BYTES : (uint32_t)s->large_bytes;
+}
+
 static uint64_t place_saved(struct mover *m, const struct source *s, uint32_t slot)
 {
     uint32_t info = s->slot_bytes != 0 ? s->info[slot] : 0;
-    uint32_t bytes = s->slot_bytes != 0 ? info & INFO_BYTES : (uint32_t)s->large_bytes;
-    uint32_t type = s->slot_bytes != 0 ? (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT
-                                       : ((const struct large *)s->record)->type;
+    uint32_t bytes = object_bytes(s, slot), type = object_type(s, slot);
     void *contents;
     uint64_t to = save_object(m, s, bytes, type, &contents);
     if (to != 0) {
@@ -237,12 +250,42 @@ static uint64_t place_saved(struct mover *m, const struct source *s, uint32_t sl
     return to;
 }
 
+// Of another length, perhaps; an object that keeps its length keeps its slot's.
+static uint64_t place_updated(struct mover *m, const struct source *s, uint32_t slot)
+{
+    uint32_t bytes = object_bytes(s, slot), type = object_type(s, slot), now;
+    if (type >= m->heap->type_count || !update_bytes(m, type, bytes, &now)) {
+        move_fail(m, MOVE_TYPE, "number %u", type);
+        return 0;
+    }
+    int c = now == bytes && s->slot_bytes ? slab_class(s->slot_bytes - 1) : slab_class(now);
+    void *to = nullptr;
+    if (now >= HEAP_LARGE) {
+        to = heap_place_large(now, type);
+    } else if (heap.classes[c].free_slots > 0 || slab_reserve(c, 1)) {
+        to = slab_take(&heap.classes[c], slab_slot_bytes[c], now, type, heap_random());
+    }
+    if (!to || m->depth == m->depth_max) {
+        move_fail(m, MOVE_NO_MEMORY, "an object of %u bytes", now);
+        return 0;
+    }
+    s->to[slot] = (uint64_t)to;
+    m->stack[m->depth++] = (struct visit){
+        (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), to, bytes, type};
+    m->report->objects++;
+    m->report->bytes += now;
+    return (uint64_t)to;
+}
+
 uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
 {
     uint32_t bytes, type;
     void *to;
     if (m->mode == MOVE_SAVE) {
         return place_saved(m, s, slot);
+    }
+    if (m->updating) {
+        return place_updated(m, s, slot);
     }
     if (s->slot_bytes != 0) {
         to = place_small(m, s, slot, &bytes, &type);
@@ -440,14 +483,19 @@ void objects_drain(struct mover *m)
 {
     while (m->depth > 0 && m->error == MOVE_OK) {
         struct visit v = m->stack[--m->depth];
-        plan_copy(m, plan_of_type(m, v.type), v.from, v.to, v.bytes);
+        if (m->updating) {
+            update_visit(m, &v);
+        } else {
+            plan_copy(m, plan_of_type(m, v.type), v.from, v.to, v.bytes);
+        }
     }
 }
 
 static void take_leak(struct mover *m, const struct source *s, uint32_t slot)
 {
     m->report->leaks++;
-    if (!(m->startup->flags & STARTUP_DROP_LEAKS)) {
+    // What only a field pointed to that is gone now, is gone, too.
+    if (!(m->startup->flags & STARTUP_DROP_LEAKS) && !m->updating) {
         (void)object_place(m, s, slot);
         objects_drain(m); // what only a leak leads to is no leak of its own
     }
