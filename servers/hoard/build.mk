@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-$(eval $(call module,hoard,servers/hoard/main.c servers/hoard/hoard.c,interfaces rt libc,))
+$(eval $(call module,hoard,servers/hoard/main.c servers/hoard/hoard.c,interfaces rt libc,-Iservers/hoard/shape))

@@ -3,6 +3,7 @@
 #include "servers/hoard/hoard.h"
 #include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
+#include <shape.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,24 +17,6 @@ static uint32_t draw(uint32_t limit)
 
 // ---- A list, doubly linked, with a pointer to the last link ----
 
-enum kind { NUMBER, TEXT, PAIR, CALL, KINDS };
-struct item;
-typedef uint32_t operation(const struct item *);
-
-struct item {
-    struct item *next, **link; // link: the pointer that leads here
-    uint32_t value;
-    enum kind kind;
-    union {
-        uint64_t number MOVE_WHEN(NUMBER);
-        char *text MOVE_WHEN(TEXT);
-        struct {
-            uint16_t weight;
-            struct item *to[2];
-        } pair MOVE_WHEN(PAIR);
-        operation *call MOVE_WHEN(CALL);
-    } u MOVE_TAG(kind);
-};
 static struct item *items, **last_item = &items;
 static uint64_t item_count;
 
@@ -50,26 +33,14 @@ static uint32_t times(const struct item *i)
 static operation *const operations[] = {plus, times, plus};
 static operation *chosen = times;
 
-// ---- A tree with parents; names follow the struct ----
+// ---- A tree with parents ----
 
-struct branch {
-    struct branch *child[2], *parent;
-    uint32_t key;
-    uint8_t length;
-    char name[11];
-};
 static struct branch *root;
 static uint64_t branch_count;
 
 // ---- Cells in an array, pointers into it and to its end; untyped blocks ----
 
 enum { CELLS = 64, BLOCKS = 32, HISTORY = 16 };
-struct cell {
-    uint16_t weight;
-    struct cell *peer;
-    uint32_t *inside;
-    uint32_t numbers[3];
-};
 static struct cell *cells, *cells_end, *middle;
 static void *blocks[BLOCKS]; // untyped: word 0 the next block's address, then numbers
 static uintptr_t secret MOVE_POINTER;
@@ -91,6 +62,7 @@ static bool add_item(void)
         return false;
     }
     i->value = draw(1 << 20);
+    shape_note_item(i);
     i->kind = draw(KINDS);
     switch (i->kind) {
     case NUMBER:
@@ -165,7 +137,7 @@ static bool make_cells(void)
         return false;
     }
     for (int i = 0; i < CELLS; i++) {
-        cells[i].weight = (uint16_t)draw(60000);
+        shape_weigh(&cells[i], (uint16_t)draw(60000));
         cells[i].peer = &cells[draw(CELLS)];
         cells[i].numbers[1] = draw(1000);
         cells[i].inside = &cells[draw(CELLS)].numbers[1];
@@ -238,6 +210,7 @@ static bool change_one(void)
     case 3:
         if (i) {
             i->value ^= draw(1 << 20);
+            shape_note_item(i);
         }
         return true;
     case 4:
@@ -290,6 +263,11 @@ void hoard_clear(void)
     changes++;
 }
 
+bool hoard_is_well(const struct rt_rebirth *rebirth)
+{
+    return shape_is_well(rebirth);
+}
+
 bool hoard_spoil(void)
 {
     if (items) {
@@ -313,6 +291,9 @@ static const char *check_items(void)
     struct item **link = &items;
     uint64_t n = 0;
     for (struct item *i = items; i; i = i->next, n++) {
+        if (!shape_item_is_well(i)) {
+            return "an item has lost what only one version knows";
+        }
         if (i->link != link) {
             return "an item's link does not lead to it";
         }
@@ -344,7 +325,7 @@ static const char *check_tree(void)
         const struct branch *next;
         if (from == b->parent) {
             n++;
-            add(b->key);
+            add((uint64_t)b->key);
             add((uint64_t)b->name[b->length - 1]);
             next = b->child[0] ? b->child[0] : b->child[1] ? b->child[1] : b->parent;
         } else if (from == b->child[0] && b->child[1]) {
@@ -360,6 +341,17 @@ static const char *check_tree(void)
     return n != branch_count ? "branches are missing" : nullptr;
 }
 
+// Which cell's middle number that is: the bytes between are each version's own.
+static uint64_t index_of(const uint32_t *number)
+{
+    for (uint64_t i = 0; i < CELLS; i++) {
+        if (&cells[i].numbers[1] == number) {
+            return i;
+        }
+    }
+    return CELLS;
+}
+
 static const char *check_cells(void)
 {
     if (!cells) {
@@ -370,9 +362,9 @@ static const char *check_cells(void)
         return "a pointer into the cells is off";
     }
     for (int i = 0; i < CELLS; i++) {
-        add(cells[i].weight);
+        add(shape_weight(&cells[i]));
         add((uint64_t)(cells[i].peer - cells));
-        add((uint64_t)((const char *)cells[i].inside - (const char *)cells));
+        add(index_of(cells[i].inside));
         add(*cells[i].inside);
     }
     for (int i = 0; i < LARGE_BYTES; i++) {

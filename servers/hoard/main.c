@@ -47,9 +47,9 @@ static enum status do_spoil(struct request *, uint32_t how)
     return how == 2 || hoard_spoil() ? OK : ERR_STATE;
 }
 
-static void on_reborn(const struct rt_rebirth *)
+static void on_reborn(const struct rt_rebirth *rebirth)
 {
-    rt_assert(!doomed);
+    rt_assert(!doomed && hoard_is_well(rebirth));
 }
 
 int service_main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Two hoards are told the same. One is moved and killed all the time; they must stay equal.
 // Args: rounds=N objects=N churn=N kill=1; or where=N: it is moved N times and asked where its things are; or
-// checkpoints=1: see checkpoints.c; or watch=1: only the moved one, which is filled and watched.
+// checkpoints=1: see checkpoints.c; or updates=N: see updates.c; or watch=1: only the moved one, which is filled and watched.
 #include "interfaces/hoard.client.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
@@ -153,6 +153,11 @@ int service_main(void)
     }
     fill(objects);
     compare(0);
+    if (arg_number("updates", 0) != 0) {
+        rounds = try_updates((uint32_t)arg_number("updates", 1));
+        log_info("moved: %u rounds, %u wrong", rounds, wrong);
+        rt_wait(1, "nothing");
+    }
     if (arg_number("checkpoints", 0) != 0) {
         rounds = try_checkpoints();
         log_info("moved: %u rounds, %u wrong", rounds, wrong);

@@ -15,5 +15,7 @@ void compare(uint32_t round);
 
 // checkpoints.c: how many rounds there were.
 uint32_t try_checkpoints(void);
+// updates.c: how many there were.
+uint32_t try_updates(uint32_t rounds);
 // Logs what the moved one holds, each time that this has changed.
 [[noreturn]] void watch_contents(void);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// The types of the hoard. The versions in test/guest/update have others, and the same program around them.
+#pragma once
+#include "lib/rt/movable.h"
+#include "lib/rt/tx.h"
+#include <stdint.h>
+
+enum kind { NUMBER, TEXT, PAIR, CALL, KINDS };
+struct item;
+typedef uint32_t operation(const struct item *);
+
+struct item {
+    struct item *next, **link; // link: the pointer that leads here
+    uint32_t value;
+    uint32_t noted;
+    enum kind kind;
+    union {
+        uint64_t number MOVE_WHEN(NUMBER);
+        char *text MOVE_WHEN(TEXT);
+        struct {
+            uint16_t weight;
+            struct item *to[2];
+        } pair MOVE_WHEN(PAIR);
+        operation *call MOVE_WHEN(CALL);
+    } u MOVE_TAG(kind);
+};
+// Names follow the struct.
+struct branch {
+    struct branch *child[2], *parent;
+    uint32_t key;
+    uint8_t length;
+    char name[11];
+};
+struct cell {
+    uint16_t weight;
+    struct cell *peer;
+    uint32_t *inside;
+    uint32_t numbers[3];
+};
+// What this version knows of itself when it has been reborn: whether it can go on.
+static inline bool shape_is_well(const struct rt_rebirth *)
+{
+    return true;
+}
+
+// What no other version has.
+static inline void shape_note_item(struct item *i)
+{
+    i->noted = ~i->value;
+}
+
+static inline bool shape_item_is_well(const struct item *i)
+{
+    return i->noted == 0 || i->noted == ~i->value; // 0: another version made it, or changed it
+}
+
+static inline uint32_t shape_weight(const struct cell *c)
+{
+    return c->weight;
+}
+
+static inline void shape_weigh(struct cell *c, uint16_t weight)
+{
+    c->weight = weight;
+}
+
+// One of the versions has grams instead. Who wants to come back from it must know that here: what a version that is left
+// could say, nobody can ask.
+static bool cell_from_grams(void *now, const struct move_old *old)
+{
+    struct cell *c = now;
+    int64_t grams = move_old_number(old, "grams");
+    if (grams != 0) {
+        c->weight = (uint16_t)(grams / 1000);
+    }
+    return grams / 1000 <= UINT16_MAX;
+}
+MOVE_CONVERTS(struct cell, cell_from_grams)
