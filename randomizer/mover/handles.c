@@ -42,11 +42,6 @@ handle_t handle_saved(handle_t handle)
             return name_of(NAME_MANIFEST, i);
         }
     }
-    for (uint32_t i = 0; i < STATUS_KEPT; i++) {
-        if (rt_status->kept[i].key != 0 && rt_status->kept[i].handle == handle) {
-            return name_of(NAME_KEPT, i);
-        }
-    }
     return HANDLE_NONE;
 }
 
@@ -64,18 +59,11 @@ static handle_t of_manifest(const struct named *n)
 handle_t handle_restored(const struct mover *m, handle_t name)
 {
     uint32_t index = name & ((1u << NAME_KIND_SHIFT) - 1);
-    handle_t handle = HANDLE_NONE;
-    struct handle_info info;
     switch (name >> NAME_KIND_SHIFT) {
     case NAME_FIXED:
         return index <= H_RS ? index : HANDLE_NONE;
     case NAME_MANIFEST:
         return index < m->names->names ? of_manifest(&m->names->name[index]) : HANDLE_NONE;
-    case NAME_KEPT:
-        if (index < m->names->kepts) {
-            (void)rt_kept(m->names->kept[index], &handle, nullptr, nullptr);
-        }
-        return sys_handle_info(handle, &info) == OK ? handle : HANDLE_NONE;
     default:
         return HANDLE_NONE;
     }

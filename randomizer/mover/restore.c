@@ -60,9 +60,7 @@ static void open_tables(struct mover *m, struct reading *r)
     r->types = take(m, r, b->types, sizeof(uint32_t));
     r->mappings = take(m, r, b->mappings, sizeof(struct checkpoint_mapping));
     r->names.name = take(m, r, b->names, sizeof(struct named));
-    r->names.kept = take(m, r, b->kept, sizeof(uint32_t));
     r->names.names = b->names;
-    r->names.kepts = b->kept;
     r->objects = take(m, r, b->objects, sizeof(struct checkpoint_object));
     m->names = &r->names;
 }

@@ -78,13 +78,8 @@ static void write_names(struct mover *m, struct checkpoint_body *body)
     for (uint32_t i = 0; name && i < n; i++) {
         __builtin_memcpy(name[i].name, rt_startup->handles[i].name, sizeof(name[i].name));
     }
-    uint32_t *kept = take(m, STATUS_KEPT * sizeof(uint32_t));
-    for (uint32_t i = 0; kept && i < STATUS_KEPT; i++) {
-        kept[i] = rt_status->kept[i].key;
-    }
     body->names = n;
-    body->kept = STATUS_KEPT;
-    s->names = (struct checkpoint_names){name, kept, n, STATUS_KEPT};
+    s->names = (struct checkpoint_names){name, n};
     m->names = &s->names;
 }
 

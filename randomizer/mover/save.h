@@ -12,7 +12,6 @@
 //     uint32_t type[types]                      section of each `new(T)`, by the heap's type id
 //     struct checkpoint_mapping[mappings]       their contents are not part of it
 //     struct named[names]                       handles that the manifest gave
-//     uint32_t kept[kept]                       keys of rt_keep
 //     struct checkpoint_object[objects]
 //     contents of data sections, of objects     in the order of their places
 //
@@ -24,7 +23,7 @@
 struct checkpoint_body {
     uint64_t key;
     uint64_t clock_ns; // when it was written, ns since that boot
-    uint32_t sections, types, mappings, names, kept, objects;
+    uint32_t sections, types, mappings, names, objects, zero;
 };
 
 struct checkpoint_mapping {
@@ -41,15 +40,14 @@ struct checkpoint_object {
 enum { OBJECT_LARGE = 0xff };
 
 // Names of handles in a checkpoint: kind << 24 | index.
-enum { NAME_FIXED = 1, NAME_MANIFEST = 2, NAME_KEPT = 3, NAME_KIND_SHIFT = 24 };
+enum { NAME_FIXED = 1, NAME_MANIFEST = 2, NAME_KIND_SHIFT = 24 };
 struct named {
     char name[sizeof(((struct named_handle *)nullptr)->name)];
 };
 // In work: of the checkpoint that is written or read.
 struct checkpoint_names {
     const struct named *name;
-    const uint32_t *kept;
-    uint32_t names, kepts;
+    uint32_t names;
 };
 
 enum : uint64_t {

@@ -145,8 +145,8 @@ static uint64_t *loose_of(const struct life *l)
     return (uint64_t *)l->at[LOOSE];
 }
 
-enum { KEPT_KEY = 77, LARGE_BYTES = 20000 };
-static handle_t kept, unknown;
+enum { LARGE_BYTES = 20000 };
+static handle_t unmanaged, unknown;
 static void *shared;
 
 // A list whose end points to its last link, odd numbers, and words that nothing says anything about.
@@ -154,7 +154,7 @@ static void fill(struct life *l, int nodes)
 {
     struct rt_type *type = (struct rt_type *)l->at[TYPE];
     struct node **link = &list_of(l)[0];
-    const handle_t handles[] = {H_SERVICE_PORT, H_FIRST_NAMED, kept, unknown};
+    const handle_t handles[] = {H_SERVICE_PORT, H_FIRST_NAMED, unmanaged, unknown};
     for (int i = 0; i < nodes; i++) {
         struct node *n = rt_new(type, 1);
         *n = (struct node){nullptr, link, (uint64_t)i * 3, (void (*)(void))(l->at[CODE] + i % 64),
@@ -182,7 +182,7 @@ static void fill(struct life *l, int nodes)
 
 static void check(const struct life *a, const struct life *b, int nodes)
 {
-    const handle_t handles[] = {H_SERVICE_PORT, H_FIRST_NAMED, kept, HANDLE_NONE};
+    const handle_t handles[] = {H_SERVICE_PORT, H_FIRST_NAMED, HANDLE_NONE, HANDLE_NONE};
     struct node **link = &list_of(b)[0];
     for (int i = 0; i < nodes; i++) {
         struct node *n = *link;
@@ -243,9 +243,8 @@ static void begin(struct life *a, int nodes)
     handle_t memory;
     memset(&heap, 0, sizeof(heap)); // what earlier tests have left is nobody's
     fake_start("");
-    kept = fake_handle(OBJ_MEMORY);
+    unmanaged = fake_handle(OBJ_MEMORY);
     unknown = fake_handle(OBJ_REPLY);
-    assert_int_equal(rt_keep(KEPT_KEY, kept, 0, 0), OK);
     memset(rt_mappings, 0, sizeof(rt_mappings));
     assert_int_equal(sys_mem_create(4096, 0, &memory), OK);
     assert_int_equal(rt_map(memory, 0, 4096, PROT_READ | PROT_WRITE, RT_STATE, &shared), OK);
