@@ -29,16 +29,23 @@ $(call objects,$(1),$(2)): $(2) Makefile mk/toolchain.mk mk/rules.mk | $(4)
 	$(Q)$(3) -MMD -MP -c $$< -o $$@
 endef
 
-# Services as transactions (TX=1): undo log and type maps. Third-party memory is scanned, not typed; without either is
-# what stands below the transactions, and what has no event loop: programs, and tests with several threads.
-TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/loop.c lib/rt/mem.c randomizer/mover/% lib/libc/test/% %.s %.S \
+# Services as transactions (TX=1). Objects are bitcode, with type maps; third-party memory is scanned, not typed. The undo
+# log is written when a module is linked, because only the whole says what need not be logged.
+# TX_PLAIN is without either: what stands below the transactions, and what has no event loop: programs, and tests with
+# several threads.
+TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/loop.c lib/rt/mem.c randomizer/mover/% \
     test/guest/storm/% test/guest/hostile/% test/guest/processor/% test/guest/tally/% test/guest/mover/% lib/test/% \
     bench/guest/% apps/workload/% apps/shell/%
 # Not undone, but moved: what the event loop remembers of one transaction in the next.
 TX_MAPPED := lib/rt/serve.c lib/rt/heir.c lib/rt/checkpoint.c
-tx_flags_of = $(if $(filter $(TX_MAPPED),$(1)),,$(UNDO_LOG_FLAGS)) $(TYPE_MAP_FLAGS) $(if $(filter third_party/% lib/libc/thread.c,$(1)),$(TYPE_MAP_UNTYPED))
-tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_PLAIN),$(1)),,$(call tx_flags_of,$(1))))
+TX_UNTYPED := third_party/% lib/libc/thread.c
+TX_NATIVE := %.s %.S lib/libc/test/%
+tx_maps = $(if $(filter $(TX_PLAIN),$(1)),,$(TYPE_MAP_FLAGS) $(if $(filter $(TX_UNTYPED),$(1)),$(TYPE_MAP_UNTYPED)))
+tx_undo = $(if $(filter $(TX_PLAIN) $(TX_MAPPED),$(1)),$(UNDO_LOG_PLAIN),-DUNDO_LOGGED)
+tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_NATIVE),$(1)),,-emit-llvm $(call tx_undo,$(1)) $(call tx_maps,$(1))))
 TX_PLUGINS := $(if $(filter 1,$(TX)),$(O)/passes/undo_log.so $(O)/passes/type_map.so)
+tx_link = $(if $(filter 1,$(TX)),--load-pass-plugin=$(UNDO_LOG_PLUGIN) '--lto-newpm-passes=$(TX_PASSES)')
+TX_PASSES := undo-log,function(early-cse<memssa>)
 
 # user_objects,NAME,SOURCES,EXTRA_CFLAGS
 define user_objects
@@ -61,7 +68,7 @@ $(call user_objects,$(1),$(2),$(4))
 $(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a) | $(O)/tools/samsara-layout
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$(Q)$$(LD) -r --unique -T randomizer/linker/module.ld --gc-sections -e start_service -u start_service -o $$@.full \
+	$(Q)$$(LD) -r --unique -T randomizer/linker/module.ld $$(tx_link) --gc-sections -e start_service -u start_service -o $$@.full \
 	    $(call objects,$(1),$(2)) --start-group $(foreach l,$(3),$(O)/lib/$(l).a) --end-group
 	$(Q)$$(OBJCOPY) --strip-debug --keep-file-symbols $$@.full $$@ # files tell statics of one name apart, see randomizer/mover/match.c
 	$(Q)$(O)/tools/samsara-layout $$@ 0 > /dev/null # undefined symbols show here, not at the first birth

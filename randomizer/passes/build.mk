@@ -14,6 +14,7 @@ $(eval $(call compiler_pass,undo_log))
 
 UNDO_LOG_PLUGIN := $(O)/passes/undo_log.so
 UNDO_LOG_FLAGS := -fplugin=$(UNDO_LOG_PLUGIN) -fpass-plugin=$(UNDO_LOG_PLUGIN) -DUNDO_LOGGED
+UNDO_LOG_PLAIN := -fplugin=$(UNDO_LOG_PLUGIN) -fpass-plugin=$(UNDO_LOG_PLUGIN) -mllvm -undo-log-plain
 
 # Type maps: one plugin from three sources. TYPE_MAP_FLAGS compiles something with maps; with TYPE_MAP_UNTYPED behind
 # it, third-party sources, whose memory is scanned and of which nothing is refused.

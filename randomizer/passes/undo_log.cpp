@@ -47,12 +47,17 @@ cl::opt<bool> Fresh("undo-log-fresh",
 cl::list<std::string>
     Allocators("undo-log-allocators", cl::CommaSeparated,
                cl::desc("Functions whose result is fresh memory"));
+cl::opt<bool> Plain("undo-log-plain",
+                    cl::desc("Compile what stands below the transactions: "
+                             "none of its stores will ever be logged"));
 cl::opt<std::string> StatsFile(
     "undo-log-stats", cl::value_desc("file"),
     cl::desc("Append the counters of each module to this file, as JSON"));
 
 // Up to here a constant-size copy is done in place, not by a call.
 constexpr uint64_t InlineBytes = 64;
+// Carried by functions of files compiled with -undo-log-plain.
+constexpr char PlainAttribute[] = "samsara-undo-plain";
 // A chain of records that are compared for each store of the same base.
 constexpr size_t CoverScan = 32;
 
@@ -668,12 +673,18 @@ void writeCounters(const Module &M, const Counters &N) {
 } // namespace
 
 PreservedAnalyses UndoLogPass::run(Module &M, ModuleAnalysisManager &AM) {
+  if (Plain) {
+    for (Function &F : M)
+      if (!F.isDeclaration())
+        F.addFnAttr(PlainAttribute);
+    return PreservedAnalyses::all();
+  }
   Counters N;
   bool Changed = replaceTakenAddresses(M);
   checkCommitAddresses(M);
   SmallVector<Function *, 32> Defined;
   for (Function &F : M)
-    if (!F.isDeclaration())
+    if (!F.isDeclaration() && !F.hasFnAttribute(PlainAttribute))
       Defined.push_back(&F);
   if (!Defined.empty()) {
     Hooks H(M);
