@@ -1,36 +1,32 @@
 # SPDX-License-Identifier: MIT
-# Compiler passes: plugins for $(CC), one .cpp each. UNDO_LOG_FLAGS compiles something with the undo log; the plugin
+# Compiler passes: plugins for $(CC) and $(LD). UNDO_LOG_FLAGS compiles something with the undo log; the plugin
 # has to be loaded twice, because clang reads -mllvm options before it loads what -fpass-plugin names.
 LLVM_CXXFLAGS := -std=c++17 -O2 -g0 -fPIC -fno-exceptions -fno-rtti -isystem /usr/lib/llvm-19/include -I.
 
-define compiler_pass # NAME
-$(O)/passes/$(1).so: randomizer/passes/$(1).cpp randomizer/passes/$(1).h lib/rt/undo_log.h randomizer/passes/build.mk mk/toolchain.mk
+# compiler_pass,NAME,PARTS: one plugin from the sources and headers of its parts
+define compiler_pass
+$(2:%=$(O)/obj/passes/%.o): $(O)/obj/passes/%.o: randomizer/passes/%.cpp $(wildcard randomizer/passes/*.h) \
+    lib/rt/undo_log.h randomizer/mover/type_map_format.h randomizer/passes/build.mk mk/toolchain.mk
 	@mkdir -p $$(@D)
 	$$(call say,CXX,$$@)
-	$(Q)$$(CXX) $$(LLVM_CXXFLAGS) $$(WARNINGS) -Wno-unused-parameter -shared -o $$@ $$<
+	$(Q)$$(CXX) $$(LLVM_CXXFLAGS) -fvisibility=hidden $$(WARNINGS) -Wno-unused-parameter -c -o $$@ $$<
+$(O)/passes/$(1).so: $(2:%=$(O)/obj/passes/%.o)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$(Q)$$(CXX) -shared -o $$@ $$^
 ALL_TARGETS += $(O)/passes/$(1).so
 endef
-$(eval $(call compiler_pass,undo_log))
+$(eval $(call compiler_pass,undo_log,undo_log undo_writes undo_program undo_function undo_loops undo_emit))
+$(eval $(call compiler_pass,type_map,type_map type_tree pointer_check))
 
 UNDO_LOG_PLUGIN := $(O)/passes/undo_log.so
 UNDO_LOG_FLAGS := -fplugin=$(UNDO_LOG_PLUGIN) -fpass-plugin=$(UNDO_LOG_PLUGIN) -DUNDO_LOGGED
 UNDO_LOG_PLAIN := -fplugin=$(UNDO_LOG_PLUGIN) -fpass-plugin=$(UNDO_LOG_PLUGIN) -mllvm -undo-log-plain
 
-# Type maps: one plugin from three sources. TYPE_MAP_FLAGS compiles something with maps; with TYPE_MAP_UNTYPED behind
+# Type maps. TYPE_MAP_FLAGS compiles something with maps; with TYPE_MAP_UNTYPED behind
 # it, third-party sources, whose memory is scanned and of which nothing is refused.
 TYPE_MAP_PLUGIN := $(O)/passes/type_map.so
 TYPE_MAP_FLAGS := -fplugin=$(TYPE_MAP_PLUGIN) -fpass-plugin=$(TYPE_MAP_PLUGIN)
 TYPE_MAP_UNTYPED := -mllvm -samsara-untyped
-TYPE_MAP_PARTS := type_map type_tree pointer_check
-$(TYPE_MAP_PARTS:%=$(O)/obj/passes/%.o): $(O)/obj/passes/%.o: randomizer/passes/%.cpp $(TYPE_MAP_PARTS:%=randomizer/passes/%.h) \
-    randomizer/mover/type_map_format.h randomizer/passes/build.mk mk/toolchain.mk
-	@mkdir -p $(@D)
-	$(call say,CXX,$@)
-	$(Q)$(CXX) $(LLVM_CXXFLAGS) -fvisibility=hidden $(WARNINGS) -Wno-unused-parameter -c -o $@ $<
-$(TYPE_MAP_PLUGIN): $(TYPE_MAP_PARTS:%=$(O)/obj/passes/%.o)
-	@mkdir -p $(@D)
-	$(call say,LINK,$@)
-	$(Q)$(CXX) -shared -o $@ $^
-ALL_TARGETS += $(TYPE_MAP_PLUGIN)
 
 $(eval $(call host_test,undo_log,lib/rt/test/undo_log_test.c lib/rt/undo_log.c,))

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//===- undo_emit.h - Write records and calls into the code ---------------===//
+#pragma once
+#include "randomizer/passes/undo_options.h"
+#include "randomizer/passes/undo_writes.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/IR/IRBuilder.h"
+
+namespace samsara {
+
+// Bytes of a base that one record of a group keeps.
+struct Span {
+  int64_t Start;
+  uint64_t Size;
+};
+
+// Records made together before the instruction Head.
+struct Group {
+  llvm::Instruction *Head;
+  llvm::MapVector<llvm::Value *, llvm::SmallVector<Span, 4>> Spans;
+  uint64_t Bytes = 0;
+};
+
+uint64_t recordBytes(uint64_t Size);
+
+struct Hooks {
+  llvm::LLVMContext &C;
+  llvm::PointerType *Ptr;
+  llvm::IntegerType *I64;
+  llvm::GlobalVariable *Log;
+  llvm::FunctionCallee Range, Full;
+
+  explicit Hooks(llvm::Module &M);
+  // What nothing called is not declared.
+  void dropUnused();
+};
+
+class Emitter {
+public:
+  Emitter(llvm::Function &F, Hooks &H, Counters &N) : F(F), H(H), N(N) {}
+
+  void emit(Group &G);
+  void emit(const Write &W); // a range
+
+private:
+  llvm::Function &F;
+  Hooks &H;
+  Counters &N;
+
+  void join(llvm::SmallVectorImpl<Span> &Spans);
+  llvm::Value *at(llvm::IRBuilder<> &B, llvm::Value *Ptr, int64_t Offset);
+  void fence(llvm::IRBuilder<> &B);
+  uint64_t emitRecord(llvm::IRBuilder<> &B, llvm::Value *Cursor, uint64_t Used,
+                      llvm::Value *Ptr, uint64_t Size);
+  void location(llvm::CallInst *Call, const llvm::Instruction *Like);
+};
+
+} // namespace samsara

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+//===- undo_function.cpp - What one function logs, and where -------------===//
+#include "randomizer/passes/undo_function.h"
+#include "lib/rt/undo_log.h"
+#include "randomizer/passes/undo_loops.h"
+#include "llvm/ADT/PostOrderIterator.h"
+#include "llvm/Analysis/ValueTracking.h"
+#include "llvm/IR/InstIterator.h"
+
+using namespace llvm;
+
+namespace samsara {
+namespace {
+
+// A chain of records that are compared for each store of the same base.
+constexpr size_t CoverScan = 32;
+
+// Bytes that a record holds from instruction Since on.
+struct Cover {
+  Instruction *Since;
+  int64_t Start;
+  uint64_t Size;
+};
+
+class FunctionLog {
+public:
+  FunctionLog(Function &F, DominatorTree &DT, const Program &P, Hooks &H,
+              Counters &N)
+      : F(F), DT(DT), P(P), N(N), DL(F.getDataLayout()), E(F, H, N),
+        MayCommit(F.hasFnAttribute(Attribute::Convergent)) {}
+
+  bool run() {
+    Loops = findLoopRecords(F, DT, P);
+    // Dominators first, so that what they keep is known. Unreachable blocks
+    // are not visited; they never run.
+    for (BasicBlock *B : ReversePostOrderTraversal<Function *>(&F))
+      planBlock(*B);
+    for (Group &G : Groups)
+      E.emit(G);
+    for (const Write &W : Ranges)
+      E.emit(W);
+    for (Instruction *I : Needless)
+      I->eraseFromParent();
+    return !Groups.empty() || !Ranges.empty() || !Needless.empty();
+  }
+
+private:
+  Function &F;
+  DominatorTree &DT;
+  const Program &P;
+  Counters &N;
+  const DataLayout &DL;
+  Emitter E;
+  bool MayCommit;
+  std::vector<Group> Groups;
+  SmallVector<Write, 16> Ranges;
+  SmallVector<Instruction *, 4> Needless;
+  DenseMap<Value *, SmallVector<Cover, 4>> Covers;
+  Group *Open = nullptr;
+  LoopRecords Loops;
+
+  // The record was made on every way here, and its base is the same value: an
+  // SSA value that dominates the record cannot have changed since. No commit
+  // lies between, because there is none in the function, or (Covers is emptied
+  // at each) none in the block.
+  bool isCovered(const Write &W) {
+    if (NoDedupe)
+      return false;
+    auto Found = Covers.find(W.Base);
+    if (Found == Covers.end())
+      return false;
+    size_t Left = CoverScan;
+    for (const Cover &C : reverse(Found->second)) {
+      if (Left-- == 0)
+        return false;
+      if (C.Start <= W.Offset &&
+          W.Offset + (int64_t)W.Size <= C.Start + (int64_t)C.Size &&
+          (C.Since == W.At || DT.dominates(C.Since, W.At)))
+        return true;
+    }
+    return false;
+  }
+
+  // ---- Planning ----
+
+  void planBlock(BasicBlock &Block) {
+    Open = nullptr;
+    if (MayCommit)
+      Covers.clear();
+    SmallVector<Instruction *, 32> Work;
+    for (Instruction &I : Block)
+      Work.push_back(&I); // addLanes adds instructions
+    for (Instruction *I : Work) {
+      SmallVector<Write, 4> Writes;
+      findWrites(*I, Writes);
+      for (Write &W : Writes) {
+        ++N.Writes;
+        if (Loops.Held.contains(I)) {
+          ++N.Loops;
+          continue;
+        }
+        if (!P.isDropped(W, N))
+          plan(W);
+        else if (W.ByHand)
+          Needless.push_back(W.At);
+      }
+      // A record made ahead of a call would read memory that the call may
+      // map, or that is never reached because it does not return.
+      if (auto *Call = dyn_cast<CallBase>(I)) {
+        if (!isa<IntrinsicInst>(I) || !isGuaranteedToTransferExecutionToSuccessor(I))
+          Open = nullptr;
+        if (commits(*Call))
+          Covers.clear();
+      }
+      if (I->isTerminator())
+        for (Write &W : Loops.Before[&Block])
+          plan(W);
+    }
+  }
+
+  void plan(Write &W) {
+    if (W.ByHand) {
+      Open = nullptr;
+      return;
+    }
+    if (W.Length || W.Size > InlineBytes) {
+      // The records of an open group come before it, in the code as in the log.
+      Ranges.push_back(W);
+      Open = nullptr;
+      return;
+    }
+    APInt Offset(64, 0);
+    W.Base = W.Ptr->stripAndAccumulateConstantOffsets(DL, Offset, true);
+    W.Offset = Offset.getSExtValue();
+    if (isCovered(W)) {
+      ++N.Covered;
+      return;
+    }
+    if (!Open || NoGroups || !isKnownAt(W.Base, Open->Head) ||
+        Open->Bytes + recordBytes(W.Size) > UNDO_GROUP_MAX) {
+      Groups.push_back(Group{W.At, {}, 0});
+      Open = &Groups.back();
+    }
+    Open->Bytes += recordBytes(W.Size);
+    Open->Spans[W.Base].push_back({W.Offset, W.Size});
+    Covers[W.Base].push_back({Open->Head, W.Offset, W.Size});
+  }
+
+  bool isKnownAt(Value *V, Instruction *Where) {
+    auto *I = dyn_cast<Instruction>(V);
+    return !I || DT.dominates(I, Where);
+  }
+};
+
+} // namespace
+
+bool checkCommits(Function &F) {
+  for (Instruction &I : instructions(F)) {
+    auto *Call = dyn_cast<CallBase>(&I);
+    if (Call && commits(*Call) && !F.hasFnAttribute(Attribute::Convergent)) {
+      undoError(I, "commits a transaction, but the function is not declared "
+                   "UNDO_COMMITS");
+      return false;
+    }
+  }
+  return true;
+}
+
+bool logFunction(Function &F, const Program &P, Hooks &H, Counters &N) {
+  DominatorTree DT(F);
+  return FunctionLog(F, DT, P, H, N).run();
+}
+
+} // namespace samsara

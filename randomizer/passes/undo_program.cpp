@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+//===- undo_program.cpp - What need not be logged -------------------------===//
+#include "randomizer/passes/undo_program.h"
+#include "lib/rt/undo_log.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Analysis/ValueTracking.h"
+#include "llvm/IR/InstIterator.h"
+
+using namespace llvm;
+
+namespace samsara {
+
+template <typename Predicate>
+static bool allObjects(const Value *Ptr, Predicate Is) {
+  SmallVector<const Value *, 4> Objects;
+  getUnderlyingObjects(Ptr, Objects, nullptr, 0);
+  return all_of(Objects, Is);
+}
+
+// A pointer that is computed from the address of a local variable points into
+// that variable or nowhere. A byval argument is the caller's copy for us.
+static bool isStack(const Value *Object) {
+  auto *A = dyn_cast<Argument>(Object);
+  return isa<AllocaInst>(Object) || (A && A->hasByValAttr());
+}
+
+Program::Program(Module &M, bool Closed, bool Fresh,
+                 ArrayRef<std::string> Allocators)
+    : M(M), Closed(Closed), Fresh(Fresh), Allocators(Allocators) {
+  if (Fresh)
+    findFreshResults();
+  if (!NoWhole)
+    findOwnArguments();
+}
+
+bool Program::isAllocator(const Function &F) const {
+  StringRef Name = F.getName();
+  return StringSwitch<bool>(Name)
+             .Cases("malloc", "calloc", "aligned_alloc", "rt_malloc",
+                    "rt_calloc", "rt_memalign", "rt_new", true)
+             .Default(false) ||
+         is_contained(Allocators, Name);
+}
+
+// What was allocated in this call was so in this transaction, if none ends in
+// this function.
+bool Program::isFresh(const Value *Object) const {
+  auto *Call = dyn_cast<CallBase>(Object);
+  const Function *Callee = Call ? Call->getCalledFunction() : nullptr;
+  return Fresh && Callee && (isAllocator(*Callee) || FreshResults.contains(Callee)) &&
+         !Call->getFunction()->hasFnAttribute(Attribute::Convergent);
+}
+
+// Nothing is stored through a null pointer, so it may stand beside others.
+bool Program::isOwn(const Value *Ptr) const {
+  return allObjects(Ptr, [&](const Value *O) {
+    auto *A = dyn_cast<Argument>(O);
+    return isStack(O) || isFresh(O) || isa<ConstantPointerNull, UndefValue>(O) ||
+           (A && OwnArguments.contains(A));
+  });
+}
+
+// All calls are in sight.
+bool Program::isKnownInside(const Function &F) const {
+  return !F.isDeclaration() && (Closed || F.hasLocalLinkage()) &&
+         !F.use_empty() &&
+         !StringRef(M.getModuleInlineAsm()).contains(F.getName()) &&
+         all_of(F.uses(), [](const Use &U) {
+           auto *Call = dyn_cast<CallBase>(U.getUser());
+           return Call && Call->isCallee(&U);
+         });
+}
+
+// Functions that give back what they allocated themselves, or null.
+void Program::findFreshResults() {
+  for (bool Changed = true; Changed;) {
+    Changed = false;
+    for (const Function &F : M) {
+      if (F.isDeclaration() || !F.getReturnType()->isPointerTy() ||
+          F.isInterposable() || FreshResults.contains(&F) ||
+          F.hasFnAttribute(Attribute::Convergent))
+        continue;
+      bool Any = false, All = true;
+      for (const Instruction &I : instructions(F)) {
+        auto *R = dyn_cast<ReturnInst>(&I);
+        if (!R)
+          continue;
+        All &= allObjects(R->getReturnValue(), [&](const Value *O) {
+          Any |= isFresh(O);
+          return isFresh(O) || isa<ConstantPointerNull>(O);
+        });
+      }
+      if (Any && All)
+        Changed = FreshResults.insert(&F).second;
+    }
+  }
+}
+
+// Arguments for which all callers pass variables of their own, or fresh memory:
+// first all, then those that hold out.
+void Program::findOwnArguments() {
+  SmallVector<const Function *, 64> Inside;
+  for (const Function &F : M) {
+    if (!isKnownInside(F) || F.hasFnAttribute(Attribute::Convergent))
+      continue;
+    Inside.push_back(&F);
+    for (const Argument &A : F.args())
+      if (A.getType()->isPointerTy())
+        OwnArguments.insert(&A);
+  }
+  for (bool Changed = true; Changed;) {
+    Changed = false;
+    for (const Function *F : Inside)
+      for (const Argument &A : F->args())
+        if (OwnArguments.contains(&A) && !all_of(F->uses(), [&](const Use &U) {
+              auto *Call = cast<CallBase>(U.getUser());
+              return Call->arg_size() > A.getArgNo() &&
+                     isOwn(Call->getArgOperand(A.getArgNo()));
+            }))
+          Changed |= OwnArguments.erase(&A);
+  }
+}
+
+bool Program::isDropped(const Write &W, Counters &N) const {
+  unsigned Space = W.Ptr->getType()->getPointerAddressSpace();
+  if (Space == UNDO_DEVICE_SPACE)
+    return ++N.Device, true;
+  if (Space != 0)
+    return undoError(*W.At, "the undo log knows no segment registers"), true;
+  if (NoStackElision)
+    return false;
+  if (allObjects(W.Ptr, isStack))
+    return ++N.Stack, true;
+  if (isOwn(W.Ptr))
+    return ++N.FreshMemory, true;
+  return false;
+}
+
+} // namespace samsara

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//===- undo_program.h - What need not be logged ---------------------------===//
+//
+// Stores to the stack: rollback itself stands there. Stores to memory that was
+// allocated in the same transaction, if the allocator keeps the promise of
+// undo_note_fresh. Of an argument, a result, or what a callee stored into a
+// local variable, both are known as far as all callers and callees are in sight.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "randomizer/passes/undo_options.h"
+#include "randomizer/passes/undo_writes.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/IR/Module.h"
+
+namespace samsara {
+
+class Program {
+public:
+  // Closed: nothing but what llvm.used names is called from outside.
+  Program(llvm::Module &M, bool Closed, bool Fresh,
+          llvm::ArrayRef<std::string> Allocators);
+
+  // Counts, and says no further record is needed.
+  bool isDropped(const Write &W, Counters &N) const;
+
+private:
+  llvm::Module &M;
+  bool Closed, Fresh;
+  llvm::ArrayRef<std::string> Allocators;
+  llvm::DenseSet<const llvm::Argument *> OwnArguments;
+  llvm::DenseSet<const llvm::Function *> FreshResults;
+
+  bool isAllocator(const llvm::Function &F) const;
+  bool isFresh(const llvm::Value *Object) const;
+  bool isOwn(const llvm::Value *Ptr) const;
+  bool isKnownInside(const llvm::Function &F) const;
+  void findFreshResults();
+  void findOwnArguments();
+};
+
+} // namespace samsara
