@@ -45,7 +45,7 @@ tx_undo = $(if $(filter $(TX_PLAIN) $(TX_MAPPED),$(1)),$(UNDO_LOG_PLAIN),-DUNDO_
 tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_NATIVE),$(1)),,-emit-llvm $(call tx_undo,$(1)) $(call tx_maps,$(1))))
 TX_PLUGINS := $(if $(filter 1,$(TX)),$(O)/passes/undo_log.so $(O)/passes/type_map.so)
 tx_link = $(if $(filter 1,$(TX)),--load-pass-plugin=$(UNDO_LOG_PLUGIN) '--lto-newpm-passes=$(TX_PASSES)')
-TX_PASSES := undo-log,function(early-cse<memssa>)
+TX_PASSES := undo-log<closed>,function(early-cse<memssa>)
 
 # user_objects,NAME,SOURCES,EXTRA_CFLAGS
 define user_objects
