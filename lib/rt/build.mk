@@ -2,9 +2,10 @@
 # The runtime of services, and its host tests.
 RT_SOURCES := $(addprefix lib/rt/,start.c serve.c loop.c commit.c defer.c await.c map.c park.c notify.c timer.c inherit.c time.c random.c log.c text.c \
     heap.c heap_pages.c heap_slab.c heap_table.c)
+RT_UNDONE := lib/rt/$(if $(filter 1,$(TX)),undone.c,undone_not.c)
 RT_HEIR := lib/rt/heir.c lib/rt/checkpoint.c $(addprefix randomizer/mover/,move.c view.c address.c objects.c plan.c globals.c handles.c type_map.c save.c restore.c checkpoint.c update.c convert.c match.c)
 
-$(eval $(call user_lib,rt_core,lib/rt/entry.c $(RT_SOURCES) $(RT_HEIR),))
+$(eval $(call user_lib,rt_core,lib/rt/entry.c $(RT_SOURCES) $(RT_UNDONE) $(RT_HEIR),))
 $(eval $(call user_lib,rt_mem,lib/rt/mem.c lib/rt/undo_log.c,-fno-builtin))
 
 # With the C library inside: the runtime needs it, so every service has it.
@@ -13,7 +14,7 @@ $(O)/lib/rt.a: $(O)/lib/rt_core.a $(O)/lib/rt_mem.a $(O)/lib/musl.a $(O)/lib/lib
 	$(Q)rm -f $@ && printf 'create $@\n$(^:%=addlib %\n)save\nend\n' | sed 's/^ *//' | $(AR) -M
 ALL_TARGETS += $(O)/lib/rt.a
 
-RT_TESTED := $(RT_SOURCES) $(RT_HEIR) lib/rt/undo_log.c lib/rt/test/fake_kernel.c
+RT_TESTED := $(RT_SOURCES) lib/rt/undone.c $(RT_HEIR) lib/rt/undo_log.c lib/rt/test/fake_kernel.c
 $(eval $(call host_test,rt_heap,lib/rt/test/heap_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_serve,lib/rt/test/serve_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_start,lib/rt/test/start_test.c $(RT_TESTED),))

@@ -78,6 +78,7 @@ int loop_run(void); // serve_forever(LOOP_FIRST), and again after each loop_rest
 
 // commit.c: also without the undo log.
 void tx_init(void);
+bool tx_undone(void);   // undone.c: this build has the undo log and the type maps
 bool tx_running(void);
 void tx_begin(void);
 void tx_commit(void);   // then what was deferred

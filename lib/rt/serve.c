@@ -73,7 +73,7 @@ void serve_parked(handle_t reply)
 
 bool rt_may_await(void)
 {
-    return work.request && !work.committed_on;
+    return work.request && !work.committed_on && tx_undone();
 }
 
 static void undo(void)
@@ -492,9 +492,6 @@ int serve_forever(int why)
     return 1;
 }
 
-// Modules that can take a predecessor's state over have this symbol: those that use rt_serve.
-const volatile uint32_t rt_moves = 1;
-
 // Pointers to a stack lead nowhere in an heir. Better told at the first birth than found at the first rebirth.
 static bool on_stack(const void *p)
 {
@@ -527,7 +524,7 @@ int rt_serve(const struct rt_interface *list, size_t count)
         return 1;
     }
     undo_commit(); // start-up is over: this is what the first transaction goes back to
-    rt_status->movable = rt_moves;
+    rt_status->movable = tx_undone();
     rt_ready();
     serve_bits(0); // what came while start-up code was waiting
     return loop_run();
