@@ -168,58 +168,13 @@ void tx_rollback(void)
     timers_restore();
 }
 
-static bool is_gone(const void *, uintptr_t address)
-{
-    uint32_t low = 0, high = tx.gone;
-    while (low < high) { // the last one that begins at or below it
-        uint32_t middle = (low + high) / 2;
-        if (tx.gone_span[middle].address <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low > 0 && address - tx.gone_span[low - 1].address < tx.gone_span[low - 1].bytes;
-}
-
-// Shell's: there are few, most often.
-static void sort_gone(void)
-{
-    for (uint32_t gap = tx.gone / 2; gap > 0; gap /= 2) {
-        for (uint32_t i = gap; i < tx.gone; i++) {
-            struct span s = tx.gone_span[i];
-            uint32_t at = i;
-            for (; at >= gap && tx.gone_span[at - gap].address > s.address; at -= gap) {
-                tx.gone_span[at] = tx.gone_span[at - gap];
-            }
-            tx.gone_span[at] = s;
-        }
-    }
-}
-
-// The transaction goes on, with the records that it has: of memory that goes now they may not be
-// looked at again.
-static void commit_on(void)
-{
-    undo_commit_on();
-    if (tx.gone > 0) {
-        sort_gone();
-        undo_forget(is_gone, nullptr);
-    }
-    after_commit();
-}
-
 void rt_commit(void)
 {
     if (!tx.running) {
         return;
     }
     serve_committed_on();
-    commit_on();
-    // What is deferred runs now; the records made before must stay, so each step renews them.
-    defer_notify();
-    while (defer_next()) {
-        commit_on();
-        defer_notify();
-    }
+    undo_commit();
+    after_commit();
+    finish();
 }

@@ -133,7 +133,6 @@ static void reset(struct undo_log *log)
 {
     log->transaction++;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    log->renewing = 0;
     log->fresh_next = 0;
     log->overflowed = 0;
     log->base = log->cursor;
@@ -196,44 +195,13 @@ static int skipped(const struct undo_log *log, uintptr_t address)
     return 0;
 }
 
-void undo_commit_on(void)
-{
-    struct undo_log *log = &undo_log;
-    log->renewing = 1; // the commit
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    for (uint8_t *at = log->cursor; at > log->base;) {
-        struct entry e = read_back(at);
-        if (!skipped(log, e.address)) {
-            memcpy(e.old, (const void *)e.address, e.bytes);
-        }
-        at = e.old;
-    }
-    log->commits++;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    log->renewing = 0;
-}
-
-// Each becomes one of the stack, which nobody plays back.
-void undo_forget(bool (*is_gone)(const void *context, uintptr_t address), const void *context)
-{
-    struct undo_log *log = &undo_log;
-    for (uint8_t *at = log->cursor; at > log->base;) {
-        struct entry e = read_back(at);
-        if (is_gone(context, e.address)) {
-            uint64_t tag = load_word(at - WORD);
-            store_word(at - WORD, (tag & ~UNDO_ADDRESS) | log->stack_low);
-        }
-        at = e.old;
-    }
-}
-
 enum undo_result undo_rollback_of(struct undo_log *log,
                                   bool (*is_there)(const void *context, uintptr_t address,
                                                    size_t bytes),
                                   const void *context)
 {
     // Else it died while committing: all that is there is to stay.
-    bool open = log->opened == log->transaction && !log->renewing;
+    bool open = log->opened == log->transaction;
     if (open && log->overflowed) {
         return UNDO_OVERFLOWED;
     }

@@ -20,7 +20,9 @@
 //   nor read first. `volatile` alone is ordinary state.
 // - Inline assembly that may write memory says UNDO_ASM; what it does write outside the stack and
 //   beyond its own "=m" operands, its author hands to undo_range() first (a copy by the kernel).
-// - Whatever may commit is declared UNDO_COMMITS; the pass checks callers.
+// - A record is good until the next commit. Where the pass sees a whole program it finds out which calls
+//   may come to one; where it sees a file only, whatever may commit is declared UNDO_COMMITS, and it
+//   checks callers.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,8 +94,6 @@ struct undo_log {
     // The log holds records of transaction number `opened`. Committing is the one store that makes
     // `transaction` larger: from there on what the log holds is void, whoever finds it.
     uint64_t transaction, opened;
-    // Set while undo_commit_on() writes what is now over what was: void, too.
-    int renewing;
     uint32_t skips;
     struct undo_skip skip[UNDO_SKIPS];
     // Big allocations, whose old content is nobody's; newest over oldest.
@@ -122,12 +122,6 @@ void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_
 void undo_extend(size_t bytes);
 // What was stored since the last commit stays.
 UNDO_COMMITS void undo_commit(void);
-// The same in the middle of a transaction: code with the pass that called this may rely on records
-// made before. So they stay, and get as old content what is there now.
-void undo_commit_on(void);
-// Records of memory that is gone since the last commit: neither kept up to date nor played back any
-// more. After undo_commit_on, before that memory is unmapped.
-void undo_forget(bool (*is_gone)(const void *context, uintptr_t address), const void *context);
 // What was stored since the last commit is undone, newest first; the log is empty afterwards.
 enum undo_result undo_rollback(void);
 // The same for the log of a dead one whose memory is mapped here at its own addresses. May be

@@ -15,9 +15,11 @@ namespace {
 // A chain of records that are compared for each store of the same base.
 constexpr size_t CoverScan = 32;
 
-// Bytes that a record holds from instruction Since on.
+// Bytes that a record holds from instruction Since on, until the transaction
+// ends.
 struct Cover {
   Instruction *Since;
+  const Value *Transaction;
   int64_t Start;
   uint64_t Size;
 };
@@ -26,11 +28,11 @@ class FunctionLog {
 public:
   FunctionLog(Function &F, DominatorTree &DT, const Program &P, Hooks &H,
               Counters &N)
-      : F(F), DT(DT), P(P), N(N), DL(F.getDataLayout()), E(F, H, N),
-        MayCommit(F.hasFnAttribute(Attribute::Convergent)) {}
+      : F(F), DT(DT), P(P), N(N), DL(F.getDataLayout()), E(F, H, N) {}
 
   bool run() {
     Loops = findLoopRecords(F, DT, P);
+    findTransactions();
     // Dominators first, so that what they keep is known. Unreachable blocks
     // are not visited; they never run.
     for (BasicBlock *B : ReversePostOrderTraversal<Function *>(&F))
@@ -51,18 +53,47 @@ private:
   Counters &N;
   const DataLayout &DL;
   Emitter E;
-  bool MayCommit;
   std::vector<Group> Groups;
   SmallVector<Write, 16> Ranges;
   SmallVector<Instruction *, 4> Needless;
   DenseMap<Value *, SmallVector<Cover, 4>> Covers;
   Group *Open = nullptr;
   LoopRecords Loops;
+  // Which transaction a block begins in: the one at the function's begin, or the
+  // one after a call that may commit, or, where several may arrive, one of the
+  // block's own (a phi of them). So what has the same name twice, one dominating
+  // the other, has no commit between: as with any SSA value.
+  DenseMap<BasicBlock *, const Value *> Begins;
+  const Value *Transaction = nullptr;
 
-  // The record was made on every way here, and its base is the same value: an
-  // SSA value that dominates the record cannot have changed since. No commit
-  // lies between, because there is none in the function, or (Covers is emptied
-  // at each) none in the block.
+  void findTransactions() {
+    DenseMap<BasicBlock *, const Value *> Ends;
+    ReversePostOrderTraversal<Function *> Order(&F);
+    for (bool Changed = true; Changed;) {
+      Changed = false;
+      for (BasicBlock *B : Order) {
+        const Value *Begin = B->isEntryBlock() ? &F : nullptr;
+        for (BasicBlock *From : predecessors(B)) {
+          const Value *End = Ends.lookup(From); // null: not seen yet
+          if (End && End != Begin)
+            Begin = Begin ? B : End;
+        }
+        if (Begins[B] != B && Begins[B] != Begin) {
+          Begins[B] = Begin;
+          Changed = true;
+        }
+        const Value *End = Begins[B];
+        for (Instruction &I : *B)
+          if (auto *Call = dyn_cast<CallBase>(&I); Call && P.mayCommit(*Call))
+            End = Call;
+        Ends[B] = End;
+      }
+    }
+  }
+
+  // The record was made on every way here, in the same transaction, and its base
+  // is the same value: an SSA value that dominates the record cannot have changed
+  // since.
   bool isCovered(const Write &W) {
     if (NoDedupe)
       return false;
@@ -73,7 +104,7 @@ private:
     for (const Cover &C : reverse(Found->second)) {
       if (Left-- == 0)
         return false;
-      if (C.Start <= W.Offset &&
+      if (C.Transaction == Transaction && C.Start <= W.Offset &&
           W.Offset + (int64_t)W.Size <= C.Start + (int64_t)C.Size &&
           (C.Since == W.At || DT.dominates(C.Since, W.At)))
         return true;
@@ -85,8 +116,7 @@ private:
 
   void planBlock(BasicBlock &Block) {
     Open = nullptr;
-    if (MayCommit)
-      Covers.clear();
+    Transaction = Begins.lookup(&Block);
     SmallVector<Instruction *, 32> Work;
     for (Instruction &I : Block)
       Work.push_back(&I); // addLanes adds instructions
@@ -109,8 +139,8 @@ private:
       if (auto *Call = dyn_cast<CallBase>(I)) {
         if (!isa<IntrinsicInst>(I) || !isGuaranteedToTransferExecutionToSuccessor(I))
           Open = nullptr;
-        if (commits(*Call))
-          Covers.clear();
+        if (P.mayCommit(*Call))
+          Transaction = Call;
       }
       if (I->isTerminator())
         for (Write &W : Loops.Before[&Block])
@@ -143,7 +173,7 @@ private:
     }
     Open->Bytes += recordBytes(W.Size);
     Open->Spans[W.Base].push_back({W.Offset, W.Size});
-    Covers[W.Base].push_back({Open->Head, W.Offset, W.Size});
+    Covers[W.Base].push_back({Open->Head, Transaction, W.Offset, W.Size});
   }
 
   bool isKnownAt(Value *V, Instruction *Where) {

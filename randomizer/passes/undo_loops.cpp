@@ -56,7 +56,7 @@ private:
   SmallPtrSet<Instruction *, 16> Done;
 
   void look(Loop &L) {
-    if (!L.getLoopPreheader())
+    if (!L.getLoopPreheader() || commitsInside(L))
       return;
     SimpleLoopSafetyInfo Safety;
     Safety.computeLoopSafetyInfo(&L);
@@ -76,6 +76,15 @@ private:
         if (sameEachTurn(L, W, Safety) || steps(L, W, Safety))
           Done.insert(&I);
       }
+  }
+
+  // The first turn's commit would end what a record before the loop is good for.
+  bool commitsInside(const Loop &L) {
+    for (const BasicBlock *B : L.blocks())
+      for (const Instruction &I : *B)
+        if (auto *Call = dyn_cast<CallBase>(&I); Call && P.mayCommit(*Call))
+          return true;
+    return false;
   }
 
   bool sameEachTurn(Loop &L, Write &W, SimpleLoopSafetyInfo &Safety) {
@@ -148,7 +157,7 @@ private:
 } // namespace
 
 LoopRecords findLoopRecords(Function &F, DominatorTree &DT, const Program &P) {
-  if (NoLoops || F.hasFnAttribute(Attribute::Convergent))
+  if (NoLoops)
     return LoopRecords();
   return Finder(F, DT, P).run();
 }

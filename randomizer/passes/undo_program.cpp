@@ -27,10 +27,46 @@ static bool isStack(const Value *Object) {
 Program::Program(Module &M, bool Closed, bool Fresh,
                  ArrayRef<std::string> Allocators)
     : M(M), Closed(Closed), Fresh(Fresh), Allocators(Allocators) {
+  findCommitting();
   if (Fresh)
     findFreshResults();
   if (!NoWhole)
     findOwnArguments();
+}
+
+// Calls of what is not here (assembly) commit if they are declared so. A call
+// through a pointer commits if anything does that a pointer may lead to.
+bool Program::mayCommit(const CallBase &Call) const {
+  if (Call.isInlineAsm() || isa<IntrinsicInst>(Call))
+    return false;
+  if (commits(Call))
+    return true;
+  auto *Callee = dyn_cast<Function>(
+      Call.getCalledOperand()->stripPointerCastsAndAliases());
+  return Callee ? mayCommit(*Callee) : PointersCommit;
+}
+
+bool Program::mayCommit(const Function &F) const {
+  return F.hasFnAttribute(Attribute::Convergent) || Committing.contains(&F);
+}
+
+void Program::findCommitting() {
+  for (bool Changed = Closed; Changed;) {
+    Changed = false;
+    for (const Function &F : M) {
+      // The log itself calls somebody when it is full, who may not commit.
+      if (F.isDeclaration() || mayCommit(F) || F.getName().starts_with("undo_"))
+        continue;
+      if (!any_of(instructions(F), [&](const Instruction &I) {
+            auto *Call = dyn_cast<CallBase>(&I);
+            return Call && mayCommit(*Call);
+          }))
+        continue;
+      Committing.insert(&F);
+      PointersCommit |= F.hasAddressTaken();
+      Changed = true;
+    }
+  }
 }
 
 bool Program::isAllocator(const Function &F) const {
@@ -48,7 +84,7 @@ bool Program::isFresh(const Value *Object) const {
   auto *Call = dyn_cast<CallBase>(Object);
   const Function *Callee = Call ? Call->getCalledFunction() : nullptr;
   return Fresh && Callee && (isAllocator(*Callee) || FreshResults.contains(Callee)) &&
-         !Call->getFunction()->hasFnAttribute(Attribute::Convergent);
+         !mayCommit(*Call->getFunction());
 }
 
 // Nothing is stored through a null pointer, so it may stand beside others.
@@ -77,8 +113,7 @@ void Program::findFreshResults() {
     Changed = false;
     for (const Function &F : M) {
       if (F.isDeclaration() || !F.getReturnType()->isPointerTy() ||
-          F.isInterposable() || FreshResults.contains(&F) ||
-          F.hasFnAttribute(Attribute::Convergent))
+          F.isInterposable() || FreshResults.contains(&F) || mayCommit(F))
         continue;
       bool Any = false, All = true;
       for (const Instruction &I : instructions(F)) {
@@ -101,7 +136,7 @@ void Program::findFreshResults() {
 void Program::findOwnArguments() {
   SmallVector<const Function *, 64> Inside;
   for (const Function &F : M) {
-    if (!isKnownInside(F) || F.hasFnAttribute(Attribute::Convergent))
+    if (!isKnownInside(F))
       continue;
     Inside.push_back(&F);
     for (const Argument &A : F.args())

@@ -6,6 +6,10 @@
 // undo_note_fresh. Of an argument, a result, or what a callee stored into a
 // local variable, both are known as far as all callers and callees are in sight.
 //
+// A record stands for later stores only until the next commit. Of a whole program
+// is known which calls may come to one; else a function that commits says so
+// (UNDO_COMMITS) and so does whoever calls it.
+//
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "randomizer/passes/undo_options.h"
@@ -23,6 +27,9 @@ public:
 
   // Counts, and says no further record is needed.
   bool isDropped(const Write &W, Counters &N) const;
+  // A transaction may end during this call, or in this function.
+  bool mayCommit(const llvm::CallBase &Call) const;
+  bool mayCommit(const llvm::Function &F) const;
 
 private:
   llvm::Module &M;
@@ -30,11 +37,14 @@ private:
   llvm::ArrayRef<std::string> Allocators;
   llvm::DenseSet<const llvm::Argument *> OwnArguments;
   llvm::DenseSet<const llvm::Function *> FreshResults;
+  llvm::DenseSet<const llvm::Function *> Committing;
+  bool PointersCommit = false; // a function whose address is taken commits
 
   bool isAllocator(const llvm::Function &F) const;
   bool isFresh(const llvm::Value *Object) const;
   bool isOwn(const llvm::Value *Ptr) const;
   bool isKnownInside(const llvm::Function &F) const;
+  void findCommitting();
   void findFreshResults();
   void findOwnArguments();
 };

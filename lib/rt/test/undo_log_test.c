@@ -115,33 +115,6 @@ static void test_the_stack_is_left_out(void **state)
     assert_memory_equal(bytes, before, sizeof(bytes));
 }
 
-static bool in_first_page(const void *context, uintptr_t address)
-{
-    return address - (uintptr_t)context < 4096;
-}
-
-// What is gone is neither read at the next commit nor written to when the rest is undone.
-static void test_forgotten_records(void **state)
-{
-    (void)state;
-    begin();
-    overwrite(8, 8);
-    overwrite(100, 30);
-    overwrite(5000, 40);
-    undo_commit_on();
-    undo_log.stack_low = (uintptr_t)memory; // somewhere else
-    undo_log.stack_high = (uintptr_t)memory + 1;
-    undo_forget(in_first_page, bytes);
-    memset(bytes, 0x55, 4096);
-    overwrite(6000, 8);
-    undo_commit_on();
-    memcpy(before, bytes, sizeof(bytes));
-    overwrite(5000, 40);
-    overwrite(6100, 8);
-    assert_int_equal(undo_rollback(), UNDO_DONE);
-    assert_memory_equal(bytes, before, sizeof(bytes));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,7 +124,6 @@ int main(void)
         cmocka_unit_test(test_a_full_log_is_told_and_touches_nothing),
         cmocka_unit_test(test_many_small_ranges_fill_it),
         cmocka_unit_test(test_the_stack_is_left_out),
-        cmocka_unit_test(test_forgotten_records),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
