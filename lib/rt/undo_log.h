@@ -51,7 +51,7 @@ extern "C" {
 #ifdef UNDO_LOGGED
 #define UNDO_WRITTEN(memory, bytes) undo_range(memory, bytes)
 #else
-#define UNDO_WRITTEN(memory, bytes) ((void)0)
+#define UNDO_WRITTEN(memory, bytes) ((void)(memory), (void)(bytes))
 #endif
 // The one attribute that C front ends carry to declarations and that means "may not be moved or
 // doubled at will" to every other pass, which is true of a commit, too.
