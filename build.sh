@@ -19,7 +19,7 @@ Usage: ./build.sh WORD [OPTIONS]
   test     run everything that must pass
   run      boot to an interactive console (Ctrl-A X ends QEMU)
   debug    boot stopped, with GDB attached and the symbols of this boot
-  bench    measure; 'bench peers' measures Linux on the same machine for comparison
+  bench    measure; 'bench peers' measures Linux on the same machine for comparison, 'bench cost' what transactions cost
   image    make a bootable ISO (BIOS and UEFI)
   build    build everything
   setup    install what is missing and fetch the pinned sources

@@ -10,6 +10,8 @@ void bench_files(void);
 void bench_recovery(void);
 void bench_move(void); // planned moves; rebirths of services with much state
 void bench_kill(void); // files while their driver dies
+void bench_block(void); // the disk driver alone
+void bench_moving(void); // files while every service is moved all the time
 
 struct subject;
 // Deaths of a service and what they cost; figures are named WHO_recovery_….

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What files cost while their disk driver dies every so often, beside what they cost undisturbed.
+// What files cost while their disk driver dies every so often, or every service is moved, beside what they cost
+// undisturbed.
 //
 // Time is busy time, for the deaths as well as for the throughput: under icount that is instructions, and the
 // waiting for the host's disk, which would make each figure another at each run, is left out. Undisturbed and
@@ -11,18 +12,44 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK = 64 << 10, MIB = 32, ROUNDS = 5, NEW_MODE = 0644 };
-static const uint64_t file_bytes = (uint64_t)MIB << 20;
+enum { CHUNK = 64 << 10, NEW_MODE = 0644 };
 static const char path[] = "/killed";
 static char chunk[CHUNK] __attribute__((aligned(4096)));
-static uint64_t file, next_kill, kills;
+static uint64_t file, next_strike, strikes;
 
-// {period of deaths, length of a phase} in ns; period 0: undisturbed.
-static const struct {
+// {period of disturbances, length of a phase} in ns; period 0: undisturbed.
+struct phase {
     const char *name;
     uint64_t period, length;
-} phases[] = {{"off", 0, 500000000}, {"1000ms", 1000000000, 2000000000}, {"100ms", 100000000, 1000000000}};
-enum { PHASES = sizeof phases / sizeof phases[0] };
+};
+enum { PHASES = 3, SERVICES = 16 };
+
+static struct campaign {
+    const char *name;
+    void (*strike)(void);
+    uint32_t mib; // size of the file
+    int rounds;
+    size_t phases;
+    struct phase phase[PHASES];
+} *now_running;
+
+static void kill_driver(void)
+{
+    strikes += rs_kill(H_RS, subject_blk.number, RS_NULL_POINTER) == OK;
+}
+
+// Whoever is still being moved, or cannot be, is left out.
+static void move_all(void)
+{
+    for (uint32_t number = 1; number < SERVICES; number++) {
+        strikes += rs_move(H_RS, number) == OK;
+    }
+}
+
+static struct campaign
+    killing = {"kill", kill_driver, 32, 5, 3,
+               {{"off", 0, 500000000}, {"1000ms", 1000000000, 2000000000}, {"100ms", 100000000, 1000000000}}},
+    moving = {"moving", move_all, 8, 3, 2, {{"off", 0, 100000000}, {"50ms", 50000000, 500000000}}};
 
 static bool open_it(void)
 {
@@ -44,18 +71,18 @@ static bool one_chunk(bool write, uint64_t at)
     return status == OK && count == CHUNK;
 }
 
-// The file once, with deaths between its chunks. Writing ends with what is needed to have it on the disk.
+// The file once, with disturbances between its chunks. Writing ends with what is needed to have it on the disk.
 static bool pass(bool write, uint64_t period, uint64_t *spent)
 {
     int err;
     handle_t fs = rt_handle("fs");
     bool ok = write || fs_drop_caches(fs, &err) == OK; // not measured
     uint64_t begun = busy_ns();
-    for (uint64_t at = 0; ok && at < file_bytes; at += CHUNK) {
+    for (uint64_t at = 0; ok && at < (uint64_t)now_running->mib << 20; at += CHUNK) {
         uint64_t now = *spent + busy_ns() - begun;
-        if (period != 0 && now >= next_kill) {
-            next_kill = now + period;
-            kills += rs_kill(H_RS, subject_blk.number, RS_NULL_POINTER) == OK;
+        if (period != 0 && now >= next_strike) {
+            next_strike = now + period;
+            now_running->strike();
         }
         ok = one_chunk(write, at);
     }
@@ -66,17 +93,18 @@ static bool pass(bool write, uint64_t period, uint64_t *spent)
 }
 
 // Adds the busy ns for a MiB.
-static bool phase(bool write, size_t which, struct samples *samples)
+static bool run_phase(bool write, const struct phase *phase, struct samples *samples)
 {
     uint64_t spent = 0, passes = 0;
-    next_kill = phases[which].period / 2;
-    while (spent < phases[which].length) {
-        if (!pass(write, phases[which].period, &spent)) {
+    wait_until_idle();
+    next_strike = phase->period / 2;
+    while (spent < phase->length) {
+        if (!pass(write, phase->period, &spent)) {
             return false;
         }
         passes++;
     }
-    samples_add(samples, spent / (passes * MIB));
+    samples_add(samples, spent / (passes * now_running->mib));
     return true;
 }
 
@@ -85,28 +113,40 @@ static bool direction(bool write)
     const char *verb = write ? "write" : "read";
     struct samples samples[PHASES] = {};
     char name[64];
-    for (int round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < PHASES; i++) {
-            if (!phase(write, i, &samples[i])) {
-                report_failure("kill", verb, round);
+    for (int round = 0; round < now_running->rounds; round++) {
+        for (size_t i = 0; i < now_running->phases; i++) {
+            if (!run_phase(write, &now_running->phase[i], &samples[i])) {
+                report_failure(now_running->name, verb, round);
                 return false;
             }
         }
     }
-    for (size_t i = 0; i < PHASES; i++) {
-        snprintf(name, sizeof name, "kill_%s_%s", verb, phases[i].name);
+    for (size_t i = 0; i < now_running->phases; i++) {
+        snprintf(name, sizeof name, "%s_%s_%s", now_running->name, verb, now_running->phase[i].name);
         samples_report(name, &samples[i]);
     }
     return true;
 }
 
-void bench_kill(void)
+static void run(struct campaign *campaign)
 {
     uint64_t warm = 0;
+    now_running = campaign;
+    strikes = 0;
     if (!subject_find(&subject_blk) || !open_it() || !pass(true, 0, &warm)) {
-        return report_failure("kill", "no file to work on", 0);
+        return report_failure(campaign->name, "no file to work on", 0);
     }
     if (direction(false) && direction(true)) {
-        log_info("B kill_deaths n=%llu", (unsigned long long)kills);
+        log_info("B %s_times n=%llu", campaign->name, (unsigned long long)strikes);
     }
+}
+
+void bench_kill(void)
+{
+    run(&killing);
+}
+
+void bench_moving(void)
+{
+    run(&moving);
 }

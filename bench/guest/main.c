@@ -15,6 +15,7 @@ static const struct {
     {BENCH_MESSAGES, bench_messages},   {BENCH_MEMORY, bench_memory}, {BENCH_TASKS, bench_tasks},
     {BENCH_INTERRUPT, bench_interrupt}, {BENCH_FILES, bench_files},   {BENCH_RECOVERY, bench_recovery},
     {BENCH_MOVE, bench_move},         {BENCH_KILL, bench_kill},
+    {BENCH_BLOCK, bench_block},       {BENCH_MOVING, bench_moving},
 };
 
 static uint32_t run_groups(uint32_t wanted)
@@ -22,6 +23,7 @@ static uint32_t run_groups(uint32_t wanted)
     uint32_t before = report_failures();
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         if (wanted & groups[i].group) {
+            wait_until_idle();
             groups[i].run();
             rt_progress();
         }

@@ -82,6 +82,19 @@ uint64_t busy_ns(void)
     return sys_system_info(&info) == OK ? rt_now_ns() * info.cpus - info.idle_ns : 0;
 }
 
+void wait_until_idle(void)
+{
+    enum { LOOK_NS = 10000000, IDLE_NS = LOOK_NS / 20, LOOKS = 500 };
+    for (int i = 0; i < LOOKS; i++) {
+        uint64_t before = busy_ns();
+        rt_sleep_until(rt_now_ns() + LOOK_NS);
+        rt_beat();
+        if (busy_ns() - before < IDLE_NS) {
+            return;
+        }
+    }
+}
+
 struct lap lap_begin(void)
 {
     return (struct lap){.busy = busy_ns(), .ns = rt_now_ns(), .ticks = ticks()};

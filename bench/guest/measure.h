@@ -31,6 +31,10 @@ void samples_report(const char *name, struct samples *s);
 // (the clock follows the host while all processors idle).
 uint64_t busy_ns(void);
 
+// Waits until nobody has anything to do (spares being linked, caches written back), or 5 s: what goes on
+// beside a measurement would be counted with it.
+void wait_until_idle(void);
+
 // Where the clocks stood, or how far they went.
 struct lap {
     uint64_t ticks, ns, busy;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """./build.sh bench: figures in guest instructions beside those of the peers; `bench peers` measures Linux here."""
+import itertools
 import json
 import re
 import sys
@@ -12,8 +13,9 @@ from .options import Parser, machine_options, output, whole
 
 LINE = re.compile(r"\bB (\S+)\s+(.*)")
 FIRST_SERVICE = re.compile(r"\] (?!rs\[)\w+\[1\]: ")  # the first words of a service in the log
-GROUPS = {"messages": 1, "memory": 2, "tasks": 4, "interrupt": 8, "files": 16, "recovery": 32, "move": 64, "kill": 128}
-LONG = ("move", "kill")  # only when asked for
+GROUPS = {"messages": 1, "memory": 2, "tasks": 4, "interrupt": 8, "files": 16, "recovery": 32, "move": 64, "kill": 128,
+          "block": 256, "moving": 512}
+LONG = ("move", "kill", "moving")  # only when asked for
 MANY = (16, 1250)        # directories and files for the groups that want a file service with much to know
 
 
@@ -21,8 +23,9 @@ def options(prog):
     parser = Parser(prog=prog, description="Measures under -icount shift=0: figures are guest instructions and repeat "
                     "exactly. Wall time of the same measurements, without icount, stands beside them.")
     machine_options(parser)
-    parser.add_argument("what", nargs="*", choices=[*GROUPS, "boot", "peers", []], metavar="GROUP",
-                        help=f"{', '.join(GROUPS)}, boot, or peers (default: all but {', '.join(LONG)} and peers)")
+    parser.add_argument("what", nargs="*", choices=[*GROUPS, "boot", "peers", "cost", []], metavar="GROUP",
+                        help=f"{', '.join(GROUPS)}, boot, peers, or cost: what "
+                        f"transactions cost, alone (default: all but {', '.join(LONG)}, peers and cost)")
     parser.add_argument("--json", type=output, metavar="FILE", help="write the figures there")
     parser.add_argument("--no-wall", action="store_true", help="leave out the second run that takes wall times")
     parser.add_argument("--boots", type=whole(1, 50), default=7, help="boots to take the median of (default 7)")
@@ -66,11 +69,11 @@ def wall_ns(figure):
 
 def run_guest(given, icount, groups, build=BUILD, name="bench"):
     """Boots a bench image and waits for its end; returns (figures, failures)."""
-    image = BUILD / "bench.img"
+    image = build / "bench.img"
     disk.make(image, seed=3, mib=1024, tree_files=50, big_mib=0, many=MANY if groups & GROUPS["move"] else (0, 0))
     with qemu.Machine(build / "images" / f"{name}.cpio", image, cpus=given.cpus, memory=given.memory, seed=given.seed or 1,
                       accel="tcg", icount=icount, append=f"bench.groups={groups}", kernel=build / "kernel.elf",
-                      debug_log=str(BUILD / "bench.log")) as machine:
+                      debug_log=str(build / "bench.log")) as machine:
         shown, limit = 0, time.monotonic() + 3600
         while machine.wait(0.5) is None and time.monotonic() < limit:
             lines = [line for line in machine.kernel_log().splitlines() if LINE.search(line)]
@@ -142,11 +145,12 @@ def table(figures, wall, known, linux):
 
 
 def lost_throughput(figures):
-    """{kill_VERB_PERIOD_lost: {"percent": …}}: how much more work a MiB took while the driver died that often."""
+    """{kill_VERB_PERIOD_lost: {"percent": …}}: how much more work a MiB took while the driver died, or all were moved, that
+    often."""
     lost = {}
-    for verb in ("read", "write"):
-        alone = figures.get(f"kill_{verb}_off")
-        for name in [name for name in figures if alone and re.fullmatch(rf"kill_{verb}_\d+ms", name)]:
+    for what, verb in itertools.product(("kill", "moving"), ("read", "write")):
+        alone = figures.get(f"{what}_{verb}_off")
+        for name in [name for name in figures if alone and re.fullmatch(rf"{what}_{verb}_\d+ms", name)]:
             lost[name + "_lost"] = {"percent": round(100 * (1 - alone["med"] / figures[name]["med"]), 2)}
     return lost
 
@@ -162,6 +166,9 @@ def measure_linux():
 
 
 def main(given):
+    if "cost" in given.what:
+        from . import cost
+        return cost.main(given)
     known = tomllib.loads((Path(__file__).parent / "bench_peers.toml").read_text())
     wanted = given.what or [*(word for word in GROUPS if word not in LONG), "boot"]
     kept = BUILD / "peers" / "linux.json"

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.samsara import bench, entropy, stats, storm  # noqa: E402
+from tools.samsara import bench, cost, entropy, stats, storm  # noqa: E402
 
 
 def test_spread_takes_observed_values():
@@ -62,3 +62,15 @@ def test_storm_sees_what_grows():
     grown = storm.growths(looks([(1 << 20) + i * 8192 for i in range(40)]))
     assert [line["what"] for line in grown if line["grew"]] == ["memory"]
     assert storm.growths(looks([1, 2])) == []
+
+
+def test_cost_compares_what_both_have_and_sums_without_counting_twice():
+    plain = {"ext4_stat": {"n": 10, "ticks": 9, "busy": 100}, "ext4_write_nosync": {"bytes": 2048, "busy": 5},
+             "null_syscall": {"n": 1, "med": 85}, "ext4_gone": {"n": 1, "busy": 1}}
+    with_tx = {"ext4_stat": {"n": 10, "ticks": 9, "busy": 104}, "ext4_write_nosync": {"bytes": 2048, "busy": 10},
+               "null_syscall": {"n": 1, "med": 85}}
+    rows = {row["name"]: row for row in cost.compare(plain, with_tx)}
+    assert set(rows) == {"ext4_stat", "ext4_write_nosync", "null_syscall", "all of ext4"}
+    assert rows["ext4_stat"]["percent"] == 4 and rows["null_syscall"]["percent"] == 0
+    assert rows["all of ext4"]["without"] == 1000 and rows["all of ext4"]["with"] == 1040
+    assert any(line.startswith("+ all of ext4") for line in cost.table(rows.values()))
