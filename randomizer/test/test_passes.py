@@ -13,6 +13,7 @@ PLUGIN = BUILD / "passes" / "undo_log.so"
 UNDO = ROOT / "randomizer" / "test" / "undo"
 LLVM = Path("/usr/lib/llvm-19/bin")
 CASES = sorted([*UNDO.glob("*.ll"), *UNDO.glob("error_*.c")])
+WHOLE = "undo-log<closed>,function(early-cse<memssa>)"  # as mk/rules.mk links modules
 FRESH = ["-mllvm", "-undo-log-fresh", "-mllvm", "-undo-log-allocators=play_alloc"]
 
 
@@ -62,12 +63,14 @@ def harness(folder):
             compiled(folder, "lib/rt/undo_log.c", "-O2", "-fno-builtin")]
 
 
-def play(folder, program, options, *arguments, with_pass=True):
-    """Compiles the program and the heap with the pass and plays its transactions."""
-    program = [compiled(folder, source, "-fno-strict-aliasing", *(plugin_flags() if with_pass else []), *options)
+def play(folder, program, options, *arguments, how="files"):
+    """Compiles the program and the heap with the pass, file by file or when all is linked, and plays its transactions."""
+    flags = {"files": plugin_flags(), "whole": ["-flto"], "without": []}[how]
+    program = [compiled(folder, source, "-fno-strict-aliasing", *flags, *options)
                for source in (program, "randomizer/test/undo/heap.c")]
     binary = folder / "play"
-    subprocess.run([str(LLVM / "clang"), "-o", str(binary), *harness(folder), *program], check=True)
+    link = ["-fuse-ld=lld", f"-Wl,--load-pass-plugin={PLUGIN}", "-Xlinker", f"--lto-newpm-passes={WHOLE}"] if how == "whole" else []
+    subprocess.run([str(LLVM / "clang"), "-o", str(binary), *link, *harness(folder), *program], check=True)
     for numbers in arguments:
         done = subprocess.run([str(binary), *map(str, numbers)], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr + f" ({binary})"
@@ -87,16 +90,23 @@ def test_every_store_is_undone(tmp_path, options, fresh):
     play(tmp_path, "randomizer/test/undo/stores.c", options.split() + (FRESH if fresh else []), (2000, 0), (4, 3))
 
 
+@pytest.mark.parametrize("options", ["-O0", "-O1", "-O2", "-Os", "-O3 -mavx2"])
+def test_every_store_is_undone_in_a_whole_program(tmp_path, options):
+    if "avx2" in options and not cpu_has("avx2"):
+        pytest.skip("not on this processor")
+    play(tmp_path, "randomizer/test/undo/stores.c", options.split(), (2000, 0), (4, 3), how="whole")
+
+
 def test_the_test_notices(tmp_path):
     """The same without the pass: nothing is undone, and that shows."""
     with pytest.raises(AssertionError, match="state differs"):
-        play(tmp_path, "randomizer/test/undo/stores.c", ["-O1"], (10, 0), with_pass=False)
+        play(tmp_path, "randomizer/test/undo/stores.c", ["-O1"], (10, 0), how="without")
 
 
 @pytest.fixture(scope="module")
 def volume(tmp_path_factory):
     """Runs operations on an ext4 image as `variant` was compiled; gives the resulting image."""
-    make("test/volume-plain", "test/volume-undo", "test/volume-fresh")
+    make("test/volume-plain", "test/volume-undo", "test/volume-fresh", "test/volume-whole")
     folder = tmp_path_factory.mktemp("volume")
     image = folder / "image"
     subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-b", "1024", str(image), "8M"], check=True,
@@ -114,7 +124,7 @@ def volume(tmp_path_factory):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("variant, exact", [("undo", ["exact"]), ("fresh", [])])
+@pytest.mark.parametrize("variant, exact", [("undo", ["exact"]), ("fresh", []), ("whole", ["exact"])])
 def test_libext2fs_undone_and_repeated(volume, variant, exact, seed):
     """From the depth of the library, at any access to the disk and any instruction: in the end nobody can tell."""
     _, undisturbed = volume("plain")

