@@ -12,9 +12,10 @@ struct span {
     uint64_t address, bytes;
 };
 
-RT_OWN static struct {
+RT_OWN static struct tx {
     bool running;
     uint32_t made, gone;
+    uint32_t closings; // so many mappings were given up since the birth
     struct span made_span[MADE], gone_span[GONE];
 } tx;
 
@@ -40,6 +41,7 @@ void tx_mapped(uint64_t address, uint64_t bytes)
 void tx_unmap(uint64_t address, uint64_t bytes)
 {
     struct span s = {address, bytes};
+    tx.closings++;
     if (!tx.running) {
         unmap(&s);
     } else if (tx.gone < GONE) {
@@ -47,6 +49,16 @@ void tx_unmap(uint64_t address, uint64_t bytes)
     } else {
         (void)NEVER(tx.gone == GONE);
     }
+}
+
+struct tx_closed tx_closed(const struct tx *their)
+{
+    return (struct tx_closed){their->gone, their->closings};
+}
+
+const struct tx *tx_of_mine(void)
+{
+    return &tx;
 }
 
 // ---- The undo log's memory ----

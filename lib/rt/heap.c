@@ -214,9 +214,23 @@ void *rt_realloc(void *old, size_t bytes)
 
 // ---- For the mover ----
 
-void *heap_place_large(size_t bytes, uint32_t type)
+void *heap_place_large(size_t bytes, size_t room, uint32_t type)
 {
-    return large_alloc(bytes, type);
+    void *p = large_alloc(room - 1, type);
+    if (p) {
+        ((struct large *)table_find((uint64_t)p))->bytes = bytes;
+    }
+    return p;
+}
+
+void heap_change(void *p, size_t bytes, uint32_t type)
+{
+    struct record *record = find_record(p);
+    if (record->kind == RECORD_SLAB) {
+        slab_change(record, p, bytes, type);
+    } else {
+        ((struct large *)record)->bytes = bytes;
+    }
 }
 
 void heap_displace(void *p)

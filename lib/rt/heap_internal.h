@@ -125,6 +125,8 @@ bool slab_reserve(int size_class, uint64_t objects);
 
 void *slab_alloc(size_t bytes, uint32_t type, int size_class);
 void slab_free(struct record *record, void *p);
+// The living object at p is another one from now on, in the same slot.
+void slab_change(struct record *record, void *p, size_t bytes, uint32_t type);
 // As asked for; dies if p is not a living object.
 size_t slab_object_bytes(struct record *record, const void *p);
 // Makes a living object this long without moving it; false if its slot is too small or much too

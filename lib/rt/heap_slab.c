@@ -212,6 +212,12 @@ bool slab_resize(struct record *record, void *p, size_t bytes)
     return true;
 }
 
+void slab_change(struct record *record, void *p, size_t bytes, uint32_t type)
+{
+    struct slab *slab = (struct slab *)record;
+    slab->info[living_slot(slab, p)] = INFO_LIVING | type << INFO_TYPE_SHIFT | (uint32_t)bytes;
+}
+
 void slab_free(struct record *record, void *p)
 {
     struct slab *slab = (struct slab *)record;

@@ -87,6 +87,14 @@ void tx_rollback(void); // in the same incarnation: of memory, and of what the k
 // committed.
 void tx_mapped(uint64_t address, uint64_t bytes);
 void tx_unmap(uint64_t address, uint64_t bytes);
+// For the mover: mappings that the transaction under way has given up, which a rollback would bring
+// back; and how many were given up at all.
+struct tx;
+struct tx_closed {
+    uint32_t now, ever;
+};
+const struct tx *tx_of_mine(void);
+struct tx_closed tx_closed(const struct tx *their);
 
 // defer.c: what is to be done at commit. State: an heir finishes it.
 bool defer_pending(void);
@@ -110,7 +118,8 @@ void await_take(struct waiting *w); // off the list and freed, in the transactio
 void await_forget(void); // all: nobody waits any more
 
 // heap.c, for the mover: a large object that is not filled; nullptr: no memory.
-void *heap_place_large(size_t bytes, uint32_t type);
+void *heap_place_large(size_t bytes, size_t room, uint32_t type); // room > bytes: what it may grow to in place
+void heap_change(void *p, size_t bytes, uint32_t type); // another object in the same place; it fits
 void heap_displace(void *p); // takes one away again
 void heap_placed(uint64_t objects, uint64_t bytes); // all are there
 

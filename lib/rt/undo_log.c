@@ -138,7 +138,9 @@ static void reset(struct undo_log *log)
     log->base = log->cursor;
     if (log->cursor - log->start > (log->end - log->start) / 2) {
         log->lap_end = log->cursor;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); // in this order, for whoever reads along
         log->lap++;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
         log->cursor = log->base = log->start;
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -241,20 +243,42 @@ static void visit_back(const uint8_t *from, const uint8_t *to,
     }
 }
 
+struct undo_mark undo_mark_here(const struct undo_log *log)
+{
+    const volatile struct undo_log *living = log;
+    uint64_t lap = living->lap;
+    const uint8_t *cursor = living->cursor;
+    // A commit that begins another lap just now: the cursor is still the old one.
+    bool between = cursor == living->base && cursor - log->start > (log->end - log->start) / 2;
+    return living->lap == lap && !between ? (struct undo_mark){lap, (uint64_t)(cursor - log->start)}
+                                          : UNDO_MARK_UNKNOWN;
+}
+
+// What was written since the mark is still there. The service may go on while somebody reads its log.
+static bool is_kept(const struct undo_log *log, struct undo_mark mark)
+{
+    const volatile struct undo_log *living = log;
+    const uint8_t *cursor = living->cursor;
+    uint64_t lap = living->lap;
+    return lap == mark.lap || (lap == mark.lap + 1 && cursor <= log->start + mark.at);
+}
+
 bool undo_since(const struct undo_log *log, struct undo_mark mark,
                 void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
 {
-    const uint8_t *from = log->start + mark.at;
-    if (log->lap == mark.lap) {
-        visit_back(log->cursor, from, visit, context);
-        return true;
-    }
-    if (log->lap != mark.lap + 1 || log->cursor > from) {
+    const volatile struct undo_log *living = log;
+    const uint8_t *from = log->start + mark.at, *cursor = living->cursor;
+    uint64_t lap = living->lap;
+    if (!is_kept(log, mark)) {
         return false;
     }
-    visit_back(log->cursor, log->start, visit, context);
-    visit_back(log->lap_end, from, visit, context);
-    return true;
+    if (lap == mark.lap) {
+        visit_back(cursor, from, visit, context);
+    } else {
+        visit_back(cursor, log->start, visit, context);
+        visit_back(log->lap_end, from, visit, context);
+    }
+    return living->lap == lap && is_kept(log, mark);
 }
 
 int undo_skip_add(uintptr_t low, uintptr_t high)

@@ -137,10 +137,14 @@ enum undo_result undo_rollback_of(struct undo_log *log,
 struct undo_mark {
     uint64_t lap, at;
 };
+// Since when it is not known what has changed.
+#define UNDO_MARK_UNKNOWN ((struct undo_mark){.lap = UINT64_MAX - 1})
 // Everything stored from now on has records behind this place.
 struct undo_mark undo_mark_of(const struct undo_log *log);
-// Calls visit for every record since the mark, of undone transactions, too. false: they have been
-// overwritten meanwhile.
+// The same for what is stored from now on in the transaction under way, too.
+struct undo_mark undo_mark_here(const struct undo_log *log);
+// Calls visit for every record since the mark, of undone transactions, too. false: some have been
+// overwritten meanwhile, perhaps while they were read.
 bool undo_since(const struct undo_log *log, struct undo_mark mark,
                 void (*visit)(void *context, uintptr_t address, size_t bytes), void *context);
 

@@ -7,7 +7,7 @@
 #include "randomizer/mover/move.h"
 #include "randomizer/mover/type_map.h"
 
-enum { MOVE_REGIONS = 512, SECTION_GRANULE_SHIFT = 8 };
+enum { MOVE_REGIONS = 512, MOVE_UNSURE = 4096, MOVE_ARENAS = 64, SECTION_GRANULE_SHIFT = 8 };
 
 // A slab or large object of the predecessor.
 struct source {
@@ -15,12 +15,14 @@ struct source {
     uint64_t start;
     uint32_t slot_bytes, slots; // large: 0 and one slot
     uint64_t inverse;           // 2^32 / slot_bytes, rounded up
-    uint64_t large_bytes;
+    uint64_t large_bytes, large_room;
     const uint32_t *info;       // of each slot, the predecessor's
     uint32_t *seen;             // the same as it was when the object was placed
     uint64_t *to;               // new address of each slot's object; 0: not visited
     uint32_t *queued;           // the pass that brought it up to date last
     bool gone;                  // not in the predecessor's heap any more
+    bool dropped;               // and its copies were dropped
+    bool resized;               // a large one, since the pass before
 };
 
 struct section {
@@ -96,7 +98,7 @@ struct mover {
     // A bump allocator; everything of it is given back at the end.
     uint8_t *arena, *arena_end;
     uint32_t arenas;
-    struct region arena_region[64];
+    struct region arena_region[MOVE_ARENAS];
 
     // view.c
     struct region view[MOVE_REGIONS];
@@ -131,7 +133,13 @@ struct mover {
     struct visit *stack;     // work list
     uint32_t depth, depth_max;
     uint32_t passes;
-    bool whole; // everything was brought up to date: changes are not known one by one
+    bool whole; // everything is brought up to date: changes are not known one by one
+    // What a pass ahead could not be sure of. Where a word leads depends on the heap's tables, and
+    // those a transaction changes that may yet be undone; the object that holds the word has no record then.
+    bool raw;        // the object under way has a word that leads to nothing now, and may do so again
+    bool next_whole; // too much of that: the next pass is a whole one
+    const uint64_t **unsure; // such objects
+    uint32_t unsure_count;
 
     // globals.c
     struct type_plan *global_plans; // in the order of the records
@@ -154,6 +162,7 @@ struct mover {
 // The only mover there is, emptied, for a checkpoint.
 struct mover *mover_for(enum mover_mode mode, struct move_report *report);
 void *move_alloc(struct mover *m, size_t bytes); // zeroed; nullptr sets m->error
+const struct mover *move_of(const struct mover *m); // the predecessor's own, for its predecessor
 void move_fail(struct mover *m, enum move_error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -167,7 +176,7 @@ void update_visit(struct mover *m, const struct visit *v);
 void update_globals(struct mover *m);
 
 // view.c
-void view_open(struct mover *m);
+void view_open(struct mover *m); // again: what has changed since
 bool view_has(const struct mover *m, uint64_t address, uint64_t bytes);
 bool view_close_one(struct mover *m); // false: none is left
 
@@ -182,7 +191,7 @@ const char *address_section_name(const struct mover *m, uint32_t section);
 bool address_is_own(const struct mover *m, uint32_t section);
 
 // objects.c
-void objects_open(struct mover *m);
+bool objects_open(struct mover *m); // false: m->error, or of a living one: not now
 uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot); // 0: m->error
 uint32_t object_type(const struct source *s, uint32_t slot);
 uint32_t object_bytes(const struct source *s, uint32_t slot); // as the predecessor had it

@@ -6,7 +6,7 @@
 #pragma once
 #include "randomizer/mover/internal.h"
 
-static inline const struct source *source_at(const struct mover *m, uint64_t old)
+static inline const struct source *source_at(struct mover *m, uint64_t old)
 {
     const struct heap_entry *table = m->heap_table;
     uint64_t granule = old >> GRANULE_SHIFT;
@@ -17,6 +17,7 @@ static inline const struct source *source_at(const struct mover *m, uint64_t old
         }
         at = (at + 1) & m->heap_mask;
     }
+    m->raw = m->raw || !m->sources[at];
     return m->sources[at];
 }
 
@@ -31,15 +32,18 @@ static inline uint64_t object_found(struct mover *m, const struct source *s, uin
         slot = (uint32_t)(offset * s->inverse >> 32);
         offset -= (uint64_t)slot * s->slot_bytes;
         if (slot >= s->slots || !(s->info[slot] & INFO_LIVING)) {
+            m->raw = true;
             return 0; // a dead object's
         }
     } else if (offset > s->large_bytes) {
+        m->raw = true;
         return 0;
     }
     uint64_t to = s->to[slot];
     if (__builtin_expect(to == 0, 0)) {
         to = object_place(m, s, slot);
         if (to == 0) {
+            m->raw = true;
             return 0;
         }
     }

@@ -6,6 +6,12 @@
 
 enum : uint64_t { ARENA = 256 << 10 };
 
+__attribute__((weak)) const uint32_t rt_scan_step = 8;
+
+// One for the whole life: passes ahead of the move leave here what they have found.
+RT_OWN static struct mover mover;
+RT_OWN static struct move_report own_report;
+
 const char *move_error_text(enum move_error error)
 {
     static const char *const text[] = {
@@ -39,7 +45,7 @@ static bool more_arena(struct mover *m, uint64_t bytes)
     handle_t memory;
     uint64_t at = 0;
     bytes = bytes < ARENA ? ARENA : (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-    bool room = m->arenas < sizeof(m->arena_region) / sizeof(m->arena_region[0]);
+    bool room = m->arenas < MOVE_ARENAS;
     enum status status = room ? sys_mem_create(bytes, 0, &memory) : ERR_RANGE;
     if (status == OK) {
         status = sys_mem_map(HANDLE_NONE, memory, &at, 0, bytes, PROT_READ | PROT_WRITE);
@@ -159,34 +165,59 @@ static void keep_answer(struct mover *m)
     answer_last = (struct answer_note){0};
 }
 
+// It may begin another lap just now: then the place is still that of the old one, which lies beyond the middle.
 static struct undo_mark mark_now(const struct undo_log *log)
 {
+    enum { TRIES = 100 };
     const volatile uint64_t *lap = &log->lap;
-    struct undo_mark mark;
-    do { // it may begin another lap just now
-        mark = undo_mark_of(log);
-    } while (*lap != mark.lap);
+    for (int i = 0; i < TRIES; i++) {
+        struct undo_mark mark = undo_mark_of(log);
+        if (*lap == mark.lap && mark.at <= (uint64_t)(log->end - log->start) / 2) {
+            return mark;
+        }
+    }
+    return UNDO_MARK_UNKNOWN;
+}
+
+// From the mark on, records tell what changes; so it comes before anything of it is looked at, the places of its
+// slabs among them.
+static struct undo_mark look_around(struct mover *m)
+{
+    bool first = m->views == 0;
+    struct undo_mark mark = {0};
+    if (first) {
+        view_open(m); // the log can be seen now
+    }
+    if (m->error == MOVE_OK) {
+        mark = mark_now(address_old(m, &undo_log));
+    }
+    if (m->error == MOVE_OK && (m->live || !first)) {
+        view_open(m);
+    }
     return mark;
 }
 
-// One pass over everything, or over what has changed since the pass before.
-static void pass(struct mover *m)
+// Whether a transaction that gave up mappings can be undone, or was, while a pass looked at them.
+struct signs {
+    struct tx_closed closed;
+    uint64_t rollbacks;
+};
+
+static struct signs signs_now(const struct mover *m)
 {
-    struct undo_mark now = {0};
-    view_open(m);
-    if (m->error == MOVE_OK) {
-        now = mark_now(address_old(m, &undo_log));
-    }
-    if (m->error == MOVE_OK && !m->live) {
-        undo_unfinished(m);
-    }
-    if (m->error == MOVE_OK) {
-        map_again(m);
-    }
-    if (m->error == MOVE_OK) {
-        objects_open(m);
-    }
-    if (m->error == MOVE_OK && m->copied) {
+    const struct undo_log *log = address_old(m, &undo_log);
+    return (struct signs){tx_closed(address_old(m, tx_of_mine())), *(const volatile uint64_t *)&log->rollbacks};
+}
+
+static bool is_unsure(const struct signs *before, const struct signs *after)
+{
+    bool undone = before->rollbacks != after->rollbacks && before->closed.ever != after->closed.ever;
+    return undone || before->closed.now != 0 || after->closed.now != 0;
+}
+
+static void copy(struct mover *m)
+{
+    if (m->copied) {
         objects_update(m);
         objects_drain(m);
     }
@@ -197,7 +228,31 @@ static void pass(struct mover *m)
     }
     objects_drain(m);
     m->copied = m->error == MOVE_OK;
-    m->mark = now;
+}
+
+// One pass over everything, or over what has changed since the pass before. A pass ahead that comes at a bad moment does
+// nothing; the next one looks at what has changed since the last that did.
+static void pass(struct mover *m)
+{
+    struct undo_mark now = look_around(m);
+    if (m->error == MOVE_OK && !m->live) {
+        undo_unfinished(m);
+    }
+    struct signs before = m->error == MOVE_OK ? signs_now(m) : (struct signs){0};
+    if (m->error == MOVE_OK) {
+        map_again(m);
+    }
+    if (m->error == MOVE_OK && objects_open(m)) {
+        copy(m);
+        m->mark = now;
+        struct signs after = signs_now(m);
+        m->next_whole = m->next_whole || is_unsure(&before, &after);
+    }
+}
+
+const struct mover *move_of(const struct mover *m)
+{
+    return address_old(m, &mover);
 }
 
 static void take_over(struct mover *m)
@@ -211,17 +266,11 @@ static void take_over(struct mover *m)
     }
 }
 
-__attribute__((weak)) const uint32_t rt_scan_step = 8;
-
-// One for the whole life: passes ahead of the move leave here what they have found.
-RT_OWN static struct mover mover;
-RT_OWN static struct move_report own_report;
-
 struct mover *mover_for(enum mover_mode mode, struct move_report *report)
 {
     while (move_clean_up()) { // of an earlier move
     }
-    mover = (struct mover){.mode = mode, .report = report};
+    mover = (struct mover){.mode = mode, .report = report, .scan_step = rt_scan_step};
     *report = (struct move_report){0};
     return &mover;
 }

@@ -34,6 +34,7 @@ static void fill_source(struct mover *m, struct source *s, const struct record *
         m->living[slab->size_class] += slab->slot_count - slab->free_count;
     } else {
         s->large_bytes = ((const struct large *)r)->bytes;
+        s->large_room = r->bytes;
     }
     s->to = move_alloc(m, s->slots * sizeof(uint64_t));
     s->seen = move_alloc(m, s->slots * sizeof(uint32_t));
@@ -85,11 +86,29 @@ static struct source *source_of(struct mover *m, const struct record *r)
     }
     if (s) {
         s->gone = false;
+        m->next_whole = m->next_whole || s->dropped; // a rollback brought it back
+        s->dropped = false;
+    }
+    if (s && s->slot_bytes == 0 && s->large_bytes != ((const struct large *)r)->bytes) {
+        s->resized = true;
     }
     return s;
 }
 
-static bool copy_table(struct mover *m)
+struct torn {
+    uint64_t table, bytes, heap;
+    bool is;
+};
+
+static void if_torn(void *context, uintptr_t address, size_t bytes)
+{
+    struct torn *t = context;
+    bool head = address + bytes > t->heap && address < t->heap + sizeof(struct heap);
+    bool body = address + bytes > t->table && address < t->table + t->bytes;
+    t->is = t->is || head || body;
+}
+
+static bool copy_table_once(struct mover *m)
 {
     const struct heap *old = m->heap;
     size_t slots = old->table_slots;
@@ -113,6 +132,27 @@ static bool copy_table(struct mover *m)
     return true;
 }
 
+// An entry that is moved while the table of a living one is copied would be missing. The heap's stores are logged like all
+// others, so the log tells whether that may have been.
+static bool copy_table(struct mover *m)
+{
+    enum { TRIES = 4 };
+    const struct undo_log *log = address_old(m, &undo_log);
+    for (int i = 0; i < TRIES; i++) {
+        struct undo_mark before = undo_mark_here(log);
+        if (!copy_table_once(m)) {
+            return false;
+        }
+        struct torn t = {.table = (uint64_t)m->heap->table, .bytes = (m->heap_mask + 1) * sizeof(struct heap_entry),
+                         .heap = (uint64_t)&m->heap->table};
+        if (!m->live || (undo_since(log, before, if_torn, &t) && !t.is)) {
+            return true;
+        }
+    }
+    m->next_whole = true;
+    return true;
+}
+
 static uint32_t records_in_table(const struct mover *m)
 {
     uint32_t count = 0;
@@ -122,10 +162,10 @@ static uint32_t records_in_table(const struct mover *m)
     return count;
 }
 
-static void open_sources(struct mover *m)
+static bool open_sources(struct mover *m)
 {
     if (!copy_table(m)) {
-        return;
+        return false;
     }
     while (m->source_count + records_in_table(m) > m->source_max && more_sources(m)) {
     }
@@ -136,6 +176,7 @@ static void open_sources(struct mover *m)
         const struct heap_entry *e = &m->heap_table[i];
         m->sources[i] = e->granule ? source_of(m, e->record) : nullptr;
     }
+    return m->error == MOVE_OK;
 }
 
 static void take_types(struct mover *m)
@@ -177,26 +218,31 @@ static bool make_room(struct mover *m)
     }
     if (!m->plans) {
         m->plans = move_alloc(m, HEAP_TYPES * sizeof(struct type_plan));
+        m->unsure = move_alloc(m, MOVE_UNSURE * sizeof(uint64_t *));
     }
     return m->error == MOVE_OK;
 }
 
-void objects_open(struct mover *m)
+bool objects_open(struct mover *m)
 {
     m->heap = m->mode == MOVE_SAVE ? &heap : address_old(m, &heap);
     if (!m->heap) {
         move_fail(m, MOVE_HEAP, "it has none");
-        return;
+        return false;
     }
-    open_sources(m);
-    if (m->error == MOVE_OK && make_room(m) && m->mode != MOVE_SAVE) {
-        reserve(m);
-        if (m->updating) {
-            update_types(m, m->heap);
-        } else {
-            take_types(m);
-        }
+    if (!open_sources(m) || !make_room(m)) {
+        return false;
     }
+    if (m->mode == MOVE_SAVE) {
+        return m->error == MOVE_OK;
+    }
+    reserve(m);
+    if (m->updating) {
+        update_types(m, m->heap);
+    } else {
+        take_types(m);
+    }
+    return m->error == MOVE_OK;
 }
 
 // ---- To-space ----
@@ -292,7 +338,7 @@ uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
     } else {
         bytes = (uint32_t)s->large_bytes;
         type = ((const struct large *)s->record)->type;
-        to = type < heap.type_count ? heap_place_large(bytes, type) : nullptr;
+        to = type < heap.type_count ? heap_place_large(bytes, s->large_room, type) : nullptr;
     }
     if ((!to || m->depth == m->depth_max) && m->live) {
         return 0; // it changes just now; the next pass will see to it
@@ -341,22 +387,6 @@ static uint32_t next_changed(const struct source *s, uint32_t slot)
     return slot;
 }
 
-// What is not there any more, or is another object in the same place, loses its copy.
-static void drop_freed(struct mover *m)
-{
-    for (uint32_t i = 0; i < m->source_count; i++) {
-        struct source *s = &m->source_list[i];
-        bool small = s->slot_bytes != 0 && !s->gone;
-        uint32_t slot = small ? next_changed(s, 0) : 0;
-        while (slot < s->slots) {
-            if (s->to[slot] != 0 && (small || s->gone)) {
-                forget(m, s, slot);
-            }
-            slot = small ? next_changed(s, slot + 1) : slot + 1;
-        }
-    }
-}
-
 // Once a pass, however many records there are of stores to it.
 static void again(struct mover *m, const struct source *s, uint32_t slot)
 {
@@ -371,6 +401,81 @@ static void again(struct mover *m, const struct source *s, uint32_t slot)
         s->slot_bytes ? info & INFO_BYTES : (uint32_t)s->large_bytes,
         s->slot_bytes ? (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT
                       : ((const struct large *)s->record)->type};
+}
+
+// Another object, or one of another size, is where one was that has a copy: it takes the copy's place, because not all that
+// points to it need have changed.
+static void replace(struct mover *m, struct source *s, uint32_t slot, uint32_t info)
+{
+    m->report->bytes += (info & INFO_BYTES) - (uint64_t)(s->seen[slot] & INFO_BYTES);
+    heap_change((void *)s->to[slot], info & INFO_BYTES, (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT);
+    s->seen[slot] = info;
+    again(m, s, slot);
+}
+
+static bool fits(const struct source *s, uint32_t info)
+{
+    return (info & INFO_LIVING) && (info & INFO_BYTES) < s->slot_bytes &&
+           (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT < heap.type_count;
+}
+
+// What a living one has freed keeps its copy for now: a rollback may bring it back, and what points to it would not have
+// changed.
+static void look_at_slots(struct mover *m, struct source *s)
+{
+    for (uint32_t slot = next_changed(s, 0); slot < s->slots; slot = next_changed(s, slot + 1)) {
+        uint32_t info = s->info[slot];
+        if (s->to[slot] == 0) {
+            continue;
+        }
+        if (fits(s, info)) {
+            replace(m, s, slot, info);
+        } else if (!m->live) {
+            forget(m, s, slot);
+        }
+    }
+}
+
+static void drop_source(struct mover *m, struct source *s)
+{
+    for (uint32_t slot = 0; slot < s->slots; slot++) {
+        if (s->to[slot] != 0) {
+            forget(m, s, slot);
+        }
+    }
+    s->dropped = true;
+}
+
+// Room for it was reserved when it was placed.
+static void resize_large(struct mover *m, struct source *s)
+{
+    uint64_t bytes = ((const struct large *)s->record)->bytes;
+    s->resized = false;
+    if (bytes >= s->large_room) {
+        return; // not sound just now
+    }
+    if (s->to[0] != 0) {
+        m->report->bytes += bytes - s->large_bytes;
+        heap_change((void *)s->to[0], bytes, 0);
+    }
+    s->large_bytes = bytes;
+    again(m, s, 0);
+}
+
+static void look_at_sources(struct mover *m)
+{
+    for (uint32_t i = 0; i < m->source_count; i++) {
+        struct source *s = &m->source_list[i];
+        if (s->gone && !s->dropped) {
+            drop_source(m, s);
+        } else if (s->gone) {
+            continue;
+        } else if (s->slot_bytes != 0) {
+            look_at_slots(m, s);
+        } else if (s->resized) {
+            resize_large(m, s);
+        }
+    }
 }
 
 // Sources by the address of their slots' records, for is_info. Shell's sort: there are hundreds.
@@ -415,6 +520,15 @@ static void if_info(struct mover *m, uintptr_t address)
     }
 }
 
+static void note_unsure(struct mover *m, const uint64_t *object)
+{
+    if (m->unsure_count < MOVE_UNSURE) {
+        m->unsure[m->unsure_count++] = object;
+    } else {
+        m->next_whole = true;
+    }
+}
+
 // Of a large object without fixed places for pointers, what was stored to is enough.
 static bool again_in_part(struct mover *m, const struct source *s, uint64_t offset, uint64_t bytes)
 {
@@ -429,9 +543,13 @@ static bool again_in_part(struct mover *m, const struct source *s, uint64_t offs
     }
     uint64_t from = offset & ~7ull, end = (offset + bytes + 7) & ~7ull;
     end = end < s->large_bytes ? end : s->large_bytes;
+    m->raw = false;
     if (from < end) {
         plan_copy(m, plan, (const uint64_t *)(s->start + from), (uint64_t *)(s->to[0] + from),
                   end - from);
+    }
+    if (m->raw && m->live) {
+        note_unsure(m, (const uint64_t *)s->start);
     }
     return true;
 }
@@ -457,14 +575,36 @@ static void on_change(void *context, uintptr_t address, size_t bytes)
     }
 }
 
+// The whole object that is there.
+static void again_at(struct mover *m, uintptr_t address)
+{
+    const struct source *s = source_at(m, address);
+    uint64_t slot = s && s->slot_bytes ? (address - s->start) / s->slot_bytes : 0;
+    if (s && slot < s->slots) {
+        again(m, s, (uint32_t)slot);
+    }
+}
+
+// false: changes are not known one by one.
+static bool look_at_changes(struct mover *m)
+{
+    m->whole = m->next_whole;
+    m->next_whole = false;
+    look_at_sources(m);
+    sort_by_info(m);
+    uint32_t unsure = m->unsure_count;
+    m->unsure_count = 0;
+    for (uint32_t i = 0; i < unsure; i++) {
+        again_at(m, (uintptr_t)m->unsure[i]);
+    }
+    bool known = undo_since(address_old(m, &undo_log), m->mark, on_change, m);
+    return known && !m->whole;
+}
+
 void objects_update(struct mover *m)
 {
-    drop_freed(m);
-    sort_by_info(m);
-    m->whole = false;
     m->passes++;
-    bool known = undo_since(address_old(m, &undo_log), m->mark, on_change, m);
-    if (known && !m->whole) {
+    if (look_at_changes(m)) {
         return;
     }
     m->depth = 0;
@@ -483,10 +623,14 @@ void objects_drain(struct mover *m)
 {
     while (m->depth > 0 && m->error == MOVE_OK) {
         struct visit v = m->stack[--m->depth];
+        m->raw = false;
         if (m->updating) {
             update_visit(m, &v);
         } else {
             plan_copy(m, plan_of_type(m, v.type), v.from, v.to, v.bytes);
+        }
+        if (m->raw && m->live) {
+            note_unsure(m, v.from);
         }
     }
 }

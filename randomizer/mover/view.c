@@ -10,6 +10,16 @@ static void insert(struct mover *m, uint32_t at, const struct region_info *r)
     m->view[at] = (struct region){r->start, r->start, r->bytes};
 }
 
+// Where a region that starts there belongs in the list.
+static uint32_t place_of(const struct mover *m, uint64_t start)
+{
+    uint32_t at = 0;
+    while (at < m->views && m->view[at].from < start) {
+        at++;
+    }
+    return at;
+}
+
 static void remove_view(struct mover *m, uint32_t at)
 {
     (void)sys_mem_unmap(HANDLE_NONE, m->view[at].from, m->view[at].bytes);
@@ -37,6 +47,45 @@ static void map(struct mover *m, uint32_t at, const struct region_info *r)
     }
 }
 
+// Its view of its own predecessor, and what its own move needed, are nobody's state. If they were looked at, the memory of the
+// dead would be handed down from heir to heir, as long as each dies before it has tidied up.
+static bool is_scaffold(const struct mover *theirs, const struct region_info *r)
+{
+    if (!theirs) {
+        return false;
+    }
+    for (uint32_t i = 0; i < theirs->arenas && i < MOVE_ARENAS; i++) {
+        if (theirs->arena_region[i].from == r->start) {
+            return true;
+        }
+    }
+    uint32_t low = 0, high = theirs->views < MOVE_REGIONS ? theirs->views : 0;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (theirs->view[middle].from < r->start) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < theirs->views && low < MOVE_REGIONS && theirs->view[low].from == r->start;
+}
+
+// The predecessor's own mover, to be read here: the region that it lies in is mapped first. nullptr: it is not there.
+static const struct mover *look_at_theirs(struct mover *m)
+{
+    const struct mover *theirs = move_of(m);
+    struct region_info r;
+    if (!theirs || view_has(m, (uint64_t)theirs, sizeof(*theirs))) {
+        return theirs;
+    }
+    bool there = sys_task_region(m->predecessor, (uint64_t)theirs, &r) == OK && r.start <= (uint64_t)theirs;
+    if (there) {
+        map(m, place_of(m, r.start), &r);
+    }
+    return there && view_has(m, (uint64_t)theirs, sizeof(*theirs)) ? theirs : nullptr;
+}
+
 // What is here from the time before stays if it is still the same there. The status page is here
 // already: all incarnations share it.
 void view_open(struct mover *m)
@@ -44,9 +93,10 @@ void view_open(struct mover *m)
     struct region_info r;
     uint64_t address = USER_MIN;
     uint32_t at = 0;
+    const struct mover *theirs = look_at_theirs(m);
     while (m->error == MOVE_OK && sys_task_region(m->predecessor, address, &r) == OK) {
         address = r.start + r.bytes;
-        if (!(r.prot & PROT_WRITE) || (r.flags & REGION_DEVICE)) {
+        if (!(r.prot & PROT_WRITE) || (r.flags & REGION_DEVICE) || is_scaffold(theirs, &r)) {
             continue;
         }
         while (at < m->views && m->view[at].from < r.start + r.bytes &&

@@ -53,6 +53,44 @@ static uint64_t changes, history[HISTORY];
 
 enum { LARGE_BYTES = 40000 };
 
+// ---- Texts that grow and shrink where they are; what leads to them never changes ----
+
+enum { ELASTIC = 4, SHORT_MIN = 40, SHORT_MAX = 62, LONG_MIN = 12000, LONG_MAX = 20400 };
+struct elastic {
+    char *text;
+};
+static struct elastic *elastic[ELASTIC]; // the last one's text has a mapping of its own
+static uint32_t elastic_bytes[ELASTIC];
+
+static bool make_elastic(void)
+{
+    for (int i = 0; i < ELASTIC; i++) {
+        elastic[i] = new(struct elastic);
+        elastic_bytes[i] = i == ELASTIC - 1 ? LONG_MAX : SHORT_MAX;
+        if (!elastic[i] || !(elastic[i]->text = malloc(elastic_bytes[i]))) {
+            return false;
+        }
+        memset(elastic[i]->text, 'e', elastic_bytes[i]);
+    }
+    return true;
+}
+
+// false: it was moved, which the heap must not do for these sizes.
+static bool stretch(int i)
+{
+    uint32_t before = elastic_bytes[i];
+    uint32_t now = i == ELASTIC - 1 ? LONG_MIN + draw(LONG_MAX - LONG_MIN) : SHORT_MIN + draw(SHORT_MAX - SHORT_MIN);
+    char *text = elastic[i]->text;
+    if (realloc(text, now) != text) {
+        return false;
+    }
+    elastic_bytes[i] = now;
+    if (now > before) {
+        memset(text + before, 'a' + (int)draw(26), now - before);
+    }
+    return true;
+}
+
 // ---- Making ----
 
 static bool add_item(void)
@@ -170,7 +208,7 @@ bool hoard_fill(uint32_t seed, uint32_t objects, uint64_t bytes, uint64_t *made)
 {
     uint64_t used = 0;
     dice = seed;
-    if (!cells && !(make_cells() && make_blocks())) {
+    if (!cells && !(make_cells() && make_blocks() && make_elastic())) {
         return false;
     }
     for (*made = 0; *made < objects || used < bytes; ++*made) {
@@ -197,7 +235,7 @@ static struct item *some_item(void)
 static bool change_one(void)
 {
     struct item *i = some_item();
-    switch (draw(6)) {
+    switch (draw(7)) {
     case 0:
         return add_item();
     case 1:
@@ -220,6 +258,8 @@ static bool change_one(void)
             large[draw(LARGE_BYTES)]++;
         }
         return true;
+    case 5:
+        return !cells || stretch((int)draw(ELASTIC));
     default:
         chosen = operations[draw(3)];
         return true;
@@ -378,6 +418,11 @@ static const char *check_cells(void)
             return "an untyped block is damaged";
         }
         add(block[1]);
+    }
+    for (int i = 0; i < ELASTIC; i++) {
+        for (uint32_t at = 0; at < elastic_bytes[i]; at++) {
+            add((uint8_t)elastic[i]->text[at]);
+        }
     }
     return nullptr;
 }
