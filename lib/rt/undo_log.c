@@ -48,7 +48,7 @@ static bool overflow(size_t bytes)
     log->cursor = log->base;
     log->overflowed = 1;
     log->overflows++;
-    log->lap += 2; // nobody can tell what has changed
+    log->lap += 4; // nobody can tell what has changed
     return false;
 }
 
@@ -110,6 +110,8 @@ void undo_range(const void *memory, size_t bytes)
         }
     }
     uint8_t *at = log->cursor;
+    log->reach = at + padded + 2 * WORD;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memcpy(at, memory, bytes);
     store_word(at + padded, bytes);
     store_word(at + padded + WORD, start | UNDO_TAG_RANGE);
@@ -128,6 +130,17 @@ void undo_note_fresh(const void *memory, size_t bytes)
     }
 }
 
+static void begin_lap(struct undo_log *log)
+{
+    log->lap++;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->lap_end = log->cursor;
+    log->reach = log->start;
+    log->cursor = log->base = log->start;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->lap++;
+}
+
 // Ends the transaction: the first store makes void what the log holds, the rest prepares the next.
 static void reset(struct undo_log *log)
 {
@@ -137,11 +150,7 @@ static void reset(struct undo_log *log)
     log->overflowed = 0;
     log->base = log->cursor;
     if (log->cursor - log->start > (log->end - log->start) / 2) {
-        log->lap_end = log->cursor;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST); // in this order, for whoever reads along
-        log->lap++;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        log->cursor = log->base = log->start;
+        begin_lap(log);
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->opened = log->transaction;
@@ -228,57 +237,71 @@ enum undo_result undo_rollback(void)
 
 // ---- What has changed ----
 
-struct undo_mark undo_mark_of(const struct undo_log *log)
+static struct undo_mark mark_at(const struct undo_log *log, uint8_t *const volatile *place)
 {
-    return (struct undo_mark){log->lap, (uint64_t)(log->base - log->start)};
+    const volatile struct undo_log *l = log;
+    struct undo_mark mark = {.lap = l->lap};
+    mark.at = (uint64_t)(*place - l->start);
+    mark.lap |= l->lap != mark.lap; // odd: a mark since when nothing is known
+    return mark;
 }
 
-static void visit_back(const uint8_t *from, const uint8_t *to,
-                       void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
+struct undo_mark undo_mark_of(const struct undo_log *log)
 {
-    while (from > to) {
-        struct entry e = read_back(from);
-        visit(context, e.address, e.bytes);
-        from = e.old;
-    }
+    return mark_at(log, &log->base);
 }
 
 struct undo_mark undo_mark_here(const struct undo_log *log)
 {
-    const volatile struct undo_log *living = log;
-    uint64_t lap = living->lap;
-    const uint8_t *cursor = living->cursor;
-    // A commit that begins another lap just now: the cursor is still the old one.
-    bool between = cursor == living->base && cursor - log->start > (log->end - log->start) / 2;
-    return living->lap == lap && !between ? (struct undo_mark){lap, (uint64_t)(cursor - log->start)}
-                                          : UNDO_MARK_UNKNOWN;
+    return mark_at(log, &log->cursor);
 }
 
-// What was written since the mark is still there. The service may go on while somebody reads its log.
-static bool is_kept(const struct undo_log *log, struct undo_mark mark)
+// Whether a record can end at `from`, where overwritten ones may be.
+static bool ends_record(const uint8_t *from, const uint8_t *to)
 {
-    const volatile struct undo_log *living = log;
-    const uint8_t *cursor = living->cursor;
-    uint64_t lap = living->lap;
-    return lap == mark.lap || (lap == mark.lap + 1 && cursor <= log->start + mark.at);
+    size_t room = (size_t)(from - to);
+    if (room < 2 * WORD) {
+        return false;
+    }
+    bool range = load_word(from - WORD) & UNDO_TAG_RANGE;
+    return !range || load_word(from - 2 * WORD) <= (room - 2 * WORD) / WORD * WORD;
+}
+
+static bool visit_back(const uint8_t *from, const uint8_t *to,
+                       void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
+{
+    while (from > to && ends_record(from, to)) {
+        struct entry e = read_back(from);
+        visit(context, e.address, e.bytes);
+        from = e.old;
+    }
+    return from <= to;
+}
+
+// Beyond this, nothing of the lap before has been overwritten.
+static const uint8_t *written(const volatile struct undo_log *log)
+{
+    const uint8_t *group = log->cursor + UNDO_GROUP_MAX, *range = log->reach;
+    return range > group ? range : group;
 }
 
 bool undo_since(const struct undo_log *log, struct undo_mark mark,
                 void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
 {
-    const volatile struct undo_log *living = log;
-    const uint8_t *from = log->start + mark.at, *cursor = living->cursor;
-    uint64_t lap = living->lap;
-    if (!is_kept(log, mark)) {
+    const volatile struct undo_log *l = log;
+    uint64_t lap = l->lap;
+    const uint8_t *from = l->start + mark.at, *cursor = l->cursor, *lap_end = l->lap_end;
+    bool known = false;
+    if ((lap | mark.lap) % 2 != 0) {
         return false;
     }
     if (lap == mark.lap) {
-        visit_back(cursor, from, visit, context);
-    } else {
-        visit_back(cursor, log->start, visit, context);
-        visit_back(log->lap_end, from, visit, context);
+        known = visit_back(cursor, from, visit, context);
+    } else if (lap == mark.lap + 2 && written(l) <= from) {
+        known = visit_back(cursor, l->start, visit, context) &&
+                visit_back(lap_end, from, visit, context) && written(l) <= from;
     }
-    return living->lap == lap && is_kept(log, mark);
+    return known && l->lap == lap;
 }
 
 int undo_skip_add(uintptr_t low, uintptr_t high)

@@ -86,7 +86,8 @@ struct undo_log {
     uint8_t *limit;  // above it, a group may not fit any more
     uint8_t *base, *start, *end;
     uint8_t *lap_end; // where the lap before this one ended
-    uint64_t lap;
+    uint8_t *reach;   // to here a range's record has been written in this lap, or is just being
+    uint64_t lap;     // grows by 2; odd while another one begins
     uintptr_t stack_low, stack_high;   // records of it are not played back
     int overflowed;                    // since the last commit; the log is of no use
     // May leave by longjmp; true: there is room now, see undo_extend. May be null.
@@ -134,17 +135,16 @@ enum undo_result undo_rollback_of(struct undo_log *log,
                                   const void *context);
 // ---- What has changed, for a mover that copied ahead ----
 
+// The log may be another task's that is at work: models/ahead.pml.
 struct undo_mark {
     uint64_t lap, at;
 };
-// Since when it is not known what has changed.
-#define UNDO_MARK_UNKNOWN ((struct undo_mark){.lap = UINT64_MAX - 1})
 // Everything stored from now on has records behind this place.
 struct undo_mark undo_mark_of(const struct undo_log *log);
 // The same for what is stored from now on in the transaction under way, too.
 struct undo_mark undo_mark_here(const struct undo_log *log);
-// Calls visit for every record since the mark, of undone transactions, too. false: some have been
-// overwritten meanwhile, perhaps while they were read.
+// Calls visit for every record since the mark, of undone transactions, too, and while that is not known to
+// be overwritten perhaps for addresses that are in no record. false: not all records are there any more.
 bool undo_since(const struct undo_log *log, struct undo_mark mark,
                 void (*visit)(void *context, uintptr_t address, size_t bytes), void *context);
 

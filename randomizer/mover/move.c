@@ -165,20 +165,6 @@ static void keep_answer(struct mover *m)
     answer_last = (struct answer_note){0};
 }
 
-// It may begin another lap just now: then the place is still that of the old one, which lies beyond the middle.
-static struct undo_mark mark_now(const struct undo_log *log)
-{
-    enum { TRIES = 100 };
-    const volatile uint64_t *lap = &log->lap;
-    for (int i = 0; i < TRIES; i++) {
-        struct undo_mark mark = undo_mark_of(log);
-        if (*lap == mark.lap && mark.at <= (uint64_t)(log->end - log->start) / 2) {
-            return mark;
-        }
-    }
-    return UNDO_MARK_UNKNOWN;
-}
-
 // From the mark on, records tell what changes; so it comes before anything of it is looked at, the places of its
 // slabs among them.
 static struct undo_mark look_around(struct mover *m)
@@ -189,7 +175,7 @@ static struct undo_mark look_around(struct mover *m)
         view_open(m); // the log can be seen now
     }
     if (m->error == MOVE_OK) {
-        mark = mark_now(address_old(m, &undo_log));
+        mark = undo_mark_of(address_old(m, &undo_log));
     }
     if (m->error == MOVE_OK && (m->live || !first)) {
         view_open(m);

@@ -115,6 +115,89 @@ static void test_the_stack_is_left_out(void **state)
     assert_memory_equal(bytes, before, sizeof(bytes));
 }
 
+// ---- What has changed ----
+
+static bool changed[sizeof(bytes)];
+
+static void note_change(void *, uintptr_t address, size_t count)
+{
+    size_t at = address - (uintptr_t)bytes;
+    for (size_t i = at; i < at + count && i < sizeof(bytes); i++) {
+        changed[i] = true;
+    }
+}
+
+static bool since(struct undo_mark mark)
+{
+    memset(changed, 0, sizeof(changed));
+    return undo_since(&undo_log, mark, note_change, nullptr);
+}
+
+static void commit_one(size_t at, size_t count)
+{
+    overwrite(at, count);
+    undo_commit();
+}
+
+static void test_changes_since_a_mark_are_told(void **state)
+{
+    (void)state;
+    begin();
+    commit_one(0, 8);
+    struct undo_mark mark = undo_mark_of(&undo_log);
+    commit_one(100, 8);
+    overwrite(200, 8);
+    (void)undo_rollback(); // undone is changed, too
+    overwrite(300, 8);     // and so is what is open
+    assert_true(since(mark));
+    assert_true(!changed[0] && changed[100] && changed[200] && changed[300]);
+}
+
+static void test_changes_over_two_laps_are_told(void **state)
+{
+    (void)state;
+    begin();
+    commit_one(0, 1000);
+    struct undo_mark mark = undo_mark_of(&undo_log);
+    commit_one(2000, 1500); // beyond the middle
+    assert_int_equal(undo_log.lap, mark.lap + 2);
+    commit_one(4000, 100);
+    assert_true(since(mark));
+    assert_true(!changed[0] && changed[2000] && changed[3499] && changed[4000]);
+    overwrite(5000, 500);
+    assert_false(since(mark)); // a group of records could have reached the mark
+}
+
+// What another processor may see in the middle of a store.
+static void test_what_is_being_written_is_not_relied_on(void **state)
+{
+    (void)state;
+    begin();
+    commit_one(0, 1500);
+    struct undo_mark mark = undo_mark_of(&undo_log);
+    commit_one(2000, 1500);
+    assert_true(since(mark));
+    undo_log.reach = undo_log.start + 1600;
+    assert_false(since(mark));
+    undo_log.reach = undo_log.start;
+    undo_log.lap++;
+    assert_false(since(mark));
+    struct undo_mark odd = undo_mark_of(&undo_log);
+    undo_log.lap++;
+    assert_false(since(odd));
+}
+
+static void test_what_cannot_be_a_record_is_not_followed(void **state)
+{
+    (void)state;
+    begin();
+    commit_one(0, 100);
+    uint64_t tag = UNDO_TAG_RANGE | (uintptr_t)bytes, length = UINT64_MAX - 6;
+    memcpy(undo_log.cursor - 16, &length, 8);
+    memcpy(undo_log.cursor - 8, &tag, 8);
+    assert_false(since((struct undo_mark){0}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +207,10 @@ int main(void)
         cmocka_unit_test(test_a_full_log_is_told_and_touches_nothing),
         cmocka_unit_test(test_many_small_ranges_fill_it),
         cmocka_unit_test(test_the_stack_is_left_out),
+        cmocka_unit_test(test_changes_since_a_mark_are_told),
+        cmocka_unit_test(test_changes_over_two_laps_are_told),
+        cmocka_unit_test(test_what_is_being_written_is_not_relied_on),
+        cmocka_unit_test(test_what_cannot_be_a_record_is_not_followed),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
