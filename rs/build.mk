@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The reincarnation server and its host tests.
 RS_SOURCES := $(addprefix rs/,main.c resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c death.c corpse.c watch.c \
-    self.c twin.c inject.c record.c text.c events.c commands.c policy.c modules.c manifest.c archive.c) $(addprefix randomizer/linker/,module.c symbolise.c)
+    self.c twin.c inject.c record.c text.c events.c layout.c commands.c policy.c modules.c manifest.c archive.c) $(addprefix randomizer/linker/,module.c symbolise.c)
 $(eval $(call module,rs,$(RS_SOURCES),interfaces trace rt,-D_POSIX_C_SOURCE=200809L))
 
 $(eval $(call host_test,rs_policy,rs/test/policy_test.c rs/policy.c,))
@@ -20,7 +20,7 @@ $(O)/test/rs_input.passed: $(O)/test/rs_input.cpio
 
 # The supervisor itself, all but its start-up, on a played kernel.
 RS_LIFE := $(addprefix rs/,resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c death.c corpse.c watch.c inject.c record.c \
-    text.c events.c commands.c policy.c) randomizer/linker/module.c randomizer/linker/symbolise.c randomizer/mover/checkpoint.c interfaces/trace.c \
+    text.c events.c layout.c commands.c policy.c) randomizer/linker/module.c randomizer/linker/symbolise.c randomizer/mover/checkpoint.c interfaces/trace.c \
     $(O)/gen/interfaces/rs.server.c $(O)/gen/interfaces/all.trace.c $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c)
 $(eval $(call host_test,rs_life,rs/test/life_test.c rs/test/fake.c $(RS_LIFE),-D_POSIX_C_SOURCE=200809L))
 

@@ -2,6 +2,7 @@
 // The rs interface: who may do what, and the doing.
 #include "interfaces/rs.server.h"
 #include "rs/events.h"
+#include "rs/layout.h"
 #include "rs/letters.h"
 #include "rs/record.h"
 #include <stdio.h>
@@ -348,6 +349,17 @@ static enum status do_restart(struct request *rq, uint32_t number)
 
 // ---- Watching ----
 
+static enum status do_layout(struct request *rq, uint32_t number, size_t)
+{
+    struct service *s = service_by_number(number);
+    uint8_t cells[2][RS_STRIP_CELLS];
+    if (!may(rq, RS_WATCH) || s == nullptr) {
+        return s != nullptr ? ERR_RIGHTS : ERR_NOT_FOUND;
+    }
+    layout_strips(s, cells[0], cells[1]);
+    return rt_grant_write(rq, 0, cells, sizeof(cells));
+}
+
 static enum status do_watch(struct request *rq, uint64_t after, bool wait, size_t, uint32_t *count,
                             uint64_t *next, uint64_t *lost)
 {
@@ -498,6 +510,7 @@ const struct rs_ops rs_commands = {
     .record = do_record,
     .record_text = do_record_text,
     .incident = do_incident,
+    .layout = do_layout,
     .letters = do_letters,
     .replay = do_replay,
     .log = do_log,

@@ -31,7 +31,7 @@ const struct command commands[] = {
     {"restart", "SERVICE", "replaces or revives a service", cmd_restart, COMPLETE_SERVICES, false},
     {"rm", "[-rf] PATH...", "removes files, with -r directories", cmd_rm, COMPLETE_PATHS, true},
     {"rmdir", "DIRECTORY...", "removes empty directories", cmd_rmdir, COMPLETE_PATHS, true},
-    {"rs", "move SERVICE | update SERVICE MODULE-OR-PATH | checkpoint SERVICE | restore SERVICE PATH | dead-letters | replay N | incident N", "orders for the supervisor", cmd_rs, COMPLETE_SERVICES, false},
+    {"rs", "move SERVICE | update SERVICE MODULE-OR-PATH | checkpoint SERVICE | restore SERVICE PATH | dead-letters | replay N | incident N | layout SERVICE", "orders for the supervisor", cmd_rs, COMPLETE_SERVICES, false},
     {"sha256sum", "FILE...", "SHA-256 digests", cmd_sha256sum, COMPLETE_PATHS, true},
     {"stat", "PATH...", "all that is known of a file", cmd_stat, COMPLETE_PATHS, true},
     {"sync", "", "writes everything to the disk", cmd_sync, COMPLETE_NOTHING, true},

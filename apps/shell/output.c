@@ -116,9 +116,24 @@ int complain_about(const char *what, struct outcome o)
     return complain("%s: %s", what, outcome_text(o));
 }
 
+void say_usage(const struct command *c)
+{
+    const char *from = c->usage, *end;
+    while ((end = strstr(from, " | ")) != nullptr) {
+        say("%s %.*s\n", c->name, (int)(end - from), from);
+        from = end + 3;
+    }
+    say("%s %s\n", c->name, from);
+}
+
 int usage(void)
 {
-    return complain("usage: %s %s", running->name, running->usage);
+    if (strstr(running->usage, " | ") == nullptr) {
+        return complain("usage: %s %s", running->name, running->usage);
+    }
+    complain("usage is one of");
+    say_usage(running);
+    return 1;
 }
 
 void output_flush(void)

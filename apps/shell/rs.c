@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // rs WORD: what the supervisor can do beyond killing and reviving: move, update, checkpoint,
-// restore, dead-letters, replay, incident.
+// restore, dead-letters, replay, incident, layout.
 #include "apps/lib/files.h"
 #include "apps/lib/poll.h"
+#include "apps/lib/strip.h"
 #include "apps/shell/output.h"
 #include "apps/shell/services.h"
 #include "apps/shell/shell.h"
@@ -295,6 +296,9 @@ static int dead_letters(int, char **)
 {
     uint32_t count;
     struct rs_letter *all = fetch_letters(&count);
+    if (all && count == 0) {
+        say("none: no request had to be taken out\n");
+    }
     for (uint32_t i = 0; i < count && !interrupted(); i++) {
         show_letter(&all[i]);
     }
@@ -335,6 +339,9 @@ static int replay(int, char **argv)
         }
     }
     free(all);
+    if (status == ERR_NOT_FOUND) {
+        return complain("%s: there is no such letter; rs dead-letters lists them", argv[0]);
+    }
     if (status != OK) {
         return complain_status(argv[0], status);
     }
@@ -380,7 +387,7 @@ static void show_course(const struct rs_death *d)
     if (d->moved_ns != 0) {
         show_time(d->moved_ns - d->move_ns, from, "it plays back what was not finished, and moves the state\n");
         show_time(d->moved_ns, from, "moved: ");
-        say("%llu objects, %llu bytes in %llu us\n", (unsigned long long)d->move_objects,
+        say("%llu heap objects, %llu bytes in %llu us\n", (unsigned long long)d->move_objects,
             (unsigned long long)d->move_bytes, (unsigned long long)d->move_ns / 1000);
     }
     show_time(d->ready_ns, from, "ready\n");
@@ -400,7 +407,10 @@ static int incident(int, char **argv)
                                         "afresh", "with those around it", "restart of the machine"};
     char *end;
     unsigned long long number = strtoull(argv[0], &end, 10);
-    enum status status = *end ? ERR_NOT_FOUND : rs_incident(shell.over, number, &d, sizeof(d));
+    enum status status = *end ? ERR_NOT_FOUND : rs_incident(shell.rs, number, &d, sizeof(d));
+    if (status == ERR_NOT_FOUND) {
+        return complain("%s: there is no such death record; deaths lists them, 0 is the latest", argv[0]);
+    }
     if (status != OK) {
         return complain_status(argv[0], status);
     }
@@ -420,6 +430,36 @@ static int incident(int, char **argv)
     return 0;
 }
 
+// ---- Where a service lies ----
+
+static void show_strip(const char *what, const uint8_t cells[RS_STRIP_CELLS])
+{
+    char strip[RS_STRIP_CELLS + 1];
+    strip_text(strip, cells, RS_STRIP_CELLS);
+    say("%-8s|%s|\n", what, strip);
+}
+
+static int layout(int, char **argv)
+{
+    uint8_t cells[2][RS_STRIP_CELLS];
+    struct rs_service s;
+    uint32_t number = find_service(argv[0]);
+    if (number == 0) {
+        return 1;
+    }
+    enum status status = rs_layout(shell.over, number, cells, sizeof(cells));
+    status = status == OK ? rs_info(shell.over, number, &s, sizeof(s)) : status;
+    if (status != OK) {
+        return complain_status(argv[0], status);
+    }
+    say("%.*s[%u], from low to high addresses\n", FIELD(s.name), s.incarnation);
+    show_strip("window", cells[0]);
+    show_strip("space", cells[1]);
+    say("window: 2 GiB around its code, 32 MiB a cell; space: 128 TiB, 2 TiB a cell\n"
+        "c code, k constants, d data, s stack, h heap and what else is mapped, # several\n");
+    return 0;
+}
+
 // ---- The words ----
 
 static const struct {
@@ -434,6 +474,7 @@ static const struct {
     {"dead-letters", 0, dead_letters},
     {"replay", 1, replay},
     {"incident", 1, incident},
+    {"layout", 1, layout},
 };
 
 int cmd_rs(int argc, char **argv)

@@ -40,6 +40,8 @@ void say_bytes(const void *bytes, size_t n);
 int complain_about(const char *what, struct outcome o);
 // The usage of the command that runs.
 int usage(void);
+// The usages of a command, one a line.
+void say_usage(const struct command *c);
 
 // ---- Words ----
 

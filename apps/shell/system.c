@@ -142,11 +142,14 @@ int cmd_help(int argc, char **argv)
     if (argc == 2 && !one) {
         return complain("%s: there is no such command", argv[1]);
     }
-    for (const struct command *c = one ? one : commands; c->name; c++) {
-        say("%-10s %-34s %s\n", c->name, c->usage, c->help);
-        if (one) {
-            return 0;
-        }
+    if (one) {
+        say("%s: %s\n", one->name, one->help);
+        say_usage(one);
+        return 0;
+    }
+    for (const struct command *c = commands; c->name; c++) {
+        bool fits = strlen(c->usage) <= 34;
+        say("%-10s %-34.*s %s\n", c->name, fits ? 34 : 31, c->usage, c->help);
     }
     say("Words may be quoted with '...', \"...\" or \\; > FILE and >> FILE take the output; ; separates commands.\n");
     say("Keys: arrows, Home, End, ^A ^E ^K ^U ^W ^Y ^R, Tab completes, ^C interrupts.\n");

@@ -3,9 +3,8 @@
 // symbols. An index would have to be kept for every living service instead.
 #include "randomizer/linker/symbolise.h"
 
-// Where a section is, 0 if it is nowhere or the record makes no sense for it.
-static uint64_t section_address(const struct module *m, const struct layout_record *layout,
-                                uint64_t layout_bytes, uint32_t section)
+uint64_t section_address(const struct module *m, const struct layout_record *layout,
+                         uint64_t layout_bytes, uint32_t section)
 {
     if (layout == nullptr || layout_bytes < sizeof(*layout) || layout->magic != LAYOUT_MAGIC ||
         section >= layout->sections || section >= m->section_count ||

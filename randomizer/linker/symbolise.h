@@ -15,6 +15,10 @@ struct symbol_place {
     uint32_t section;   // ELF section index
 };
 
+// Where a section is, by its ELF index; 0 if it is nowhere or the record makes no sense for it.
+uint64_t section_address(const struct module *m, const struct layout_record *layout,
+                         uint64_t layout_bytes, uint32_t section);
+
 // Finds what lies at `address`. layout_bytes is the size of the memory behind `layout`. False if no
 // section of the module covers the address (one past a section's end counts as inside, as a return
 // address after a last call may be that).

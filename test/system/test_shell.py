@@ -106,6 +106,28 @@ def test_services(shell):
     assert "died" in shell.run("trace past")
 
 
+def strips(shell, service):
+    return re.findall(r"(window|space) +\|([.ckdsh#]{64})\|", shell.run(f"rs layout {service}"))
+
+
+def test_layouts_are_shown_and_change(shell):
+    before = strips(shell, "blk")
+    assert [what for what, _ in before] == ["window", "space"]
+    assert {"c", "d"} <= set(before[0][1]) | set("cd" if "#" in before[0][1] else "") and "h" in before[1][1]
+    assert strips(shell, "blk") == before
+    shell.run("rs move blk")
+    wait_for_incarnation(shell, "blk", 2)
+    moved = strips(shell, "blk")
+    assert moved[0] != before[0] and moved[1] != before[1]
+    assert "no such service" in shell.run("rs layout nobody")
+    assert "none" in shell.run("rs dead-letters")
+    assert "no such death record" in shell.run("rs incident 5")
+    shell.run("kill blk null")
+    wait_for_incarnation(shell, "blk", 3)
+    assert "detected: the kernel's fault message came" in shell.run("rs incident 0")
+    assert "\nrs replay N\n" in shell.run("help rs")
+
+
 @pytest.mark.parametrize("way", ["now", "null", "loop"])
 def test_open_files_outlive_the_file_service(boot, small_disk, way):
     """fs dies while a command has files open and reads them: the command notices nothing."""
@@ -118,7 +140,6 @@ def test_open_files_outlive_the_file_service(boot, small_disk, way):
     at = machine.console.wait_for(digest, 60, shell.at)
     machine.events.write(f"kill fs {way}\n".encode())
     for _ in range(59):
-        machine.events.read()  # nobody else takes the events, and who tells them would wait for that
         at = machine.console.wait_for(digest, 60, at)
     shell.at = machine.console.wait_for(b"samsara:", 60, at)
     lines = bytes(machine.console.seen[:shell.at]).decode(errors="replace").split("\r\n")
