@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Events and states of the supervisor as lines for the host.
 #include "apps/conductor/conductor.h"
+#include "apps/lib/strip.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
 #include "lib/rt/tx.h"
 #include <string.h>
 
 enum {
-    EVENTS = 32,        // fetched at once
+    EVENTS = 16,        // fetched at once
     SERVICE_LINE = 420, // longest text of one service
     RS_OF_TWIN = 1,     // the number of rs, as the twin counts
 };
@@ -114,6 +115,60 @@ static void tell_event(const struct rs_event *e)
     event_end(&j);
 }
 
+// Where the service lies now: for people to see that it is somewhere else each time.
+static void tell_layout(handle_t rs, const struct rs_event *e)
+{
+    uint8_t cells[2][RS_STRIP_CELLS];
+    char line[LINE_MAX], strip[RS_STRIP_CELLS + 1];
+    struct json j;
+    if (rs_layout(rs, e->service, cells, sizeof(cells)) != OK) {
+        return;
+    }
+    event_start(&j, line, "layout");
+    json_text_n(&j, "service", e->name, sizeof(e->name));
+    json_number(&j, "incarnation", e->incarnation);
+    strip_text(strip, cells[0], RS_STRIP_CELLS);
+    json_text(&j, "window", strip);
+    strip_text(strip, cells[1], RS_STRIP_CELLS);
+    json_text(&j, "space", strip);
+    event_end(&j);
+}
+
+// The course of the death that it has just recovered from.
+static void tell_incident(handle_t rs, const struct rs_event *e)
+{
+    char line[LINE_MAX];
+    struct json j;
+    static struct rs_death d;
+    if (rs_record(rs, e->service, 0, &d, sizeof(d)) != OK) {
+        return;
+    }
+    event_start(&j, line, "incident");
+    json_text_n(&j, "service", d.name, sizeof(d.name));
+    json_number(&j, "incarnation", d.incarnation);
+    json_number(&j, "record", d.sequence);
+    json_text(&j, "cause", cause_text(d.cause));
+    json_number(&j, "death", d.death_ns);
+    json_number(&j, "detected", d.detected_ns);
+    json_number(&j, "newborn", d.newborn_ns);
+    json_bool(&j, "spare", d.from_spare != 0);
+    json_number(&j, "moved", d.moved_ns);
+    json_number(&j, "move_ns", d.move_ns);
+    json_number(&j, "ready", d.ready_ns);
+    json_number(&j, "redelivered", d.redelivered_ns);
+    json_number(&j, "first_work", d.first_work_ns);
+    event_end(&j);
+}
+
+static void tell_more(handle_t rs, const struct rs_event *e)
+{
+    if (e->kind == RS_READY_TO_WORK || e->kind == RS_MOVED) {
+        tell_layout(rs, e);
+    } else if (e->kind == RS_RECOVERED) {
+        tell_incident(rs, e);
+    }
+}
+
 static void tell_lost(uint64_t lost)
 {
     char line[LINE_MAX];
@@ -148,6 +203,7 @@ static bool poll_one(handle_t rs, uint64_t *position)
     }
     for (uint32_t i = 0; i < count && i < EVENTS; i++) {
         tell_event(&events[i]);
+        tell_more(rs, &events[i]);
     }
     *position = next;
     return true;
@@ -156,7 +212,7 @@ static bool poll_one(handle_t rs, uint64_t *position)
 static void poll(void *)
 {
     handle_t twin = rt_handle("twin");
-    if (channel_room() < 2 * (EVENTS + 1) * LINE_MAX) {
+    if (channel_room() < 4 * (EVENTS + 1) * LINE_MAX) {
         return; // at a later tick
     }
     bool more = poll_one(H_RS, &position);

@@ -11,6 +11,8 @@ import tty
 from .session import WAY_TEXT, WAYS
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN, INVERSE, RESET = (f"\x1b[{n}m" for n in (1, 2, 31, 32, 33, 36, 7, 0))
+STRIP_COLOUR = {"c": GREEN, "k": DIM, "d": YELLOW, "s": RED, "h": CYAN, "#": BOLD}
+STRIP_LEGEND = (("c", "code"), ("k", "constants"), ("d", "data"), ("s", "stack"), ("h", "heap"), ("#", "several"))
 STATE_COLOUR = {"running": GREEN, "ready": GREEN, "starting": YELLOW, "dead": RED, "given up": RED, "held": CYAN}
 
 
@@ -28,6 +30,22 @@ def time_text(nanoseconds):
     if nanoseconds < 1e6:
         return f"{nanoseconds / 1e3:.0f} us"
     return f"{nanoseconds / 1e6:.1f} ms" if nanoseconds < 1e9 else f"{nanoseconds / 1e9:.1f} s"
+
+
+def strip_text(cells):
+    """A row of cells of apps/lib/strip.c in colour."""
+    return "".join(f"{STRIP_COLOUR[cell]}{cell}{RESET}" if cell in STRIP_COLOUR else "·" for cell in cells)
+
+
+def course(incident):
+    """What happened in an incident, in order, with the time since the death; steps that are not known are left out."""
+    began = incident["death"]
+    steps = [(incident.get(key), text) for key, text in (
+        ("detected", "detected"), ("newborn", "spare starts" if incident.get("spare") else "newborn starts"),
+        ("moved", f"state moved (in {time_text(incident.get('move_ns'))})"), ("ready", "ready"),
+        ("redelivered", "request delivered again"), ("first_work", "first good answer"))]
+    known = sorted((at - began, text) for at, text in steps if at)
+    return [f"{time_text(after) if after > 0 else '0 us'} {text}" for after, text in known]
 
 
 class Screen:
@@ -84,7 +102,7 @@ class Screen:
             return
         self.drawn = time.monotonic()
         width, height = shutil.get_terminal_size((80, 24))
-        lines = [self.title(width), "", *self.table(width), "", *self.workload(width), ""]
+        lines = [self.title(width), "", *self.table(width), "", *self.workload(width), "", *self.layout(), *self.incident(width), ""]
         room = max(2, height - len(lines) - 2)
         recent = list(self.session.recent)[-room:]
         lines += [f"{DIM}{at:8.3f} s{RESET}  {text}" for at, text in recent]
@@ -96,10 +114,9 @@ class Screen:
     def title(self, width):
         session = self.session
         state = "paused" if session.paused else "finishing" if session.finishing else "killing"
-        return (f"{BOLD}Samsara{RESET}  {session.given.cpus} CPU, {session.machine.accel}  "
-                f"{time.monotonic() - session.started:6.1f} s   deaths of {session.target}: "
-                f"{BOLD}{len(session.asked_deaths())}{RESET} of {session.kills_wanted}   "
-                f"layouts used: {len(session.layouts)}   {YELLOW}{state}{RESET}")
+        return (f"{BOLD}Samsara{RESET} {session.given.cpus} CPU, {session.machine.accel} "
+                f"{time.monotonic() - session.started:6.1f} s  {YELLOW}{state}{RESET}  layouts {len(session.layouts)}  "
+                f"deaths {BOLD}{len(session.asked_deaths())}{RESET} of {session.kills_wanted}: {session.target}")
 
     def table(self, width):
         yield f"{BOLD}{'service':10} {'state':9} {'incarn.':>7} {'beat':>7} {'deaths':>6} {'recovery':>9}  last cause of death{RESET}"
@@ -124,9 +141,34 @@ class Screen:
         yield (f"           {now.get('files', 0)} files hashed, {now.get('ops', 0)} operations, round {now.get('round', 0)};  "
                f"{RED if errors else GREEN}{BOLD}errors seen by clients: {errors}{RESET}")
 
+    def layout(self):
+        """Where the selected service lies: another picture after each birth and each move."""
+        strips = self.session.strips.get(self.selected)
+        if not strips:
+            yield f"{BOLD}layout{RESET}     nothing is known yet of {self.selected}"
+            return
+        legend = " ".join(f"{STRIP_COLOUR[cell]}{cell}{RESET} {text}" for cell, text in STRIP_LEGEND)
+        yield f"{BOLD}layout{RESET}     {self.selected}[{strips['incarnation']}]  {legend}"
+        yield f"  2 GiB    |{strip_text(strips['window'])}|"
+        yield f"  128 TiB  |{strip_text(strips['space'])}|"
+
+    def incident(self, width):
+        """The course of its last death, wrapped."""
+        incident = self.session.incidents.get(self.selected)
+        steps = course(incident) if incident else ["none yet"]
+        line = f"{self.selected}[{incident['incarnation']}] {incident['cause']}: " if incident else ""
+        head = f"{BOLD}incident{RESET}   "
+        for number, step in enumerate(steps):
+            step += ", " if number < len(steps) - 1 else ""
+            if len(line) + len(step.rstrip()) + 11 > width:
+                yield head + line
+                head, line = " " * 11, ""
+            line += step
+        yield head + line
+
     def footer(self):
-        return (f"{INVERSE} up/down {RESET} service: {BOLD}{self.selected}{RESET}  {INVERSE} left/right {RESET} death: "
-                f"{BOLD}{WAY_TEXT[WAYS[self.way]]}{RESET}  {INVERSE} enter {RESET} kill  {INVERSE} p {RESET} pause  {INVERSE} q {RESET} quit")
+        return (f"{INVERSE} arrows {RESET} {BOLD}{self.selected}{RESET}: {BOLD}{WAY_TEXT[WAYS[self.way]]}{RESET}  "
+                f"{INVERSE} enter {RESET} kill  {INVERSE} p {RESET} pause  {INVERSE} q {RESET} quit")
 
 
 def clip(line, width):

@@ -41,6 +41,7 @@ class Session:
         self.originals, self.finals = {}, {}
         self.errors, self.recent = [], deque(maxlen=200)
         self.deaths, self.recoveries, self.layouts = [], [], set()
+        self.strips, self.incidents = {}, {}  # of each service, the last layout and the course of the last death
         self.progress, self.rate, self.rate_from = {}, 0.0, None
         self.done = None
         self.paused = self.finishing = self.quit = False
@@ -93,6 +94,12 @@ class Session:
     def on_recovered(self, event):
         self.recoveries.append(event)
         self.note(event, f"{event['service']} serves again after {event['ns'] / 1e6:.1f} ms")
+
+    def on_layout(self, event):
+        self.strips[event["service"]] = event
+
+    def on_incident(self, event):
+        self.incidents[event["service"]] = event
 
     def on_giveup(self, event):
         self.errors.append(f"rs gave {event['service']} up: {event.get('why')}")
