@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Requests over the deaths of their server: the kernel's port, Reply objects, task_kill and
-// task_inherit; the runtime's event loop, parking and kept handles; the supervisor's death handling.
+// task_inherit; the runtime's event loop, transactions, answers and sends at commit, parking and rt_await,
+// heirs; the supervisor's death handling and planned moves.
 //
 // What each step stands for is named beside it, as file: function. One system call is one atomic
-// step, because the kernel runs under one lock; between two of them a task can be killed, which is
-// why each store to the status page is a step of its own. The server is servers/template with the
-// three sorts of request that a server can make of one: answered at once (NOW), parked with its
-// Reply object kept for the heir (KEPT), parked and not kept (LOOSE).
+// step, because the kernel runs under one lock; between two of them a task can be killed. Stores to
+// logged memory are undone by a death before their commit, whichever of them were made, so all stores of
+// a transaction are one step; its commit is another (the transaction's number, lib/rt/undo_log.c).
 //
 // A run is finite: clients make CALLS calls each, DEATHS deaths happen. So "never lost" and "no
 // deadlock" are one question to spin, whether a run can end with a client that still waits.
@@ -20,19 +20,25 @@
 #ifndef DEATHS
 #define DEATHS 1
 #endif
+#ifndef MOVES
+#define MOVES 0        // planned ones: the living is killed wherever it is
+#endif
 #ifndef CANCELS
 #define CANCELS 1      // a debugger stops a client's thread in the middle of its call
 #endif
-#ifndef SECOND_ASKS_NOW
-#define SECOND_ASKS_NOW 0 // fewer states: the second client's requests are not parked
+#ifndef SECOND_ASKS
+#define SECOND_ASKS ANY // fewer states: the second client's requests are all of this sort
 #endif
+#define TASKS 3        // incarnations that are there at once: holder, corpse, living
 #define REPLIES 3      // one to receive with, one parked for each client
 #define FRUITLESS 2    // policy_rules.fruitless_limit
 #define NOBODY 255
 
-#define NOW 0
-#define KEPT 1
-#define LOOSE 2
+#define ANY 0          // sorts of request
+#define NOW 1          // answered at once
+#define SEND 2         // the same, and another service is called at commit
+#define LATER 3        // parked, and answered after the timer
+#define AWAIT 4        // rt_await: undone, and run again after the timer
 
 #define NONE 0         // what a client's thread waits for: thread.wait
 #define IN_QUEUE 1     // WAIT_CALL
@@ -53,19 +59,19 @@
 typedef Thread {       // of a client
     byte wait;
     byte reply;        // thread.reply
+    byte call;         // thread.call_number
     byte delivery;     // thread.delivery
     byte op;
     byte status;
     byte answers;      // how often this call was answered
     byte received;     // how often it was received
-    bit done;          // the handler has run to its end
-    bit forgotten;     // the server took the kept handle back, to answer
 };
 typedef Reply {
     byte state;
     bit parked;
     byte caller;
     byte owner;        // task; 0: there is no such object
+    byte call;         // of whom it was bound to last: the server remembers that, also when the caller is gone
 };
 Thread client[CLIENTS];
 Reply reply[REPLIES];
@@ -75,29 +81,58 @@ bit bits;              // port.bits: the one that matters is that of the timer
 bit armed;             // port.timer
 byte receiver;         // port.receivers: a task, or 0
 byte with;             // the Reply object that it waits with
-bool came[3];          // the receiver's registers, by task
-bool came_bits[3];
-byte came_from[3];
-byte came_op[3];       // what is asked for stays in the registers, also when the caller is gone
+bool came[TASKS + 1];  // the receiver's registers, by task
+bool came_bits[TASKS + 1];
+bool came_again[TASKS + 1];
+byte came_call[TASKS + 1];
+byte came_op[TASKS + 1]; // what is asked for stays in the registers, also when the caller is gone
 
-bool runs[3];          // by task: it has a thread, and that may run
-bool off[3];           // it is on no CPU
+bool runs[TASKS + 1];  // by task: it has a thread, and that may run
+bool off[TASKS + 1];   // it is on no CPU
+
+// ---- The server's memory, by task. Bitmaps are of Reply objects, by index.
+
+typedef Memory {
+    byte ran[CLIENTS]; // what handlers store: how many calls of this client were served
+    byte serve;        // serve_reply
+    byte later;        // parked
+    byte awaiting, ready; // lib/rt/await.c
+    byte answers;      // lib/rt/defer.c: to be answered at commit
+    bit sending;       // the same: another service is to be called
+    byte number;       // of the last such call
+    byte pool;         // lib/rt/park.c
+};
+Memory mem[TASKS + 1];
+Memory old[TASKS + 1]; // what the undo log would give back
+byte note[TASKS + 1];  // answer_last.call; 0: none. Not logged
+bool note_open[TASKS + 1]; // answer_last.transaction is that of the transaction that is open
+byte given[TASKS + 1]; // answers_given, a bitmap of calls. Not logged
+bool has_state[TASKS + 1]; // status_page.movable or .moved
+
+byte outside, outside_number; // another service: how often it did what was asked, and the last call's number
 
 // ---- The supervisor's view: struct service
 
 mtype = { WAITS, BORN, READY, DELAYED, GIVEN_UP };
 mtype state = WAITS;
-byte task, corpse;
+byte task, corpse, holder;
 byte fruitless;
 bool ready;            // status_page.ready
 bool fault;            // a fault message of the living incarnation waits in the supervisor's port
 byte deaths = DEATHS;
-bool kept[REPLIES];    // status_page.kept: an entry that names this Reply object
+byte moves = MOVES;
 
 // What the properties need to know about the past.
+byte committed[CLIENTS]; // calls whose effects have been committed
+byte took_effect;      // a bitmap of calls
+byte sends;            // committed
 bool had_no_heir;      // a corpse was closed that nobody had inherited from
+bool lost;             // a newborn began with nothing
 bool was_given_up;
 byte finished;         // clients
+
+#define BIT(N) (1 << (N))
+#define CLIENT_OF(CALL) (((CALL) - 1) / CALLS)
 
 // ---- Ports and Reply objects
 
@@ -126,8 +161,10 @@ inline deliver(THE_CALLER, THE_TASK, THE_REPLY) {
     reply[THE_REPLY].state = BOUND;  // kernel/ipc/reply.c: reply_bind
     reply[THE_REPLY].parked = 0;
     reply[THE_REPLY].caller = THE_CALLER;
+    reply[THE_REPLY].call = client[THE_CALLER].call;
     came[THE_TASK] = true;
-    came_from[THE_TASK] = THE_CALLER;
+    came_call[THE_TASK] = client[THE_CALLER].call;
+    came_again[THE_TASK] = client[THE_CALLER].delivery > 0;
     came_op[THE_TASK] = client[THE_CALLER].op;
 }
 
@@ -228,12 +265,16 @@ proctype Client(byte me) {
             client[me].answers = 0;
             client[me].received = 0;
             client[me].delivery = 0;
-            client[me].done = 0;
-            client[me].forgotten = 0;
+            client[me].call = me * CALLS + calls + 1;
             if
-            :: client[me].op = NOW;
-            :: me == 0 || !SECOND_ASKS_NOW -> client[me].op = KEPT;
-            :: me == 0 || !SECOND_ASKS_NOW -> client[me].op = LOOSE;
+            :: me == 0 || SECOND_ASKS == ANY ->
+                if
+                :: client[me].op = NOW;
+                :: client[me].op = SEND;
+                :: client[me].op = LATER;
+                :: client[me].op = AWAIT;
+                fi;
+            :: else -> client[me].op = SECOND_ASKS;
             fi;
             if // kernel/ipc/port.c: port_call
             :: receiver != 0 -> hand_over(me);
@@ -249,10 +290,8 @@ proctype Client(byte me) {
             client[me].wait == NONE;
             assert(client[me].answers == 1);
             if
-            :: client[me].status == OK -> assert(client[me].done);
-            :: client[me].status == RESTARTED ->
-                assert(client[me].op == LOOSE ||
-                       (client[me].op == KEPT && (client[me].forgotten || had_no_heir)));
+            :: client[me].status == OK -> assert(lost || took_effect & BIT(client[me].call));
+            :: client[me].status == RESTARTED -> assert(had_no_heir && client[me].op >= LATER);
             :: client[me].status == DEAD -> assert(was_given_up);
             :: client[me].status == CANCELLED
             fi;
@@ -311,8 +350,58 @@ end:
 
 // ---- The server
 
+inline copy(TO, FROM) {
+    copy_some(TO, FROM);
+    copy_others(TO, FROM);
+}
+
+inline copy_some(TO, FROM) {
+    c = 0;
+    do
+    :: c < CLIENTS -> TO.ran[c] = FROM.ran[c]; c++;
+    :: else -> break
+    od;
+    c = 0;
+    TO.serve = FROM.serve;
+    TO.pool = FROM.pool;
+    TO.number = FROM.number;
+}
+
+inline copy_others(TO, FROM) {
+    TO.later = FROM.later;
+    TO.awaiting = FROM.awaiting;
+    TO.ready = FROM.ready;
+    TO.answers = FROM.answers;
+    TO.sending = FROM.sending;
+}
+
+// lib/rt/undo_log.c: reset, its first store. CALL: whose effects are among what is committed, or 0
+inline undo_commit(CALL) {
+    copy(old[me], mem[me]);
+    note_open[me] = false;
+    if
+    :: CALL != 0 ->
+        assert(!(took_effect & BIT(CALL))); // none is run twice to its end
+        took_effect = took_effect | BIT(CALL);
+        committed[CLIENT_OF(CALL)]++;
+        sends = sends + (op == SEND -> 1 : 0);
+        assert(mem[me].ran[CLIENT_OF(CALL)] == committed[CLIENT_OF(CALL)]); // nor half
+    :: else
+    fi;
+}
+
+inline lowest(OF) {
+    i = 0;
+    do
+    :: i < REPLIES && !(OF & BIT(i)) -> i++;
+    :: else -> break
+    od;
+}
+
 // kernel/ipc/port.c: port_receive
 inline port_receive() {
+    // kernel/ipc/ipc_calls.c: check_recv. ERR_STATE would be the end of the event loop.
+    assert(reply[mem[me].serve].state == FREE || reply[mem[me].serve].state == GONE);
     if
     :: bits ->
         bits = 0;
@@ -320,167 +409,310 @@ inline port_receive() {
         came_bits[me] = true;
     :: !bits && queued > 0 ->
         take_head();
-        deliver(head, me, serve);
+        deliver(head, me, mem[me].serve);
         head = NOBODY;
     :: else ->
-        reply[serve].state = WAITING;
-        with = serve;
+        reply[mem[me].serve].state = WAITING;
+        with = mem[me].serve;
         receiver = me;
     fi;
 }
 
-// lib/rt/park.c: reply_take; pooled are those that are the server's own, free, and not in use
-inline reply_take(TO) {
-    i = 0;
+// lib/rt/park.c: reply_take
+inline reply_take() {
+    atomic {
+        if
+        :: mem[me].pool != 0 ->
+            lowest(mem[me].pool);
+            mem[me].pool = mem[me].pool & ~BIT(i);
+        :: else -> // kernel/ipc/ipc_calls.c: sys_reply_create
+            i = 0;
+            do
+            :: i < REPLIES && reply[i].owner != 0 -> i++;
+            :: else -> break
+            od;
+            assert(i < REPLIES);
+            reply[i].owner = me;
+        fi;
+        spare = i;
+        i = 0;
+    }
+}
+
+// lib/rt/commit.c: finish; lib/rt/defer.c: defer_next. Each a transaction of its own
+inline finish() {
     do
-    :: i < REPLIES && reply[i].owner == me && reply[i].state == FREE && i != serve &&
-       !kept[i] && !parked[i] -> break
-    :: i < REPLIES && reply[i].owner == 0 -> reply[i].owner = me; break
-    :: else -> i++
+    :: atomic { mem[me].answers != 0 -> lowest(mem[me].answers); message_reply(i, OK); }
+        atomic {
+            mem[me].answers = mem[me].answers & ~BIT(i);
+            mem[me].pool = mem[me].pool | BIT(i);
+            i = 0;
+            undo_commit(0);
+        }
+    :: atomic { mem[me].sending -> call_outside(); }
+        atomic {
+            mem[me].number++;
+            mem[me].sending = 0;
+            undo_commit(0);
+        }
+    :: atomic { mem[me].answers == 0 && !mem[me].sending -> break }
     od;
-    TO = i;
-    i = 0;
+}
+
+// Like console_write: a call with the same number is the same call.
+inline call_outside() {
+    if
+#ifndef MUTANT_SENT_WITHOUT_NUMBER
+    :: outside_number == mem[me].number + 1
+#endif
+    :: else ->
+        outside++;
+        outside_number = mem[me].number + 1;
+    fi;
+}
+
+// What a handler stores.
+inline handle(CALL) {
+    mem[me].ran[CLIENT_OF(CALL)]++;
+}
+
+// The timer's handler: all who wait are due.
+inline answer_all() {
+    mem[me].answers = mem[me].answers | mem[me].later;
+    mem[me].later = 0;
+    mem[me].ready = mem[me].awaiting;
+}
+
+// lib/rt/serve.c: serve_one. Answered at once, or with an error because the caller is gone
+inline answer_now() {
+#ifdef MUTANT_COMMITTED_BEFORE_NOTED
+    atomic { undo_commit(call); }
+#endif
+    atomic { note[me] = call; note_open[me] = true; } // note_answer
+#ifdef MUTANT_COMMITTED_BEFORE_NOTED
+    note_open[me] = false;
+#else
+    atomic { undo_commit(call); }
+#endif
+#ifdef MUTANT_COMMITTED_BEFORE_QUEUED
+    atomic { mem[me].sending = (op == SEND); undo_commit(0); }
+#endif
+    finish();
+    atomic { message_reply(mem[me].serve, OK); }
+}
+
+// lib/rt/park.c: rt_park; lib/rt/await.c: await_park. Sets `pending`, false if the caller is gone
+inline park() {
+    reply_take();
+    atomic { // kernel/ipc/ipc_calls.c: sys_reply_park
+        if
+        :: reply[mem[me].serve].state == BOUND ->
+            reply[mem[me].serve].parked = 1;
+            pending = true;
+        :: else -> mem[me].pool = mem[me].pool | BIT(spare);
+        fi;
+    }
+}
+
+inline serve_one() {
+    atomic { handle(call); mem[me].sending = mem[me].sending || op == SEND; }
+#ifdef MUTANT_COMMITTED_BEFORE_QUEUED
+    mem[me].sending = 0;
+#endif
+    if
+    :: op == NOW || op == SEND -> answer_now();
+    :: op == LATER ->
+        park();
+        if
+        :: pending ->
+            armed = true; // rt_timer
+            atomic {
+                mem[me].later = mem[me].later | BIT(mem[me].serve);
+                mem[me].serve = spare;
+                undo_commit(call);
+            }
+        :: !pending -> answer_now();
+        fi;
+    :: op == AWAIT -> // rt_await; give_up_for_now
+#ifndef MUTANT_AWAIT_WITHOUT_UNDO
+        atomic { copy(mem[me], old[me]); }
+#endif
+        park();
+        armed = true; // start
+        if
+        :: pending -> atomic {
+                mem[me].awaiting = mem[me].awaiting | BIT(mem[me].serve);
+                mem[me].serve = spare;
+                undo_commit(0);
+            }
+        :: !pending -> atomic { undo_commit(0); }
+            atomic { message_reply(mem[me].serve, OK); } // to nobody
+        fi;
+    fi;
+}
+
+// lib/rt/serve.c: serve_again
+inline serve_again() {
+    atomic {
+        lowest(mem[me].ready);
+        call = reply[i].call;
+        mem[me].ready = mem[me].ready & ~BIT(i);
+        mem[me].awaiting = mem[me].awaiting & ~BIT(i);
+        handle(call);
+        mem[me].answers = mem[me].answers | BIT(i);
+        i = 0;
+    }
+    atomic { undo_commit(call); call = 0; }
+    finish();
+}
+
+#ifdef MUTANT_CALLS_NOT_NUMBERED // but told apart by who made them
+#define SAME(CALL) BIT(CLIENT_OF(CALL))
+#else
+#define SAME(CALL) BIT(CALL)
+#endif
+#define GIVEN_BEFORE (came_again[me] && given[me] & SAME(call))
+
+// lib/rt/serve.c: answer_as_before. What was given is forgotten only when it has been given again.
+inline answer_again() {
+#ifdef MUTANT_FORGOTTEN_BEFORE_GIVEN
+    given[me] = given[me] & ~SAME(call);
+#endif
+    atomic { message_reply(mem[me].serve, OK); }
+#ifndef MUTANT_FORGOTTEN_BEFORE_GIVEN
+    given[me] = given[me] & ~SAME(call);
+#endif
+}
+
+#define NAMED(N) (N == mem[me].serve || (mem[me].later | mem[me].awaiting | mem[me].answers | mem[me].pool) & BIT(N))
+
+// randomizer/mover/move.c: take_over; lib/rt/heir.c
+inline take_over() {
+#ifndef MUTANT_NOT_UNDONE
+    atomic { copy_some(mem[holder], old[holder]); } // undo_unfinished; a death here, and it begins again
+    atomic { copy_others(mem[holder], old[holder]); }
+#endif
+    atomic {
+        copy(mem[me], mem[holder]);
+        given[me] = given[holder];
+        if
+        :: note[holder] != 0 && !note_open[holder] -> given[me] = given[me] | SAME(note[holder]); // keep_answer
+        :: else
+        fi;
+    }
+    do // handles_sweep
+    :: atomic { i < REPLIES && reply[i].owner == me && !NAMED(i) ->
+        if
+        :: reply[i].state == BOUND ->
+            head = reply[i].caller;
+            reply[i].state = FREE;
+            reply[i].parked = 0;
+            reply[i].caller = NOBODY;
+            return_call(head);
+            head = NOBODY;
+            handed = 0;
+            handed_reply = NOBODY;
+        :: else
+        fi;
+        reply_destroy(i);
+        i++; }
+    :: atomic { i < REPLIES && !(reply[i].owner == me && !NAMED(i)) -> i++; }
+    :: atomic { i == REPLIES -> i = 0; break }
+    od;
+#ifndef MUTANT_PARKED_BY_UNDONE_STAYS
+    atomic { // its caller was parked by what is undone: the state names it as the one to receive with
+        if
+        :: reply[mem[me].serve].state == BOUND ->
+            head = reply[mem[me].serve].caller;
+            reply[mem[me].serve].state = FREE;
+            reply[mem[me].serve].parked = 0;
+            reply[mem[me].serve].caller = NOBODY;
+            return_call(head);
+            head = NOBODY;
+            handed = 0;
+            handed_reply = NOBODY;
+        :: else
+        fi;
+    }
+#endif
+    atomic { copy(old[me], mem[me]); has_state[me] = true; } // publish
+    finish();                                                 // catch_up
+#ifndef MUTANT_NOT_CAUGHT_UP
+    atomic { answer_all(); undo_commit(0); }
+    finish();
+#endif
+}
+
+// lib/rt/inherit.c: drop_inherited; rt_serve
+inline begin_with_nothing() {
+    do
+    :: atomic { i < REPLIES -> if
+        :: reply[i].owner == me -> reply_destroy(i);
+        :: else
+        fi;
+        i++; }
+    :: atomic { i == REPLIES -> i = 0; break }
+    od;
+    reply_take();
+    atomic {
+        mem[me].serve = spare;
+        copy(old[me], mem[me]);
+        has_state[me] = true;
+    }
 }
 
 inline forget_locals() {
     i = 0;
+    c = 0;
     head = NOBODY;
-    serve = NOBODY;
     spare = NOBODY;
-    parked[0] = false;
-    parked[1] = false;
-    parked[2] = false;
+    caller = NOBODY;
+    handed = 0;
+    handed_reply = NOBODY;
     pending = false;
+    call = 0;
+    op = 0;
 }
 
 proctype Server(byte me) {
-    byte i, head = NOBODY, serve = NOBODY, spare = NOBODY, caller = NOBODY;
-    bool parked[REPLIES];  // lib/rt/park.c: struct parked, each with its timer
+    byte i, c, head = NOBODY, spare = NOBODY, caller = NOBODY, handed, handed_reply = NOBODY, call, op;
     bool pending;          // the handler answers later
 end_born:
     atomic { runs[me] -> off[me] = false; }
     {
-        // lib/rt/keep.c: keep_init
-        do
-        :: atomic { i < REPLIES -> if
-            :: kept[i] && reply[i].owner == 0 -> kept[i] = false; // names nothing
-            :: else
-            fi;
-            i++; }
-        :: atomic { i == REPLIES -> i = 0; break }
-        od;
-        do
-        :: atomic { i < REPLIES && reply[i].owner == me && !kept[i] -> // sys_handle_close
-            reply_destroy(i);
-            i++; }
-        :: atomic { i < REPLIES && !(reply[i].owner == me && !kept[i]) -> i++; }
-        :: atomic { i == REPLIES -> i = 0; break }
-        od;
-        // servers/template/main.c: find_laters; lib/rt/park.c: rt_adopt
-        do
-        :: i < REPLIES && kept[i] ->
-            if
-            :: atomic { reply[i].state == BOUND ->
-                parked[i] = true;
-#ifndef MUTANT_TIMER_NOT_SET_AGAIN
-                armed = true;
-#endif
-                }
-            :: atomic { reply[i].state != BOUND -> reply_destroy(i); }
-                kept[i] = false;
-            fi;
-            i++;
-        :: i < REPLIES && !kept[i] -> i++;
-        :: atomic { i == REPLIES -> i = 0; break }
-        od;
-        atomic { reply_take(serve); } // lib/rt/serve.c: rt_serve
-        ready = true;                 // lib/rt/start.c: rt_ready
-        atomic { port_receive(); }
+        if
+        :: holder != 0 -> take_over();
+        :: holder == 0 -> begin_with_nothing();
+        fi;
+        ready = true;      // lib/rt/start.c: rt_ready
 end_receive:
         do
+        :: mem[me].ready != 0 -> serve_again(); // serve_ready
+        :: atomic { mem[me].ready == 0 && !came[me] && receiver != me -> port_receive(); }
         :: atomic { came[me] && came_bits[me] -> came[me] = false; came_bits[me] = false; }
-            // servers/template/main.c: answer_later, for each request that is due
-            do
-            :: i < REPLIES && parked[i] ->
-                atomic {
-                    if
-                    :: kept[i] && reply[i].state == BOUND ->
-                        client[reply[i].caller].forgotten = 1;
-                    :: else
-                    fi;
-                    kept[i] = false; // rt_forget, before answering
-                }
-                atomic { // lib/rt/park.c: send
-                    message_reply(i, OK);
-                    parked[i] = false;
-                    i++;
-                }
-            :: atomic { i < REPLIES && !parked[i] -> i++; }
-            :: atomic { i == REPLIES -> i = 0; break }
-            od;
-            atomic { port_receive(); }
+            atomic { answer_all(); undo_commit(0); } // serve_bits
+            finish();
         :: atomic { came[me] && !came_bits[me] ->
             came[me] = false;
-            came_from[me] = NOBODY; }
-            // lib/rt/serve.c: serve_one
+            call = came_call[me];
+            op = came_op[me];
+            came_call[me] = 0;
+            came_op[me] = 0; }
             if
-            :: atomic { came_op[me] == NOW ->
-                if
-                :: reply[serve].state == BOUND -> client[reply[serve].caller].done = 1;
-                :: else
-                fi; }
-            :: came_op[me] != NOW -> // servers/template/main.c: do_later, do_await
-#ifdef MUTANT_PARKED_BEFORE_KEPT
-                atomic {
-                    if
-                    :: reply[serve].state == BOUND -> reply[serve].parked = 1;
-                    :: else
-                    fi;
-                }
-#endif
-                if
-                :: came_op[me] == KEPT -> kept[serve] = true; // rt_keep, before parking
-                :: came_op[me] == LOOSE
-                fi;
-                atomic { reply_take(spare); }
-                atomic { // lib/rt/park.c: rt_park; kernel/ipc/ipc_calls.c: sys_reply_park
-                    if
-                    :: reply[serve].state == BOUND ->
-                        reply[serve].parked = 1;
-                        client[reply[serve].caller].done = 1;
-                        pending = true;
-                    :: else // the caller is gone: answered at once, to nobody
-                    fi;
-                }
-                if
-                :: pending ->
-                    atomic {
-                        parked[serve] = true;
-                        serve = spare;
-                        spare = NOBODY;
-                    }
-                    armed = true; // rt_timer
-                :: !pending ->
-                    kept[serve] = false;
-                    spare = NOBODY;
-                fi;
+            :: GIVEN_BEFORE -> answer_again();
+            :: !GIVEN_BEFORE -> serve_one();
             fi;
-            atomic {
-                came_op[me] = NOW;
-                if
-                :: pending -> pending = false;
-                :: else -> message_reply(serve, OK); // sys_reply_recv: the answer
-                fi;
-                port_receive();
-            }
+            atomic { forget_locals(); came_again[me] = false; }
+            finish();
         od
     } unless { !runs[me] }
     atomic {
         forget_locals();
         came[me] = false;
         came_bits[me] = false;
-        came_from[me] = NOBODY;
-        came_op[me] = NOW;
+        came_again[me] = false;
+        came_call[me] = 0;
+        came_op[me] = 0;
         off[me] = true;
         goto end_born;
     }
@@ -573,6 +805,44 @@ inline task_inherit(HEIR, THE_DEAD) {
     }
 }
 
+// What a body knew ends with it: rs/body.c: body_leave
+inline forget_memory(OF) {
+    c = 0;
+    do
+    :: c < CLIENTS -> mem[OF].ran[c] = 0; old[OF].ran[c] = 0; c++;
+    :: else -> break
+    od;
+    c = 0;
+    mem[OF].serve = 0; mem[OF].later = 0; mem[OF].awaiting = 0; mem[OF].ready = 0;
+    mem[OF].answers = 0; mem[OF].sending = 0; mem[OF].number = 0; mem[OF].pool = 0;
+    old[OF].serve = 0; old[OF].later = 0; old[OF].awaiting = 0; old[OF].ready = 0;
+    old[OF].answers = 0; old[OF].sending = 0; old[OF].number = 0; old[OF].pool = 0;
+    note[OF] = 0;
+    note_open[OF] = false;
+    given[OF] = 0;
+    has_state[OF] = false;
+}
+
+// rs/death.c: give_state_up
+inline give_state_up() {
+    atomic {
+        if
+        :: holder != 0 ->
+            forget_memory(holder);
+            holder = 0;
+            lost = true;
+            c = 0;
+            do // what was done is forgotten, and may be done again
+            :: c < CLIENTS -> committed[c] = 0; c++;
+            :: else -> break
+            od;
+            c = 0;
+            took_effect = 0;
+        :: else
+        fi;
+    }
+}
+
 // rs/death.c: give_up
 inline give_up() {
     atomic {
@@ -580,42 +850,55 @@ inline give_up() {
         was_given_up = true;
         had_no_heir = had_no_heir || corpse != 0;
     }
+    give_state_up();
     corpse_close();
 }
 
-// rs/policy.c: policy_decide, for one that was of no use. Sets `now`.
+// rs/policy.c: policy_decide, for one that was of no use. Sets `then`.
 inline decide_fruitless() {
-    now = false;
+    then = false;
     fruitless++;
     if
     :: fruitless >= FRUITLESS -> give_up();
     :: else ->
         if
-        :: now = true;
+        :: then = true;
         :: state = DELAYED; // rs/death.c: delay
-        :: corpse != 0 -> // decision.afresh: it died for want of room
+        :: atomic { holder != 0 -> had_no_heir = true; } // POLICY_AFRESH
+            give_state_up();
+            then = true;
+        :: corpse != 0 -> // decision.make_room: it died for want of it
             had_no_heir = true;
+            give_state_up();
             corpse_close();
-            now = true;
+            then = true;
         fi;
     fi;
 }
 
 // rs/birth.c: service_birth. Each step can fail until task_inherit, none after it.
 inline birth() {
-    newborn = (corpse == 1 -> 2 : 1);
-    ready = false; // clear_status
+    atomic {
+        newborn = 1;
+        do
+        :: newborn == corpse || newborn == holder || newborn == task -> newborn++;
+        :: else -> break
+        od;
+        assert(newborn <= TASKS);
+        forget_memory(newborn);
+        ready = false; // clear_status
+    }
     if
     :: deaths > 0 -> // make: the kernel refuses something. rs/death.c: service_stillborn
         deaths--;
         decide_fruitless();
         if
-        :: now -> state = DELAYED; now = false;
+        :: then -> state = DELAYED; then = false;
         :: else
         fi;
     :: true ->
 #ifndef MUTANT_INHERIT_BEFORE_KILL
-        if
+        if // release
         :: corpse != 0 -> task_inherit(newborn, corpse);
         :: else
         fi;
@@ -629,36 +912,60 @@ inline birth() {
     newborn = 0;
 }
 
-// rs/death.c: service_died
-inline died() {
+// rs/death.c: service_lay_out, and what comes before and after it. WELL: to be reborn at once
+inline lay_out() {
     corpse_close(); // of the incarnation before
 #ifdef MUTANT_INHERIT_BEFORE_KILL
-    task_inherit(3 - task, task);
+    newborn = 1;
+    do
+    :: newborn == task || newborn == holder -> newborn++;
+    :: else -> break
+    od;
+    task_inherit(newborn, task);
+    newborn = 0;
 #endif
     task_kill(task);
     atomic {
+        if
+#ifdef MUTANT_STATE_OF_ONE_THAT_HAD_NONE
+        :: true ->
+#else
+        :: has_state[task] ->
+#endif
+            if
+            :: holder != 0 -> forget_memory(holder);
+            :: else
+            fi;
+            holder = task;
+        :: else
+        fi;
         corpse = task;
         task = 0;
-        now = ready && state == READY;
+        then = ready && state == READY;
         if
-        :: now
+        :: then
         :: else -> state = WAITS;
         fi;
     }
+}
+
+// rs/death.c: service_died
+inline died() {
+    lay_out();
     if
-    :: now
-    :: !now -> decide_fruitless();
+    :: then
+    :: !then -> decide_fruitless();
     fi;
     state = (state == GIVEN_UP || state == DELAYED -> state : WAITS);
     if
-    :: now -> now = false; birth();
-    :: !now
+    :: then -> then = false; birth();
+    :: !then
     fi;
 }
 
 proctype Supervisor() {
-    byte i, head = NOBODY, handed, handed_reply = NOBODY, caller = NOBODY, newborn;
-    bool now;
+    byte i, c, head = NOBODY, handed, handed_reply = NOBODY, caller = NOBODY, newborn;
+    bool then;
     birth();
 end:
     do
@@ -667,8 +974,23 @@ end:
     // rs/inject.c: kill_now; rs/watch.c: die_of
     :: atomic { deaths > 0 && task != 0 && !fault && finished < CLIENTS -> deaths--; }
         died();
+    // rs/move.c: replace
+    :: atomic { moves > 0 && state == READY && task != 0 && !fault && finished < CLIENTS -> moves--; }
+        lay_out();
+        then = false;
+        state = WAITS;
+        birth();
     // rs/watch.c: watch_news, note_ready
-    :: atomic { state == BORN && ready -> state = READY; }
+    :: atomic { state == BORN && ready ->
+        state = READY;
+        if // the holder's state has been taken over
+        :: holder != 0 -> if
+            :: holder != corpse -> forget_memory(holder);
+            :: else
+            fi;
+            holder = 0;
+        :: else
+        fi; }
 #ifndef MUTANT_DELAY_WITHOUT_TIMER
     // rs/death.c: reborn_later
     :: state == DELAYED -> birth();
@@ -689,11 +1011,10 @@ end:
 init {
     byte c;
     atomic {
-        off[1] = true;
-        off[2] = true;
+        for (c : 1 .. TASKS) {
+            off[c] = true;
+        }
         with = NOBODY;
-        came_from[1] = NOBODY;
-        came_from[2] = NOBODY;
         queue[0] = NOBODY;
         queue[1] = NOBODY;
         for (c : 0 .. REPLIES - 1) {
@@ -707,10 +1028,16 @@ init {
         run Debugger();
         run Timer();
         run Faults();
-        run Server(1);
-        run Server(2);
+        for (c : 1 .. TASKS) {
+            run Server(c);
+        }
+        c = 0;
         run Supervisor();
     }
+#ifndef WITH_FORMULA
+    // Everything has come to rest: what was committed to was done, once.
+    timeout -> assert(was_given_up || lost || outside == sends);
+#endif
 }
 
 // Every death is followed by a life, or by giving up.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// DESIGN, NOT CODE: the supervisor and its twin, each reviving the other, while a service dies, too.
+// The supervisor and its twin, each reviving the other, while a service dies, too.
 //
-// Today rs is the root task and mortal with the machine. This model checks the rules that the twin
-// needs; they are listed in README.md. A fault message waits in a port, and ports outlive tasks, so a
-// death that happens while its supervisor is dead is found by the supervisor's heir.
+// A fault message waits in a port, and ports outlive tasks, so a death that happens while its supervisor
+// is dead is found by the supervisor's heir. What a supervisor stores is undone with its transaction; what it
+// had the kernel do is not. Each step is one system call, or one commit (rs/death.c, rs/birth.c).
 
 #ifndef DEATHS
 #define DEATHS 4       // of all three together
@@ -13,20 +13,18 @@
 
 bool alive[2] = true;
 bool message[2];       // the fault message of RS (0) or TWIN (1) is in the port of the other
-bool service = true;   // lives
-bool service_message;  // its fault message is in the port of RS
-bool unheard;          // it ended in a way that sends no message, or its message died with its thread
 bool rebooted;         // the last rung: a warm reboot
 byte deaths = DEATHS;
 
-// Where the service's handles and parked replies are.
-#define LIVING 0
-#define CORPSE 1
-#define HALF_MADE 2    // a newborn that was not started yet
-#define LOST 3
-byte state = LIVING;
-bool half_made;        // RS holds a newborn of the service that was not started
-bool noted;            // RS has kept the newborn's handle where its own heir finds it
+// The service. There are at most two tasks of it that matter: the living or dead one, and the newborn.
+bool service = true;   // lives
+bool service_message;  // its fault message is in the port of RS
+bool task_killed;
+bool newborn;          // there is a task for the next incarnation
+bool inherited;        // it has the handles and parked replies of the dead one
+
+// What RS has stored and committed to: state that its heir has, too.
+bool noted;            // the service is dead; the newborn is in its place; `release` is to be done
 
 proctype Deaths() {
 end:
@@ -34,11 +32,11 @@ end:
     :: atomic { deaths > 0 && !rebooted && alive[RS] -> deaths--; alive[RS] = false; message[RS] = true; }
     :: atomic { deaths > 0 && !rebooted && alive[TWIN] -> deaths--; alive[TWIN] = false; message[TWIN] = true; }
     :: atomic { deaths > 0 && !rebooted && service ->
-        deaths--; service = false; state = CORPSE; service_message = true; }
+        deaths--; service = false; service_message = true; }
     od
 }
 
-// The kernel sees that the receiver of a fault message is dead in its turn.
+// kernel/system/system_calls.c: nobody_left. Each of the two says that it is there, once a second.
 proctype Kernel() {
 end:
 #ifdef MUTANT_NO_REBOOT
@@ -49,18 +47,13 @@ end:
     od
 }
 
+// rs/death.c: service_died, of a supervisor. Whoever dies in here leaves nobody.
 inline revive(OTHER) {
-    // Whoever dies in here leaves nobody, and that is the kernel's affair.
-    half = true;  // task_kill, task_create
-    half = false; // task_inherit
-    atomic {
-        message[OTHER] = false;
-        alive[OTHER] = true; // thread_start
-    }
+    message[OTHER] = false; // sys_task_kill: with the thread its fault message is gone
+    alive[OTHER] = true;    // release: sys_task_inherit, sys_thread_start
 }
 
 proctype Twin() {
-    bool half;
 end_born:
     {
         alive[TWIN];
@@ -69,62 +62,60 @@ end:
         :: message[RS] && !rebooted -> revive(RS);
         od
     } unless { !alive[TWIN] }
-    atomic { half = false; goto end_again; }
 end_again:
     atomic { alive[TWIN]; goto end_born; }
 }
 
-inline make_newborn() {
-    half_made = true;             // task_create
-#ifndef MUTANT_NEWBORN_NOT_NOTED
-    noted = true;                 // before task_inherit, and outside of the transaction
+// rs/birth.c: release. Whether it was done already the kernel says: ERR_STATE.
+inline release() {
+    if
+    :: newborn ->
+        inherited = true;         // sys_task_inherit
+        atomic {                  // sys_thread_start
+            service = true;
+            task_killed = false;
+            newborn = false;
+            inherited = false;
+        }
+    :: !newborn
+    fi;
+    noted = false;                // commit
+}
+
+// rs/death.c: service_died; rs/birth.c: service_birth
+inline service_died() {
+    atomic { service_message = false; task_killed = true; } // sys_task_kill
+    atomic { if                                             // sys_task_create
+        :: newborn -> assert(!inherited); // that of a birth that was undone: dropped, with nothing in it
+        :: else -> newborn = true;
+        fi; }
+#ifdef MUTANT_INHERITED_BEFORE_COMMIT
+    inherited = true;
 #endif
-    atomic { if :: state == CORPSE -> state = HALF_MADE; :: else fi; } // task_inherit
-    atomic {                      // thread_start
-        half_made = false;
-        noted = false;
-        service = true;
-        assert(state != LOST);
-        state = LIVING;
-    }
+    noted = true;                                           // commit
+    release();
 }
 
 proctype Supervisor() {
-    bool half;
 end_born:
     {
         alive[RS];
-        // What the dead RS left half-made: begun anew if nothing was inherited yet, else gone on with.
-        if
-        :: half_made && noted && state == HALF_MADE ->
-            atomic { half_made = false; noted = false; service = true; state = LIVING; }
-        :: half_made && !(noted && state == HALF_MADE) ->
-            atomic { // keep_init closes what is not kept
-                half_made = false;
-                noted = false;
-                state = (state == HALF_MADE -> LOST : state);
-                assert(state != LOST);
-            }
+        if // lib/rt/heir.c: catch_up
+        :: noted -> release();
+        :: !noted
+        fi;
+#ifndef MUTANT_NO_LOOK
+        if // rs/self.c: supervision_resumes; rs/watch.c: watch_again
+        :: task_killed && !noted -> service_died();
         :: else
         fi;
+#endif
 end:
         do
         :: message[TWIN] && !rebooted -> revive(TWIN);
-        :: service_message && !rebooted ->
-            // task_kill ends the thread, and with it the fault message: from here on only a look
-            // at the service can tell that it is dead.
-            atomic { service_message = false; unheard = true; }
-            make_newborn();
-            unheard = false;
-#ifndef MUTANT_NO_LOOK
-        // rs/watch.c: look, verdict POLICY_GONE
-        :: atomic { unheard && !service && !rebooted -> skip; }
-            make_newborn();
-            unheard = false;
-#endif
+        :: service_message && !rebooted -> service_died();
         od
     } unless { !alive[RS] }
-    atomic { half = false; goto end_again; }
 end_again:
     atomic { alive[RS]; goto end_born; }
 }
