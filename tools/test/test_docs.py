@@ -81,3 +81,22 @@ def test_code_is_shown():
 @pytest.mark.parametrize("page, path, code", SHOWN, ids=lambda x: str(x)[-30:].strip() if isinstance(x, str) else "")
 def test_code_shown_stands_in_its_file(page, path, code):
     assert code in (ROOT / path).read_text(), f"{page.name}: not in {path}:\n{code}"
+
+
+DOCS = ROOT / "docs"
+MISTAKES = re.findall(r"^\| (\[.*) \| (`.*`) \|$", (DOCS / "rebirth.md").read_text(), re.M)
+
+
+@pytest.mark.parametrize("mistake,said", MISTAKES)
+def test_a_mistake_is_refused_in_these_words(mistake, said):
+    """Each row names the tests of the compiler passes in which the build says just that."""
+    links = re.findall(r"\]\(([^)]*/error_[^)]*)\)", mistake)
+    assert links
+    for link in links:
+        for words in re.findall(r"`([^`]*)`", said):
+            checks = [line for line in (DOCS / link).read_text().splitlines() if "CHECK" in line]
+            assert any(words in line for line in checks), (link, words)
+
+
+def test_mistakes_are_listed():
+    assert len(MISTAKES) >= 12
