@@ -137,6 +137,9 @@ static bool copy_table_once(struct mover *m)
 static bool copy_table(struct mover *m)
 {
     enum { TRIES = 4 };
+    if (!m->live) {
+        return copy_table_once(m);
+    }
     const struct undo_log *log = address_old(m, &undo_log);
     for (int i = 0; i < TRIES; i++) {
         struct undo_mark before = undo_mark_here(log);
@@ -145,7 +148,7 @@ static bool copy_table(struct mover *m)
         }
         struct torn t = {.table = (uint64_t)m->heap->table, .bytes = (m->heap_mask + 1) * sizeof(struct heap_entry),
                          .heap = (uint64_t)&m->heap->table};
-        if (!m->live || (undo_since(log, before, if_torn, &t) && !t.is)) {
+        if (undo_since(log, before, if_torn, &t) && !t.is) {
             return true;
         }
     }
