@@ -67,56 +67,6 @@ static enum status send_file(uint32_t number, const char *word,
     return status;
 }
 
-// Until another module runs. What became of it afterwards is in the events.
-static int follow(uint32_t number, const struct rs_service *before)
-{
-    static const uint64_t patience_ns = 15000000000, step_ns = 10000000;
-    uint64_t start = rt_now_ns();
-    struct rs_service now = *before;
-    while (rs_info(shell.over, number, &now, sizeof(now)) == OK && !interrupted() &&
-           strncmp(now.module, before->module, sizeof(now.module)) == 0) {
-        if (rt_now_ns() - start > patience_ns) {
-            return complain("%.*s still runs %.*s; trace past tells why", FIELD(now.name),
-                            FIELD(now.module));
-        }
-        (void)app_wait(0, "update", rt_now_ns() + step_ns);
-    }
-    say("%.*s runs %.*s\n", FIELD(now.name), FIELD(now.module));
-    return 0;
-}
-
-static int update(int, char **argv)
-{
-    struct rs_service before;
-    uint32_t number = find_service(argv[0]);
-    bool file = strchr(argv[1], '/') != nullptr, complained = false;
-    size_t n = strlen(argv[1]);
-    if (number == 0 || (file && !files_are_there())) {
-        return 1;
-    }
-    enum status status = rs_info(shell.over, number, &before, sizeof(before));
-    if (status == OK) {
-        status = file ? send_file(number, argv[1], rs_update_file, &complained)
-                 : n >= 1 && n <= 31 ? rs_update(shell.over, number, argv[1], n) : ERR_NOT_FOUND;
-    }
-    if (complained) {
-        return 1;
-    }
-    return status == OK ? follow(number, &before) : complain_status(argv[1], status);
-}
-
-// ---- Checkpoints ----
-
-static enum status newest_checkpoint(uint32_t number, uint64_t *sequence)
-{
-    uint64_t total;
-    uint32_t got;
-    uint8_t first;
-    enum status status = rs_read_checkpoint(shell.over, number, 0, 0, &first, 1, sequence, &total, &got);
-    *sequence = status == OK ? *sequence : 0;
-    return status;
-}
-
 // The last event of that kind since then, if there is one.
 static bool find_event(uint32_t number, enum rs_event_kind kind, uint64_t since_ns, struct rs_event *out)
 {
@@ -133,6 +83,79 @@ static bool find_event(uint32_t number, enum rs_event_kind kind, uint64_t since_
         }
     }
     return found;
+}
+
+// Until another module runs, or has been given up. What became of it afterwards is in the events.
+// All of it may have happened before this is called: services have the higher priority.
+static int follow(uint32_t number, const struct rs_service *before, uint64_t start)
+{
+    static const uint64_t patience_ns = 15000000000, step_ns = 10000000;
+    struct rs_service now = *before;
+    while (rs_info(shell.over, number, &now, sizeof(now)) == OK && !interrupted() &&
+           strncmp(now.module, before->module, sizeof(now.module)) == 0) {
+        struct rs_event e;
+        if (find_event(number, RS_ROLLED_BACK, start, &e) || find_event(number, RS_MOVE_GAVE_UP, start, &e)) {
+            return complain("%.*s goes on with %.*s: %.*s", FIELD(now.name), FIELD(now.module), FIELD(e.text));
+        }
+        if (rt_now_ns() - start > patience_ns) {
+            return complain("%.*s still runs %.*s; trace past tells why", FIELD(now.name),
+                            FIELD(now.module));
+        }
+        (void)app_wait(0, "update", rt_now_ns() + step_ns);
+    }
+    say("%.*s runs %.*s\n", FIELD(now.name), FIELD(now.module));
+    return 0;
+}
+
+static int complain_update(const char *service, const char *module, enum status status)
+{
+    switch (status) {
+    case ERR_CORRUPT:
+        return complain("%s is no module, or a damaged one; %s goes on as it is", module, service);
+    case ERR_UNSUPPORTED:
+        return complain("%s cannot hand its state over, or %s cannot take it", service, module);
+    case ERR_RANGE:
+        return complain("%s has too many parts for a version of %s", module, service);
+    case ERR_EXISTS:
+        return complain("%s runs %s already", service, module);
+    case ERR_STATE:
+        return complain("%s is not ready, is just being moved, or has a version on trial", service);
+    default:
+        return complain_status(module, status);
+    }
+}
+
+static int update(int, char **argv)
+{
+    struct rs_service before;
+    uint32_t number = find_service(argv[0]);
+    bool file = strchr(argv[1], '/') != nullptr, complained = false;
+    size_t n = strlen(argv[1]);
+    if (number == 0 || (file && !files_are_there())) {
+        return 1;
+    }
+    uint64_t start = rt_now_ns();
+    enum status status = rs_info(shell.over, number, &before, sizeof(before));
+    if (status == OK) {
+        status = file ? send_file(number, argv[1], rs_update_file, &complained)
+                 : n >= 1 && n <= 31 ? rs_update(shell.over, number, argv[1], n) : ERR_NOT_FOUND;
+    }
+    if (complained) {
+        return 1;
+    }
+    return status == OK ? follow(number, &before, start) : complain_update(argv[0], argv[1], status);
+}
+
+// ---- Checkpoints ----
+
+static enum status newest_checkpoint(uint32_t number, uint64_t *sequence)
+{
+    uint64_t total;
+    uint32_t got;
+    uint8_t first;
+    enum status status = rs_read_checkpoint(shell.over, number, 0, 0, &first, 1, sequence, &total, &got);
+    *sequence = status == OK ? *sequence : 0;
+    return status;
 }
 
 // Asks for a new one and waits until it is there. `refused`: an event that says why it is not.

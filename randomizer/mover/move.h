@@ -12,6 +12,7 @@
 //   plan.c      where a type's pointers are globals.c  data sections
 //   handles.c   closing what nothing names; their names in a checkpoint
 //   save.c      writing a checkpoint         restore.c  reading one
+//   update.c    into another version: match.c finds sections, convert.c fields
 #pragma once
 #include "kernel/abi/startup.h"
 #include <stddef.h>
@@ -31,7 +32,7 @@
     X(TAG, "a union's tag has no known value")                                                     \
     X(STALE, "a word looks like a pointer, but no map knows it")                                   \
     X(MAPPING, "a mapping of the predecessor cannot be taken over")                                \
-    X(VERSION, "a type has changed in a way that has no conversion")                                \
+    X(VERSION, "the state does not fit this version"               )                                \
     X(DAMAGED, "the checkpoint is damaged")                                                        \
     X(OTHER, "the checkpoint is another program's, or of another version of it")                   \
     X(ROOM, "the state is larger than a checkpoint of this service may be")                        \

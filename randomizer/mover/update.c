@@ -267,7 +267,7 @@ static void convert(struct object *o)
         misfit = misfit ? misfit : value;
     }
     if (misfit != 0 && !f) {
-        refuse(o, misfit - 1, "it has changed in a way that has no conversion");
+        refuse(o, misfit - 1, "it has changed, and no conversion is known");
         return;
     }
     enum type_map_error error = type_map_walk(&c->from, o->old, o->bytes, slot, o);

@@ -50,8 +50,9 @@ def test_wrong_files_are_refused(boot, small_disk):
     for name in ("long", "short", "text"):
         assert f"/{name} is no checkpoint, or a damaged one; moved goes on as it is" in shell.run(f"rs restore moved /{name}")
     assert "of another program" in shell.run("rs restore moved /of_fs")
-    assert "there are no checkpoints of blk" in shell.run("rs restore blk /good")
-    assert "there are no checkpoints of blk" in shell.run("rs checkpoint blk")
+    assert "there are no checkpoints of console" in shell.run("rs restore console /good")
+    assert "there are no checkpoints of console" in shell.run("rs checkpoint console")
+    assert "no checkpoint of blk: what it knows is bound to this life" in shell.run("rs checkpoint blk")
     assert "died" not in machine.kernel_log()[at:]
     assert held(machine)[-1] == before
     assert shell.power_off() == 0

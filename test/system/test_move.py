@@ -38,4 +38,4 @@ def test_updated_into_changed_programs(boot):
     deaths = re.findall(r"warning: moved\[\d+\] died: (.*)", log)
     assert len(deaths) == 4, deaths
     assert "hoard_is_well" in deaths[0], deaths[0]
-    assert "struct branch.key" in deaths[1] and "no conversion" in deaths[1], deaths[1]
+    assert "struct branch.key" in deaths[1] and "no conversion is known" in deaths[1], deaths[1]

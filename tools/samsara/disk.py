@@ -72,6 +72,12 @@ def make(path, seed, mib=256, tree_files=2000, big_mib=64, options=(), keep=None
         return hash_tree(root)
 
 
+def put(path, source, name):
+    """Writes a file into the image at path, as the file `name` of its root directory."""
+    subprocess.run([tool("debugfs"), "-w", "-R", f"write {source} {name.lstrip('/')}", str(path)], check=True,
+                   capture_output=True)
+
+
 def uuid(seed):
     digits = hashlib.sha256(f"disk {seed}".encode()).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:32]}"
