@@ -25,3 +25,4 @@ VERSION_FILES := $(addprefix randomizer/mover/test/,version_old.c version_new.c)
 $(foreach s,$(VERSION_FILES),$(eval $(call compile,test-mapped,$(s),$$(CC) $$(MAPPED_FLAGS) -fno-sanitize=all $$(TYPE_MAP_FLAGS) $$(WARNINGS),)))
 $(call objects,test-mapped,$(VERSION_FILES)): $(O)/passes/type_map.so
 $(eval $(call host_test,convert_test,randomizer/mover/test/convert_test.c randomizer/mover/convert.c randomizer/mover/type_map.c,,$(call objects,test-mapped,$(VERSION_FILES))))
+$(eval $(call host_test,match_test,randomizer/mover/test/match_test.c randomizer/mover/match.c,))
