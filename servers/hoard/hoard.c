@@ -32,6 +32,7 @@ static uint32_t times(const struct item *i)
 
 static operation *const operations[] = {plus, times, plus};
 static operation *chosen = times;
+static const char *motto = SHAPE_MOTTO; // of the version in which this life began
 
 // ---- A tree with parents ----
 
@@ -354,6 +355,9 @@ static const char *check_items(void)
         }
     }
     add(items ? chosen(items) : 0);
+    for (const char *c = motto; *c != '\0'; c++) {
+        add((uint8_t)*c);
+    }
     return n != item_count ? "items are missing" : last_item != link ? "the end is elsewhere" : nullptr;
 }
 

@@ -29,13 +29,14 @@ def test_restored_from_checkpoints(boot):
 
 def test_updated_into_changed_programs(boot):
     """Fields added, removed, reordered, wider; a conversion function; back again, under load. A version that finds
-    itself unwell, and one for which there is no conversion, are rolled back."""
+    itself unwell, one for which there is no conversion, and one that lacks a function are rolled back."""
     machine = boot("update", memory=256, append="updates=2 objects=1000")
     verdict = machine.await_log(r"moved: (\d+) rounds, (\d+) wrong", 300)
     log = machine.kernel_log()
     assert verdict, "it did not end\n" + log[-3000:]
     assert (int(verdict[1]), int(verdict[2])) == (2, 0), log[-4000:]
     deaths = re.findall(r"warning: moved\[\d+\] died: (.*)", log)
-    assert len(deaths) == 4, deaths
+    assert len(deaths) == 6, deaths
     assert "hoard_is_well" in deaths[0], deaths[0]
+    assert re.search(r"struct item.(call|u)|chosen", deaths[2]) and "not in the new version" in deaths[2], deaths[2]
     assert "struct branch.key" in deaths[1] and "no conversion is known" in deaths[1], deaths[1]

@@ -89,6 +89,7 @@ uint32_t try_updates(uint32_t rounds)
         update("hoard", seed + 620);
         try("hoard_unwell", seed + 700);
         try("hoard_other", seed + 800);
+        try("hoard_renamed", seed + 900);
     }
     return rounds;
 }

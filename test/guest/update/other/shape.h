@@ -5,6 +5,8 @@
 #include "lib/rt/tx.h"
 #include <stdint.h>
 
+#define SHAPE_MOTTO "things that are kept"
+
 enum kind { NUMBER, TEXT, PAIR, CALL, KINDS };
 struct item;
 typedef uint32_t operation(const struct item *);
