@@ -128,7 +128,8 @@ enum status module_from_grant(struct request *rq, const char *service, struct mo
         return status;
     }
     status = copy_grant(rq, f->memory, bytes, room);
-    status = status == OK ? weaken(&f->memory, RIGHT_READ) : status;
+    // To be lent for a checkpoint, too.
+    status = status == OK ? weaken(&f->memory, RIGHT_READ | RIGHT_TRANSFER) : status;
     status = status == OK ? rt_map(f->memory, 0, room, PROT_READ, RT_SHARED, &f->bytes) : status;
     if (status != OK) {
         (void)sys_handle_close(f->memory);

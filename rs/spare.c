@@ -152,12 +152,26 @@ void spare_hurry(struct service *s)
     }
 }
 
+// On a small machine the spares of the first would take the room of the last. One that waits for what
+// never comes must not keep the others from having any.
+static bool first_births_are_due(void)
+{
+    enum : uint64_t { PATIENCE_NS = 10000000000 };
+    for (uint32_t i = 0; i < service_count; i++) {
+        if (services[i].state == RS_WAITING && services[i].prepared) {
+            return rt_now_ns() < PATIENCE_NS;
+        }
+    }
+    return false;
+}
+
 void spare_tend(struct service *s, bool idle)
 {
     bool wanted = s->entry->flags & MANIFEST_SPARE && s->module->moves && s->status->movable;
     bool calm = s->state == RS_READY && s->corpse == nullptr && s->holder == nullptr &&
                 rt_now_ns() - s->ready_ns > CALM_NS;
-    if (wanted && calm && idle && s->spare == nullptr && s->spare_failures < SPARE_FAILURES) {
+    bool room = s->spare == nullptr && !first_births_are_due();
+    if (wanted && calm && idle && room && s->spare_failures < SPARE_FAILURES) {
         (void)spare_make(s);
     } else if (wanted && calm && s->spare != nullptr && spare_is_linked(s) && is_stale(s)) {
         (void)spare_go_ahead(s);

@@ -16,6 +16,7 @@ struct counterpart {
     uint32_t section;                 // of the new version; 0: none
     const struct type_global *old, *now; // records, if it is a global that both have
     struct conversion *conversion;    // of that; nullptr: untyped
+    const struct move_converter *function;
 };
 
 struct heap_type {
@@ -65,10 +66,11 @@ static struct conversion *make_conversion(struct mover *m, uint64_t old_map, con
     return c;
 }
 
-static const struct move_converter *function_of(const struct mover *m, const char *type)
+static const struct move_converter *function_of(const struct mover *m, const struct conversion *c)
 {
     const struct version *v = &m->updating->now;
-    for (uint32_t i = 1; i < v->section_count; i++) {
+    const char *type = c && !c->same ? c->from.strings + c->from.entries->type : nullptr;
+    for (uint32_t i = 1; type && i < v->section_count; i++) {
         uint64_t at = v->layout->address[i];
         if (at == 0 || strcmp(version_section_name(v, i), "samsara_converts") != 0) {
             continue;
@@ -190,6 +192,7 @@ static uint64_t address_updated(struct mover *m, uint64_t old, const char *type,
 struct object {
     struct mover *m;
     const struct conversion *conversion;
+    const struct move_converter *function; // nullptr: there is none
     const uint8_t *old;
     uint8_t *now;
     uint64_t bytes, now_bytes;
@@ -258,7 +261,7 @@ static void run_function(struct object *o, const struct move_converter *f)
 static void convert(struct object *o)
 {
     const struct conversion *c = o->conversion;
-    const struct move_converter *f = c->same ? nullptr : function_of(o->m, c->from.strings + c->from.entries->type);
+    const struct move_converter *f = c->same ? nullptr : o->function;
     uint32_t misfit = c->same ? 0 : c->misfit;
     if (c->same) {
         memcpy(o->now, o->old, o->bytes < o->now_bytes ? o->bytes : o->now_bytes);
@@ -364,6 +367,7 @@ static void match_global(struct mover *m, const struct version *v, const struct 
     bool typed = s.found && !((g->flags | s.found->flags) & TYPE_GLOBAL_UNTYPED);
     if (typed) {
         p->conversion = make_conversion(m, g->map, (const void *)s.found->map);
+        p->function = function_of(m, p->conversion);
     } else if (s.found && g->bytes != s.found->bytes) {
         move_fail(m, MOVE_VERSION, "%s has another size", s.name);
     }
@@ -425,6 +429,7 @@ static void take_type(struct mover *m, uint32_t id, const struct rt_type *old)
     if (now) {
         now->id = id;
         t->conversion = map && now->map ? make_conversion(m, (uint64_t)old->map, now->map) : nullptr;
+        t->function = function_of(m, t->conversion);
     }
 }
 
@@ -464,7 +469,7 @@ void update_visit(struct mover *m, const struct visit *v)
         scan(m, v->from, v->to, v->bytes, t->name);
         return;
     }
-    struct object o = {m, t->conversion, (const uint8_t *)v->from, (uint8_t *)v->to, v->bytes, now,
+    struct object o = {m, t->conversion, t->function, (const uint8_t *)v->from, (uint8_t *)v->to, v->bytes, now,
                        "on the heap"};
     memset(v->to, 0, now);
     convert(&o);
@@ -492,7 +497,7 @@ static void update_global(struct mover *m, uint32_t i)
         return; // it is gone, or of no name that could be found
     }
     if (p->conversion) {
-        struct object o = {m, p->conversion, (const uint8_t *)old, (uint8_t *)now, p->old->bytes,
+        struct object o = {m, p->conversion, p->function, (const uint8_t *)old, (uint8_t *)now, p->old->bytes,
                            p->now->bytes, type_global_name(p->old)};
         convert(&o);
     } else if (bytes != u->now.sections[p->section].size) {

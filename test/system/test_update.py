@@ -31,6 +31,8 @@ def test_the_file_service_and_back(boot, small_disk):
         assert planted[some[0]] in shell.run(f"sha256sum /made{round}/copy")
         time.sleep(1.5)  # until the version has proven itself
     assert "died" not in machine.kernel_log()
+    assert shell.run("rs checkpoint fs > /fs.ckpt") == ""  # of the module that came from a file
+    assert "fs is restored" in shell.run("rs restore fs /fs.ckpt")
     assert shell.power_off() == 0
     assert_clean(path)
 
