@@ -310,7 +310,7 @@ static uint64_t place_updated(struct mover *m, const struct source *s, uint32_t 
     int c = now == bytes && s->slot_bytes ? slab_class(s->slot_bytes - 1) : slab_class(now);
     void *to = nullptr;
     if (now >= HEAP_LARGE) {
-        to = heap_place_large(now, type);
+        to = heap_place_large(now, now + 1ull, type);
     } else if (heap.classes[c].free_slots > 0 || slab_reserve(c, 1)) {
         to = slab_take(&heap.classes[c], slab_slot_bytes[c], now, type, heap_random());
     }

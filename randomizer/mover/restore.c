@@ -154,7 +154,7 @@ static void *make_object(const struct checkpoint_object *o)
 {
     int c = o->size_class;
     if (c == OBJECT_LARGE) {
-        return heap_place_large(o->bytes, o->type);
+        return heap_place_large(o->bytes, o->bytes + 1ull, o->type);
     }
     if (heap.classes[c].free_slots == 0 && !slab_reserve(c, 1)) {
         return nullptr;
