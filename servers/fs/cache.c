@@ -297,13 +297,24 @@ int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_
     return 0;
 }
 
+// One record for blocks that lie side by side.
+static void preserve_runs(struct cache *c, const struct line *l, uint64_t blocks)
+{
+    while (blocks) {
+        uint32_t at = (uint32_t)__builtin_ctzll(blocks);
+        uint64_t gap = ~(blocks >> at);
+        uint32_t n = gap ? (uint32_t)__builtin_ctzll(gap) : 64;
+        c->device->tx->preserve(l->memory + ((size_t)at << c->block_shift), (size_t)n << c->block_shift);
+        blocks &= ~mask_bits(at, n);
+    }
+}
+
 void cache_preserve(struct cache *c, uint64_t block, uint32_t count)
 {
-    for (uint32_t n = 0; n < count; n++) {
-        struct line *l = cache_find(c, (block + n) >> c->line_shift);
-        uint32_t at = (uint32_t)((block + n) & c->line_mask);
-        if (l->valid >> at & 1) {
-            c->device->tx->preserve(l->memory + ((size_t)at << c->block_shift), c->block_bytes);
-        }
+    for (uint32_t done = 0, n; done < count; done += n) {
+        uint64_t mask;
+        n = first_part(c, block + done, count - done, &mask);
+        const struct line *l = cache_find(c, (block + done) >> c->line_shift);
+        preserve_runs(c, l, l->valid & mask);
     }
 }
