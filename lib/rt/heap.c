@@ -38,8 +38,8 @@ static inline void count(int64_t more_objects, int64_t more_bytes)
 {
     heap.objects += (uint64_t)more_objects;
     heap.object_bytes += (uint64_t)more_bytes;
-    rt_status->heap_objects = heap.objects;
-    rt_status->heap_bytes = heap.object_bytes;
+    RT_STATUS->heap_objects = heap.objects;
+    RT_STATUS->heap_bytes = heap.object_bytes;
 }
 
 // ---- Large objects ----

@@ -16,6 +16,7 @@
 #include "lib/rt/heap.h"
 #include "lib/rt/log.h"
 #include "lib/rt/sys.h"
+#include "lib/rt/undo_log.h"
 
 // The service's own program. Returning ends the task with that code (the supervisor sees an exit).
 int service_main(void);
@@ -24,6 +25,8 @@ int service_main(void);
 
 extern const struct startup *rt_startup; // own copy, never null once service_main runs
 extern struct status_page *rt_status;    // shared with the supervisor
+// The same for counters: no part of a transaction, so no store through it is logged.
+#define RT_STATUS ((UNDO_DEVICE struct status_page *)rt_status)
 extern handle_t rt_port;                 // where requests arrive: H_SERVICE_PORT, else a new port
 
 // The handle that the manifest gave under this name; HANDLE_NONE if there is none.
@@ -158,9 +161,9 @@ uint64_t rt_now_ns(void); // since boot; no system call
 // incarnation's first one shows how long its rebirth took; rs clears it.
 static inline void rt_progress(void)
 {
-    rt_status->work++;
+    RT_STATUS->work++;
     if (__builtin_expect(rt_status->first_work_ns == 0, 0)) {
-        rt_status->first_work_ns = rt_now_ns();
+        RT_STATUS->first_work_ns = rt_now_ns();
     }
 }
 
