@@ -44,8 +44,11 @@ tx_maps = $(if $(filter $(TX_PLAIN),$(1)),,$(TYPE_MAP_FLAGS) $(if $(filter $(TX_
 tx_undo = $(if $(filter $(TX_PLAIN) $(TX_MAPPED),$(1)),$(UNDO_LOG_PLAIN),-DUNDO_LOGGED)
 tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_NATIVE),$(1)),,-emit-llvm $(call tx_undo,$(1)) $(call tx_maps,$(1))))
 TX_PLUGINS := $(if $(filter 1,$(TX)),$(O)/passes/undo_log.so $(O)/passes/type_map.so)
-tx_link = $(if $(filter 1,$(TX)),--load-pass-plugin=$(UNDO_LOG_PLUGIN) '--lto-newpm-passes=$(TX_PASSES)')
+# Programs that no request runs in: their C library's stores need no log either.
+TX_PROGRAMS := bench shell workload
 TX_PASSES := undo-log<closed>,function(early-cse<memssa>)
+tx_passes = $(if $(filter $(TX_PROGRAMS),$(1)),function(early-cse<memssa>),$(TX_PASSES))
+tx_link = $(if $(filter 1,$(TX)),--load-pass-plugin=$(UNDO_LOG_PLUGIN) '--lto-newpm-passes=$(call tx_passes,$(1))')
 
 # user_objects,NAME,SOURCES,EXTRA_CFLAGS
 define user_objects
@@ -68,7 +71,7 @@ $(call user_objects,$(1),$(2),$(4))
 $(O)/modules/$(1).mod: $(call objects,$(1),$(2)) $(foreach l,$(3),$(O)/lib/$(l).a) | $(O)/tools/samsara-layout
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$(Q)$$(LD) -r --unique -T randomizer/linker/module.ld $$(tx_link) --gc-sections -e start_service -u start_service -o $$@.full \
+	$(Q)$$(LD) -r --unique -T randomizer/linker/module.ld $$(call tx_link,$(1)) --gc-sections -e start_service -u start_service -o $$@.full \
 	    $(call objects,$(1),$(2)) --start-group $(foreach l,$(3),$(O)/lib/$(l).a) --end-group
 	$(Q)$$(OBJCOPY) --strip-debug --keep-file-symbols $$@.full $$@ # files tell statics of one name apart, see randomizer/mover/match.c
 	$(Q)$(O)/tools/samsara-layout $$@ 0 > /dev/null # undefined symbols show here, not at the first birth
