@@ -111,11 +111,12 @@ uint64_t Emitter::emitRecord(IRBuilder<> &B, Value *Cursor, uint64_t Used, Value
   return Used + 8;
 }
 
-void Emitter::emit(Group &G) {
+void Emitter::emit(Group &G, const Group *After) {
   ++N.Groups;
   IRBuilder<> B(G.Head);
-  Value *Cursor = B.CreateLoad(H.Ptr, H.Log, "undo.cursor");
-  if (!NoBounds) {
+  Value *Cursor = After ? After->End
+                        : B.CreateLoad(H.Ptr, H.Log, "undo.cursor");
+  if (!NoBounds && !After) {
     Value *Limit = B.CreateLoad(
         H.Ptr, B.CreateConstGEP1_64(B.getInt8Ty(), H.Log, 8), "undo.limit");
     Value *IsFull = B.CreateICmpUGT(Cursor, Limit, "undo.is.full");
@@ -142,7 +143,8 @@ void Emitter::emit(Group &G) {
       Used = emitRecord(B, Cursor, Used, at(B, Base, S.Start), S.Size);
   }
   fence(B);
-  B.CreateStore(at(B, Cursor, Used), H.Log);
+  G.End = at(B, Cursor, Used);
+  B.CreateStore(G.End, H.Log);
   fence(B);
 }
 

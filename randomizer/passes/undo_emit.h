@@ -16,9 +16,15 @@ struct Span {
 
 // Records made together before the instruction Head.
 struct Group {
-  llvm::Instruction *Head;
+  llvm::Instruction *Head = nullptr;
   llvm::MapVector<llvm::Value *, llvm::SmallVector<Span, 4>> Spans;
   uint64_t Bytes = 0;
+  // The group that was made last on the one way here, with nothing between that
+  // logs (index in the function's list, or -1). Its cursor is still the log's, and
+  // Before bytes have been made since a comparison with the limit.
+  int After = -1;
+  uint64_t Before = 0;
+  llvm::Value *End = nullptr; // the cursor behind it, once it is emitted
 };
 
 uint64_t recordBytes(uint64_t Size);
@@ -39,7 +45,8 @@ class Emitter {
 public:
   Emitter(llvm::Function &F, Hooks &H, Counters &N) : F(F), H(H), N(N) {}
 
-  void emit(Group &G);
+  // After: where G goes on, or null.
+  void emit(Group &G, const Group *After);
   void emit(const Write &W); // a range
 
 private:

@@ -38,7 +38,7 @@ public:
     for (BasicBlock *B : ReversePostOrderTraversal<Function *>(&F))
       planBlock(*B);
     for (Group &G : Groups)
-      E.emit(G);
+      E.emit(G, G.After < 0 ? nullptr : &Groups[G.After]);
     for (const Write &W : Ranges)
       E.emit(W);
     for (Instruction *I : Needless)
@@ -58,6 +58,9 @@ private:
   SmallVector<Instruction *, 4> Needless;
   DenseMap<Value *, SmallVector<Cover, 4>> Covers;
   Group *Open = nullptr;
+  // The group whose cursor is still the log's: here, and at the end of a block.
+  int Last = -1;
+  DenseMap<BasicBlock *, int> LastOf;
   LoopRecords Loops;
   // Which transaction a block begins in: the one at the function's begin, or the
   // one after a call that may commit, or, where several may arrive, one of the
@@ -116,6 +119,9 @@ private:
 
   void planBlock(BasicBlock &Block) {
     Open = nullptr;
+    // Where ways meet, or a loop begins, nothing is known.
+    BasicBlock *Before = Block.getSinglePredecessor();
+    Last = Before && LastOf.count(Before) ? LastOf[Before] : -1;
     Transaction = Begins.lookup(&Block);
     SmallVector<Instruction *, 32> Work;
     for (Instruction &I : Block)
@@ -139,6 +145,8 @@ private:
       if (auto *Call = dyn_cast<CallBase>(I)) {
         if (!isa<IntrinsicInst>(I) || !isGuaranteedToTransferExecutionToSuccessor(I))
           Open = nullptr;
+        if (!isa<IntrinsicInst>(I))
+          Last = -1;
         if (P.mayCommit(*Call))
           Transaction = Call;
       }
@@ -146,6 +154,7 @@ private:
         for (Write &W : Loops.Before[&Block])
           plan(W);
     }
+    LastOf[&Block] = Last;
   }
 
   void plan(Write &W) {
@@ -157,6 +166,7 @@ private:
       // The records of an open group come before it, in the code as in the log.
       Ranges.push_back(W);
       Open = nullptr;
+      Last = -1;
       return;
     }
     APInt Offset(64, 0);
@@ -167,13 +177,26 @@ private:
       return;
     }
     if (!Open || NoGroups || !isKnownAt(W.Base, Open->Head) ||
-        Open->Bytes + recordBytes(W.Size) > UNDO_GROUP_MAX) {
-      Groups.push_back(Group{W.At, {}, 0});
-      Open = &Groups.back();
+        Open->Before + Open->Bytes + recordBytes(W.Size) > UNDO_GROUP_MAX) {
+      Open = &Groups.emplace_back();
+      Open->Head = W.At;
+      goOn(*Open, recordBytes(W.Size));
     }
     Open->Bytes += recordBytes(W.Size);
     Open->Spans[W.Base].push_back({W.Offset, W.Size});
     Covers[W.Base].push_back({Open->Head, Transaction, W.Offset, W.Size});
+  }
+
+  // One comparison with the limit is good for as much as the largest group.
+  void goOn(Group &G, uint64_t Bytes) {
+    if (Last >= 0 && !NoChains) {
+      uint64_t Before = Groups[Last].Before + Groups[Last].Bytes;
+      if (Before + Bytes <= UNDO_GROUP_MAX) {
+        G.After = Last;
+        G.Before = Before;
+      }
+    }
+    Last = (int)Groups.size() - 1;
   }
 
   bool isKnownAt(Value *V, Instruction *Where) {

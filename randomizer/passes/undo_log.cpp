@@ -25,6 +25,8 @@ cl::opt<bool> NoBounds("undo-log-no-bounds", cl::Hidden,
                        cl::desc("Never compare with the limit: for measuring"));
 cl::opt<bool> NoLoops("undo-log-no-loops", cl::Hidden,
                       cl::desc("Log each turn of a loop by itself"));
+cl::opt<bool> NoChains("undo-log-no-chains", cl::Hidden,
+                       cl::desc("Compare each group with the limit"));
 cl::opt<bool> NoWhole("undo-log-no-whole", cl::Hidden,
                       cl::desc("Look at each function by itself"));
 

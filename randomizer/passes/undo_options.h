@@ -7,7 +7,7 @@ namespace samsara {
 
 // Each optimisation can be switched off, to measure what it brings.
 extern llvm::cl::opt<bool> NoStackElision, NoDedupe, NoGroups, NoMerge, NoBounds,
-    NoLoops, NoWhole;
+    NoLoops, NoWhole, NoChains;
 
 struct Counters {
   uint64_t Writes = 0;      // found
@@ -23,7 +23,7 @@ struct Counters {
 };
 
 // Up to here a constant-size copy is done in place, not by a call.
-constexpr uint64_t InlineBytes = 64;
+constexpr uint64_t InlineBytes = 128;
 // Carried by functions of files compiled with -undo-log-plain.
 constexpr char PlainAttribute[] = "samsara-undo-plain";
 
