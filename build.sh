@@ -15,6 +15,7 @@ Usage: ./build.sh WORD [OPTIONS]
 
   demo     kill the disk driver again and again while files are hashed, copied and renamed; judge the result
   storm    kill every service in turn, move all of them all the time; judge the result
+  attack   how long is a leaked address good, against how often a service gets a new layout?
   entropy  how random are the places of functions, data and heap objects?
   test     run everything that must pass
   run      boot to an interactive console (Ctrl-A X ends QEMU)
@@ -59,7 +60,7 @@ case "$word" in
         [ "${1:-}" = --help ] && { echo "Usage: ./build.sh build [MAKE TARGETS AND VARIABLES]"; exit 0; }
         build "$@"
         ;;
-    demo | storm | entropy | test | run | debug | bench | image)
+    demo | storm | entropy | attack | test | run | debug | bench | image)
         # Options are checked before anything is installed or built: a typing error costs no time.
         "$PYTHON" -m tools.samsara "$word" --check-options "$@" || exit $?
         for option in "$@"; do

@@ -4,7 +4,7 @@ import importlib
 import signal
 import sys
 
-WORDS = ("demo", "storm", "entropy", "test", "run", "debug", "bench", "image")
+WORDS = ("demo", "storm", "entropy", "test", "run", "debug", "bench", "image", "attack")
 
 
 def main():

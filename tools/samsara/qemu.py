@@ -171,8 +171,8 @@ class Machine:
             command += ["-bios", "qboot.rom", "-kernel", str(kernel or BUILD / "kernel.elf"), "-initrd", str(archive)]
             if append:
                 command += ["-append", append]
-        if icount:
-            command += ["-icount", "shift=0"]
+        if icount:  # True, or more of its options: "sleep=off" spends no time where all processors wait
+            command += ["-icount", "shift=0" if icount is True else f"shift=0,{icount}"]
         if disk:
             command += ["-drive", drive or f"if=none,id=disk,format=raw,file={disk},cache=unsafe",
                         "-device", disk_device or "virtio-blk-pci,drive=disk,disable-legacy=on"]

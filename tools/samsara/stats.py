@@ -66,6 +66,16 @@ def correlation(xs, ys):
     return sxy / math.sqrt(sxx * syy) if sxx and syy else 0.0
 
 
+def wilson(hits, n, z=1.96):
+    """Wilson's interval (low, high) for the share of hits in n trials; 95 % with the default z."""
+    if n == 0:
+        return 0.0, 1.0
+    p, square = hits / n, z * z
+    middle = (p + square / (2 * n)) / (1 + square / n)
+    half = z / (1 + square / n) * math.sqrt(p * (1 - p) / n + square / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def extreme(n):
     """About the largest absolute value among n draws of a standard normal distribution."""
     return math.sqrt(2 * math.log(max(2, n)))

@@ -7,16 +7,24 @@ import time
 import xml.etree.ElementTree as xml
 
 from . import BUILD, ROOT, thirdparty
-from .options import Parser, output
+from .options import Parser, output, whole, write_json
 
 
 def options(prog):
     parser = Parser(prog=prog, description="Runs everything that must pass.")
     parser.add_argument("only", nargs="*", metavar="WORD",
                         help="'host' (unit tests), 'tools' (Python tests), or a pytest -k expression for system tests; "
-                        "'thirdparty' prints its figures, too")
-    parser.add_argument("--json", type=output, metavar="FILE",
-                        help="write the figures of 'thirdparty' there; '-' for standard output")
+                        "'thirdparty' is a longer run of three libraries of others, with figures")
+    third = parser.add_argument_group("of the word 'thirdparty'", "SQLite, zlib and MuJS answer a long input while they are moved "
+                                      "and killed; their answers must be the host's. Ctrl-C ends it early.")
+    third.add_argument("--requests", type=whole(1, 10_000_000), default=4500, metavar="N", help="of all three (default 4500)")
+    third.add_argument("--move-every", type=whole(0, 1_000_000), default=25, metavar="N",
+                       help="requests of a service between two of its moves (default 25; 0: none)")
+    third.add_argument("--kill-every", type=whole(0, 3_600_000), default=1000, metavar="MS",
+                       help="time between two deaths, on average, if there is somebody to kill (default 1000; 0: none)")
+    third.add_argument("--seed", dest="input", type=whole(0, 2**32), default=1, metavar="N", help="of input and deaths (default 1)")
+    third.add_argument("--cpus", type=whole(1, 8), default=2, metavar="N", help="virtual processors (default 2)")
+    third.add_argument("--json", type=output, metavar="FILE", help="write the figures there; '-' for standard output")
     return parser
 
 
@@ -49,16 +57,14 @@ def pytest(label, *arguments):
     return number("tests") - failed - number("skipped"), failed
 
 
-def thirdparty_tests(json_file):
-    """The tests of libraries of others, and their figures."""
-    thirdparty.RUNS.unlink(missing_ok=True)
-    counts = pytest("system", "test/system", "-k", "thirdparty")
-    results = thirdparty.kept()
-    if json_file:
-        thirdparty.write(results, json_file)
-    if results and str(json_file) != "-":
-        thirdparty.show(results)
-    return counts
+def thirdparty_run(given):
+    """One run of the libraries of others, and its figures; counts as one test."""
+    result = thirdparty.campaign(given)
+    if given.json:
+        write_json(given.json, result)
+    if str(given.json) != "-":
+        thirdparty.show(result)
+    return int(result["ok"]), int(not result["ok"])
 
 
 def main(given):
@@ -76,7 +82,7 @@ def main(given):
                        if any((ROOT / path).glob("test_*.py"))]
             results.append(pytest("tools", *folders))
         elif word == "thirdparty":
-            results.append(thirdparty_tests(given.json))
+            results.append(thirdparty_run(given))
         else:
             results.append(pytest("system", "test/system", *(["-k", word] if word else [])))
     passed, failed = (sum(column) for column in zip(*results))
