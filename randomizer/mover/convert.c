@@ -124,11 +124,24 @@ static void pair_below(struct conversion *c, uint32_t i, uint32_t k)
     }
 }
 
+// The flexible array that ends the type; 0: there is none.
+static uint32_t tail_of(const struct type_map *map)
+{
+    for (uint32_t i = 1; i < map->entry_count; i++) {
+        if (map->entries[i].count == TYPE_MAP_FLEXIBLE) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 void convert_make(struct conversion *c, const struct type_map *from, const struct type_map *to,
                   uint32_t *pairs)
 {
     *c = (struct conversion){.from = *from, .to = *to, .pair = pairs};
     c->same = from->checksum == to->checksum;
+    c->from_tail = tail_of(from);
+    c->to_tail = tail_of(to);
     if (!c->same) {
         memset(pairs, 0, from->entry_count * sizeof(*pairs));
         pair(c, 0, 0);
@@ -142,17 +155,6 @@ void convert_name(const struct conversion *c, uint32_t at, char *text, size_t si
 }
 
 // ---- Sizes ----
-
-// The flexible array that ends the type; 0: there is none.
-static uint32_t tail_of(const struct type_map *map)
-{
-    for (uint32_t i = 1; i < map->entry_count; i++) {
-        if (map->entries[i].count == TYPE_MAP_FLEXIBLE) {
-            return i;
-        }
-    }
-    return 0;
-}
 
 // From the start of the object: it lies in structs that are each the last field of the one above.
 static uint64_t start_of(const struct type_map *map, uint32_t at)
@@ -173,7 +175,7 @@ static uint64_t tail_count(const struct type_map *map, uint32_t tail, uint64_t b
 
 uint64_t convert_bytes(const struct conversion *c, uint64_t bytes)
 {
-    uint32_t tail = tail_of(&c->to), old_tail = tail_of(&c->from);
+    uint32_t tail = c->to_tail, old_tail = c->from_tail;
     uint64_t each = c->from.entries->bytes, now = c->to.entries->bytes;
     if (c->same) {
         return bytes;
@@ -231,6 +233,10 @@ static bool write_number(entry *e, uint8_t *at, struct number n)
     uint64_t above = kept < 64 ? n.value >> kept : 0, ones = kept < 64 ? ~0ull >> kept : 0;
     if (n.negative ? !sign || above != ones : above != 0) {
         return false;
+    }
+    if (e->kind == TYPE_PLAIN) {
+        memcpy(at, &n.value, e->bytes);
+        return true;
     }
     for (uint32_t bit = 0; bit < width; bit++) {
         uint32_t to = first + bit;
@@ -313,7 +319,7 @@ static void copy_run(struct copying *w, uint32_t i, uint64_t old, uint64_t now)
 
 static uint64_t elements(const struct conversion *c, uint64_t bytes)
 {
-    return tail_of(&c->from) || tail_of(&c->to) ? 1 : bytes / c->from.entries->bytes;
+    return c->from_tail || c->to_tail ? 1 : bytes / c->from.entries->bytes;
 }
 
 uint32_t convert_data(const struct conversion *c, const void *old, uint64_t bytes, void *now)
@@ -385,21 +391,21 @@ static int64_t find(struct place *p, uint32_t i, uint64_t start, uint64_t now, u
 // Behind the last whole element, or the last whole one of a tail.
 static uint64_t end_of(const struct conversion *c, uint64_t bytes)
 {
-    uint32_t tail = tail_of(&c->from);
+    uint32_t tail = c->from_tail;
     uint64_t each = c->from.entries->bytes;
     if (tail != 0) {
         uint64_t end = start_of(&c->from, tail) +
                        tail_count(&c->from, tail, bytes) * c->from.entries[tail].bytes;
         return end > each ? end : each;
     }
-    return tail_of(&c->to) ? each : bytes / each * each;
+    return c->to_tail ? each : bytes / each * each;
 }
 
 // Of byte `offset`, which is not behind the last element. *element: where its element is now.
 static int64_t place(struct place *p, uint64_t offset, uint64_t *element)
 {
     const struct conversion *c = p->c;
-    bool flexible = tail_of(&c->from) || tail_of(&c->to);
+    bool flexible = c->from_tail || c->to_tail;
     uint64_t each = c->from.entries->bytes, n = flexible ? 0 : offset / each;
     *element = n * c->to.entries->bytes;
     return c->pair[0] ? find(p, 0, n * each, *element, offset - n * each) : -1;

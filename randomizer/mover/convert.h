@@ -13,6 +13,7 @@
 struct conversion {
     struct type_map from, to;
     uint32_t *pair;    // of each entry of `from`: the entry of `to`, plus 1; 0: it is gone
+    uint32_t from_tail, to_tail; // the flexible array that ends them; 0: there is none
     bool same;         // the maps are equal: nothing changes, and `pair` is not there
     uint32_t misfit;   // the first entry of `from` that cannot be converted, plus 1; 0: none
 };

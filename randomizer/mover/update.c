@@ -26,8 +26,15 @@ struct heap_type {
     bool gone;
 };
 
+struct record_of {
+    const struct type_global *global;
+    uint32_t section;
+};
+
 struct updating {
     struct version old, now;
+    struct record_of *records; // of the new version
+    uint32_t record_count;
     struct counterpart *parts;
     struct heap_type types[HEAP_TYPES];
     uint32_t type_count;
@@ -300,9 +307,9 @@ static void scan(struct mover *m, const uint64_t *old, uint64_t *now, uint64_t b
 // ---- Finding globals ----
 
 typedef void take_record(struct mover *m, const struct version *v, const struct type_global *g,
-                         uint32_t section, void *context);
+                         uint32_t section);
 
-static void each_record(struct mover *m, const struct version *v, take_record *take, void *context)
+static void each_record(struct mover *m, const struct version *v, take_record *take)
 {
     for (uint32_t i = 1; i < v->section_count && m->error == MOVE_OK; i++) {
         const struct elf_section *e = &v->sections[i];
@@ -321,7 +328,7 @@ static void each_record(struct mover *m, const struct version *v, take_record *t
             if (e->link == 0 || e->link >= v->section_count) {
                 move_fail(m, MOVE_RECORDS, "%s has no section", type_global_name(g));
             } else {
-                take(m, v, g, e->link, context);
+                take(m, v, g, e->link);
             }
         }
         if (error != TYPE_MAP_OK) {
@@ -337,39 +344,44 @@ static bool is_special(const struct version *v, uint32_t section)
            strstr(name, ".rt_type_of_new") != nullptr;
 }
 
-struct search {
-    const char *name;
-    const struct type_global *found;
-    uint32_t section;
-};
-
-static void if_named(struct mover *, const struct version *, const struct type_global *g,
-                     uint32_t section, void *context)
+static void collect(struct mover *m, const struct version *v, const struct type_global *g,
+                    uint32_t section)
 {
-    struct search *s = context;
-    if (strcmp(type_global_name(g), s->name) == 0) {
-        s->found = g;
-        s->section = section;
+    struct updating *u = m->updating;
+    if (u->record_count == v->section_count) {
+        move_fail(m, MOVE_RECORDS, "more of them than sections");
+        return;
     }
+    u->records[u->record_count++] = (struct record_of){g, section};
+}
+
+static const struct record_of *record_named(const struct mover *m, const char *name)
+{
+    const struct updating *u = m->updating;
+    for (uint32_t i = 0; i < u->record_count; i++) {
+        if (strcmp(type_global_name(u->records[i].global), name) == 0) {
+            return &u->records[i];
+        }
+    }
+    return nullptr;
 }
 
 // Each old global that shares its section with no other finds the new one of its name.
 static void match_global(struct mover *m, const struct version *v, const struct type_global *g,
-                         uint32_t section, void *)
+                         uint32_t section)
 {
     struct counterpart *p = &m->updating->parts[section];
     if (is_special(v, section) || g->address != v->layout->address[section]) {
         return;
     }
-    struct search s = {.name = type_global_name(g)};
-    each_record(m, &m->updating->now, if_named, &s);
-    *p = (struct counterpart){.section = s.found ? s.section : 0, .old = g, .now = s.found};
-    bool typed = s.found && !((g->flags | s.found->flags) & TYPE_GLOBAL_UNTYPED);
-    if (typed) {
-        p->conversion = make_conversion(m, g->map, (const void *)s.found->map);
+    const struct record_of *r = record_named(m, type_global_name(g));
+    const struct type_global *now = r ? r->global : nullptr;
+    *p = (struct counterpart){.section = r ? r->section : 0, .old = g, .now = now};
+    if (now && !((g->flags | now->flags) & TYPE_GLOBAL_UNTYPED)) {
+        p->conversion = make_conversion(m, g->map, (const void *)now->map);
         p->function = function_of(m, p->conversion);
-    } else if (s.found && g->bytes != s.found->bytes) {
-        move_fail(m, MOVE_VERSION, "%s has another size", s.name);
+    } else if (now && g->bytes != now->bytes) {
+        move_fail(m, MOVE_VERSION, "%s has another size", type_global_name(g));
     }
 }
 
@@ -435,7 +447,11 @@ static void take_type(struct mover *m, uint32_t id, const struct rt_type *old)
 
 void update_types(struct mover *m, const struct heap *old)
 {
-    each_record(m, &m->updating->old, match_global, nullptr);
+    m->updating->records = move_alloc(m, m->updating->now.section_count * sizeof(struct record_of));
+    if (m->error == MOVE_OK) {
+        each_record(m, &m->updating->now, collect);
+        each_record(m, &m->updating->old, match_global);
+    }
     m->updating->types[0].name = "untyped memory";
     for (uint32_t i = 1; i < old->type_count && i < HEAP_TYPES && m->error == MOVE_OK; i++) {
         take_type(m, i, old->types[i]);
