@@ -185,6 +185,9 @@ enum status checkpoint_begin(struct service *s)
     c->sequence = 0;
     status = with_mapped(s, c, lay_out_order, s);
     status = status == OK ? lend(s, c) : status;
+    if (status == ERR_STATE) { // left from an order that a death of ours undid: it gives that back
+        (void)ipc_notify(s->checkpoint_bell);
+    }
     if (status != OK) {
         return status;
     }

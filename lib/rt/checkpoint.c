@@ -76,6 +76,10 @@ static void write_down(void)
 {
     struct lent l = {.at = 0};
     struct move_report report = {.objects = 0};
+    struct handle_info info;
+    if (sys_handle_info(H_CHECKPOINT, &info) != OK) {
+        return; // rung twice
+    }
     enum status status = map_lent(H_CHECKPOINT, PROT_READ | PROT_WRITE, &l.at, &l.bytes);
     status = status == OK ? map_lent(H_MODULE, PROT_READ, &l.module_at, &l.module_bytes) : status;
     enum move_error error = status != OK ? MOVE_NO_MEMORY : refusal ? MOVE_BOUND : MOVE_OK;

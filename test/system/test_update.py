@@ -37,6 +37,23 @@ def test_the_file_service_and_back(boot, small_disk):
     assert_clean(path)
 
 
+def test_files_are_used_meanwhile(boot, small_disk):
+    path, _ = small_disk
+    add_modules(path, "fs", "fs_next")
+    machine = boot("checkpoint", path, memory=256, append="files=1")
+    shell = Shell(machine)
+    for module in ("fs_next", "fs", "fs_next", "fs"):
+        at = len(machine.kernel_log())
+        assert "fs runs fs:" in shell.run(f"rs update fs /{module}.mod", 120)
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit and len(re.findall(r"files: \d+ rounds, 0 wrong", machine.kernel_log()[at:])) < 4:
+            time.sleep(0.2)
+        assert len(re.findall(r"files: \d+ rounds, 0 wrong", machine.kernel_log()[at:])) >= 4, machine.kernel_log()[-2000:]
+    log = machine.kernel_log()
+    assert "wrong:" not in log and "died" not in log, log[-2000:]
+    machine.kill()
+
+
 def test_what_is_no_module_or_cannot_take_over(boot, small_disk):
     path, _ = small_disk
     add_modules(path, "hoard_next", "hoard_other", "template")

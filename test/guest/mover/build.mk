@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-$(eval $(call module,mover_test,test/guest/mover/main.c test/guest/mover/checkpoints.c test/guest/mover/updates.c,interfaces rt libc,))
+$(eval $(call module,mover_test,test/guest/mover/main.c test/guest/mover/checkpoints.c test/guest/mover/updates.c test/guest/mover/files.c,interfaces rt libc,))

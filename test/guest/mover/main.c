@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Two hoards are told the same. One is moved and killed all the time; they must stay equal.
 // Args: rounds=N objects=N churn=N kill=1; or where=N: it is moved N times and asked where its things are; or
-// checkpoints=1: see checkpoints.c; or updates=N: see updates.c; or watch=1: only the moved one, which is filled and watched.
+// checkpoints=1: see checkpoints.c; or updates=N: see updates.c; or watch=1: only the moved one, which is filled and watched; or
+// files=1: see files.c.
 #include "interfaces/hoard.client.h"
 #include "interfaces/rs.client.h"
 #include "lib/rt/rt.h"
@@ -15,7 +16,8 @@ enum { PATIENCE_S = 20, PAUSES = 20000 };
 handle_t moved, still;
 uint32_t number;
 static uint64_t pauses[PAUSES];
-static uint32_t pause_count, wrong;
+static uint32_t pause_count;
+uint32_t wrong;
 
 void complain(const char *what, enum status status)
 {
@@ -143,6 +145,9 @@ int service_main(void)
     if (places > 0) {
         tell_places(places);
         rt_wait(1, "nothing");
+    }
+    if (arg_number("files", 0) != 0) {
+        use_files();
     }
     if (arg_number("watch", 0) != 0) {
         uint64_t made = 0;

@@ -6,6 +6,7 @@
 
 extern handle_t moved, still;
 extern uint32_t number; // of the moved one
+extern uint32_t wrong;  // so far
 
 void complain(const char *what, enum status status); // counts as wrong
 struct rs_service state_of(void); // of the moved one
@@ -19,3 +20,5 @@ uint32_t try_checkpoints(void);
 uint32_t try_updates(uint32_t rounds);
 // Logs what the moved one holds, each time that this has changed.
 [[noreturn]] void watch_contents(void);
+// files.c
+[[noreturn]] void use_files(void);
