@@ -23,6 +23,8 @@ static void clear_status(struct service *s)
     p->move_tried = p->move_found = p->move_doubtful = 0;
     p->move_error = 0;
     p->letter.call = 0;
+    // Whoever is only moved goes on with the life that it had: what was done in it speaks for its state.
+    s->work_before = s->plan.cause == BIRTH_MOVED ? s->work_before + p->work - s->born_work : 0;
     s->born_work = p->work;
 }
 

@@ -39,7 +39,7 @@ static void copy_messages(struct rs_death *d, const struct status_page *p, uint6
 static void copy_status(struct rs_death *d, const struct service *s)
 {
     const struct status_page *p = s->status;
-    d->work = p->work - s->born_work;
+    d->work = p->work - s->born_work + s->work_before;
     d->beats = p->beats;
     d->request_since = p->request_since;
     d->request_badge = p->request_badge;

@@ -141,6 +141,7 @@ struct service {
     uint64_t born_ns, ready_ns, beat_ns;
     uint64_t born_work;  // status->work counts on; this is where this life began
     uint64_t born_cpu_ns; // what linking it ahead took
+    uint64_t work_before; // in this life, by bodies that it was moved out of
     uint64_t looked_cpu_ns, looked_ns;
     struct policy_watch watch;
     enum rs_how asked;   // a command that shall bring death about, 0: none

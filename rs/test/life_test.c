@@ -599,6 +599,25 @@ static void test_move(void **)
 }
 
 // The old one serves until the newborn is linked.
+// Moved just now, and dead of its first request there: its state has proven itself, wherever it was.
+static void test_death_right_after_a_move(void **)
+{
+    all_ready();
+    pass(200);
+    one(1)->status->work += 5;
+    assert_int_equal(order_move(1), OK);
+    fake_moved(1);
+    fake_ready(1, 0);
+    assert_true(one(1)->work_before >= 5);
+    fake_fault(1, one(1)->incarnation, FAULT_EXCEPTION, 14);
+    assert_int_equal(record_of(1, 0)->rung, POLICY_STATE);
+    assert_int_equal(record_of(1, 0)->decision, POLICY_REBIRTH);
+    // After a death it counts no more.
+    fake_moved(1);
+    fake_ready(1, 1);
+    assert_int_equal(one(1)->work_before, 0);
+}
+
 static void test_move_waits_for_the_spare(void **)
 {
     all_ready();
@@ -1084,6 +1103,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_room_for_a_spare, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spare_dies, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_death_right_after_a_move, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move_waits_for_the_spare, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move_fails, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_moves_by_plan, begin_moving, end),
