@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A client of the template server that has it killed in every way there is, and looks each time that
+// A client of the template server that has it moved, and killed in every way there is, and looks each time that
 // all came through: total, label, a request that was to be answered later.
 #include "interfaces/rs.client.h"
 #include "interfaces/template.client.h"
 #include "lib/rt/rt.h"
 
-enum { LATER_MS = 400, STACK_BYTES = 16 << 10, ANSWERED = 1, PATIENCE_S = 10 };
+enum { LATER_MS = 400, STACK_BYTES = 16 << 10, ANSWERED = 1, PATIENCE_S = 10, MOVED = 0 };
 
 static handle_t tally, answered;
 static uint32_t number, wrong;
@@ -71,7 +71,12 @@ static bool next_incarnation(uint32_t before)
     return false;
 }
 
-static void die(enum rs_how how)
+static enum status end_its_life(enum rs_how how)
+{
+    return how == MOVED ? rs_move(H_RS, number) : rs_kill(H_RS, number, how);
+}
+
+static void live_on(enum rs_how how)
 {
     uint64_t before, total = 0;
     uint32_t length, incarnation = state_of_tally().incarnation;
@@ -79,7 +84,7 @@ static void die(enum rs_how how)
     check(template_add(tally, 5, &before) == OK, "adding");
     check(template_set_label(tally, "pears", 5) == OK, "a label");
     start_asking();
-    check(rs_kill(H_RS, number, how) == OK, "killing");
+    check(end_its_life(how) == OK, "killing, or moving");
     check(next_incarnation(incarnation), "a rebirth");
     check(template_total(tally, &total) == OK && total == before, "the total is kept");
     check(template_get_label(tally, label, sizeof(label), &length) == OK && length == 5, "the label, too");
@@ -95,10 +100,10 @@ int service_main(void)
     tally = rt_handle("template");
     check(rt_notify_handle(ANSWERED, &answered) == OK, "a port handle");
     check(rs_find(H_RS, "template", 8, &number) == OK, "finding it");
-    for (enum rs_how how = RS_NULL_POINTER; how <= RS_NOW; how++) {
-        die(how);
+    for (enum rs_how how = MOVED; how <= RS_NOW; how++) {
+        live_on(how);
     }
-    log_info("%u ways, %u wrong", RS_NOW, wrong);
+    log_info("%u ways, %u wrong", RS_NOW + 1, wrong);
     rt_wait(ANSWERED, "nothing");
     return 0;
 }
