@@ -30,27 +30,42 @@ static void mark_sections(const struct service *s, uint8_t window[RS_STRIP_CELLS
     }
 }
 
-static uint8_t kind_of_region(const struct layout_record *layout, const struct region_info *r)
+static uint64_t past(const struct region_info *r, uint64_t end)
 {
-    bool known = layout->magic == LAYOUT_MAGIC;
-    if (known && r->start - layout->window < layout->window_bytes) {
-        return r->prot & PROT_EXEC ? RS_CODE : r->prot & PROT_WRITE ? RS_DATA : RS_CONSTANTS;
-    }
-    bool stack = known && r->start - layout->stack_low < layout->stack_high - layout->stack_low;
-    return stack ? RS_STACK : RS_HEAP;
+    return r->start + r->bytes > end ? r->start + r->bytes : end;
 }
 
-// One that has very many mappings is not looked at to the end: the supervisor has others to see to.
-static void mark_space(const struct service *s, uint8_t space[RS_STRIP_CELLS])
+// Window and stack are where the record says. Of all else that is mapped one region is enough for a cell, or
+// a service with many objects would keep the supervisor from others.
+static void mark_space(const struct service *s, uint8_t all, uint8_t space[RS_STRIP_CELLS])
 {
-    enum : uint64_t { CELL = USER_MAX / RS_STRIP_CELLS + 1, LOOKS = 1000 };
-    const struct layout_record *layout = s->living->layout;
+    enum : uint64_t { CELL = USER_MAX / RS_STRIP_CELLS + 1 };
+    const struct layout_record l = *s->living->layout;
     struct region_info r;
-    uint64_t at = 0;
-    for (uint64_t look = 0; look < LOOKS && sys_task_region(s->living->task, at, &r) == OK; look++) {
-        mark(space, r.start / CELL, kind_of_region(layout, &r));
-        at = r.start + r.bytes;
+    bool known = l.magic == LAYOUT_MAGIC;
+    if (known) {
+        mark(space, l.window / CELL, all);
+        mark(space, l.stack_low / CELL, RS_STACK);
     }
+    for (uint64_t at = 0; at < USER_MAX && sys_task_region(s->living->task, at, &r) == OK;) {
+        if (known && r.start - l.window < l.window_bytes) {
+            at = past(&r, l.window + l.window_bytes);
+        } else if (known && r.start - l.stack_low < l.stack_high - l.stack_low) {
+            at = past(&r, l.stack_high);
+        } else {
+            mark(space, r.start / CELL, RS_HEAP);
+            at = past(&r, (r.start / CELL + 1) * CELL);
+        }
+    }
+}
+
+static uint8_t all_of(const uint8_t window[RS_STRIP_CELLS])
+{
+    uint8_t all = 0;
+    for (uint32_t i = 0; i < RS_STRIP_CELLS; i++) {
+        all |= window[i];
+    }
+    return all;
 }
 
 void layout_strips(const struct service *s, uint8_t window[RS_STRIP_CELLS], uint8_t space[RS_STRIP_CELLS])
@@ -59,6 +74,6 @@ void layout_strips(const struct service *s, uint8_t window[RS_STRIP_CELLS], uint
     memset(space, 0, RS_STRIP_CELLS);
     if (service_lives(s)) {
         mark_sections(s, window);
-        mark_space(s, space);
+        mark_space(s, all_of(window), space);
     }
 }
