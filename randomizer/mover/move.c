@@ -191,6 +191,9 @@ struct signs {
 
 static struct signs signs_now(const struct mover *m)
 {
+    if (m->error != MOVE_OK || !m->live) {
+        return (struct signs){0};
+    }
     const struct undo_log *log = address_old(m, &undo_log);
     return (struct signs){tx_closed(address_old(m, tx_of_mine())), *(const volatile uint64_t *)&log->rollbacks};
 }
@@ -224,7 +227,7 @@ static void pass(struct mover *m)
     if (m->error == MOVE_OK && !m->live) {
         undo_unfinished(m);
     }
-    struct signs before = m->error == MOVE_OK ? signs_now(m) : (struct signs){0};
+    struct signs before = signs_now(m);
     if (m->error == MOVE_OK) {
         map_again(m);
     }

@@ -76,15 +76,16 @@ static bool make_elastic(void)
     return true;
 }
 
-// false: it was moved, which the heap must not do for these sizes.
+// In place, but in a life that was restored or updated: there a large text has a mapping that just fits.
 static bool stretch(int i)
 {
     uint32_t before = elastic_bytes[i];
     uint32_t now = i == ELASTIC - 1 ? LONG_MIN + draw(LONG_MAX - LONG_MIN) : SHORT_MIN + draw(SHORT_MAX - SHORT_MIN);
-    char *text = elastic[i]->text;
-    if (realloc(text, now) != text) {
+    char *text = realloc(elastic[i]->text, now);
+    if (!text) {
         return false;
     }
+    elastic[i]->text = text;
     elastic_bytes[i] = now;
     if (now > before) {
         memset(text + before, 'a' + (int)draw(26), now - before);
