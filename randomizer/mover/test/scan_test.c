@@ -30,6 +30,24 @@ void move_fail(struct mover *, enum move_error, const char *, ...)
     fail();
 }
 
+uint64_t address_of_checkpoint(struct mover *, uint64_t)
+{
+    fail();
+    return 0;
+}
+
+handle_t handle_saved(handle_t)
+{
+    fail();
+    return HANDLE_NONE;
+}
+
+handle_t handle_restored(const struct mover *, handle_t)
+{
+    fail();
+    return HANDLE_NONE;
+}
+
 // A predecessor that has one mapping, and neither heap nor globals.
 struct scene {
     struct mover m;
@@ -48,6 +66,7 @@ static void scan(struct scene *s, uint32_t step, const void *from, void *to, uin
     s->m.mappings[0] = (struct region){OLD, NEW, BYTES};
     s->m.mapping_count = 1;
     s->m.scan_step = step;
+    s->m.user_span = USER_MAX - USER_MIN;
     s->untyped.kind = PLAN_SCAN;
     plan_copy(&s->m, &s->untyped, from, to, bytes);
 }
