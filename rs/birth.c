@@ -9,8 +9,11 @@
 #include "rs/record.h"
 #include <string.h>
 
-static void clear_status(struct service *s)
+// At commit only: others see the page, so a rollback would not bring back what it says of the dead
+// one, such as whether that has state to take over. Nothing has happened yet if it runs again.
+static void clear_status(void *arg)
 {
+    const struct service *s = arg;
     struct status_page *p = s->status;
     p->ready = 0;
     p->first_work_ns = 0;
@@ -23,9 +26,6 @@ static void clear_status(struct service *s)
     p->move_tried = p->move_found = p->move_doubtful = 0;
     p->move_error = 0;
     p->letter.call = 0;
-    // Whoever is only moved goes on with the life that it had: what was done in it speaks for its state.
-    s->work_before = s->plan.cause == BIRTH_MOVED ? s->work_before + p->work - s->born_work : 0;
-    s->born_work = p->work;
 }
 
 // ---- The predecessor's estate ----
@@ -182,7 +182,9 @@ void service_birth(struct service *s)
     s->incarnation++;
     s->heir = service_has_state(s) && s->plan.rung <= POLICY_POISON;
     s->born_ns = s->beat_ns = rt_now_ns();
-    clear_status(s);
+    // Whoever is only moved goes on with the life that it had: what was done in it speaks for its state.
+    s->work_before = s->plan.cause == BIRTH_MOVED ? s->work_before + s->status->work - s->born_work : 0;
+    s->born_work = s->status->work;
     (void)account_fit(s);
     struct body *b = s->spare ? take_spare(s) : nullptr;
     s->from_spare = b != nullptr;
@@ -193,6 +195,7 @@ void service_birth(struct service *s)
     }
     fill_startup(s, b);
     begin_life(s, b);
+    at_commit(clear_status, s);
     at_commit(release, s);
 }
 

@@ -32,6 +32,7 @@ extern bool fake_beats;    // services answer pings at once
 extern int fake_queue;     // callers in every port
 extern int fake_dead_answers; // callers that were told ERR_DEAD
 extern int fake_notified;  // notifications that were no pings
+extern bool fake_uncommitted; // what is to be done at commit is lost, as if the supervisor died before it
 extern bool fake_suspended;
 extern bool fake_rebooted;
 extern uint64_t fake_badge;     // of the handle that came with the last answer

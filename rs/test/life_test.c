@@ -505,6 +505,18 @@ static void test_no_room_for_a_spare(void **)
     assert_true(one(1)->limit >= (1 << 20) + (8 << 20));
 }
 
+// What the supervisor does in a transaction that it does not live to commit shows nowhere.
+static void test_a_birth_that_is_undone_leaves_the_page_alone(void **)
+{
+    all_ready();
+    struct status_page before = *one(1)->status;
+    assert_int_not_equal(before.movable, 0);
+    fake_uncommitted = true;
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    fake_uncommitted = false;
+    assert_memory_equal(one(1)->status, &before, sizeof(before));
+}
+
 static void test_spares(void **)
 {
     all_ready();
@@ -1099,6 +1111,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_heir_dies, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_refused, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_dependents_told, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_a_birth_that_is_undone_leaves_the_page_alone, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spares, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_no_room_for_a_spare, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spare_dies, begin_moving, end),
