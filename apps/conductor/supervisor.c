@@ -9,7 +9,7 @@
 
 enum {
     EVENTS = 16,        // fetched at once
-    SERVICE_LINE = 420, // longest text of one service
+    SERVICE_LINE = 432, // longest text of one service
     RS_OF_TWIN = 1,     // the number of rs, as the twin counts
 };
 
@@ -243,6 +243,7 @@ static void tell_service(struct json *j, const struct rs_service *s)
     json_number(j, "heap_bytes", s->heap_bytes);
     json_number(j, "heap_objects", s->heap_objects);
     json_number(j, "moves", s->moves);
+    json_number(j, "spare", s->spare);
     json_text(j, "cause", cause_text(s->cause));
     json_text_n(j, "place", s->place, sizeof(s->place));
     json_number(j, "recovery_ns", s->recovery_ns);
