@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """./build.sh bench: figures in guest instructions beside those of the peers; `bench peers` measures Linux here."""
+import argparse
 import itertools
 import json
 import re
@@ -19,11 +20,18 @@ LONG = ("move", "kill", "moving")  # only when asked for
 MANY = (16, 1250)        # directories and files for the groups that want a file service with much to know
 
 
+def group(text):
+    words = [*GROUPS, "boot", "peers", "cost"]
+    if text not in words:
+        raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(words)}")
+    return text
+
+
 def options(prog):
     parser = Parser(prog=prog, description="Measures under -icount shift=0: figures are guest instructions and repeat "
                     "exactly. Wall time of the same measurements, without icount, stands beside them.")
     machine_options(parser)
-    parser.add_argument("what", nargs="*", choices=[*GROUPS, "boot", "peers", "cost", []], metavar="GROUP",
+    parser.add_argument("what", nargs="*", type=group, metavar="GROUP",
                         help=f"{', '.join(GROUPS)}, boot, peers, or cost: what "
                         f"transactions cost, alone (default: all but {', '.join(LONG)}, peers and cost)")
     parser.add_argument("--json", type=output, metavar="FILE", help="write the figures there")
