@@ -53,7 +53,10 @@ def boot(tmp_path, request):
     for machine in machines:
         machine.kill()
         if failed:
-            print(f"--- kernel log of {' '.join(machine.command[:8])} …\n{machine.kernel_log()[-4000:]}")
+            log = machine.kernel_log()
+            print(f"--- kernel log of {' '.join(machine.command[:8])} …\n{log[-4000:]}")
+            unasked = [line for line in log.splitlines() if " died: " in line and "by command" not in line]
+            print("--- deaths that nobody had ordered\n" + "\n".join(unasked[:40]))
             if machine.console:
                 print(f"--- console\n{bytes(machine.console.seen[-3000:]).decode(errors='replace')}")
 

@@ -384,6 +384,7 @@ int service_main(void)
         snprintf(text, sizeof text, "driver_test: FAILED to attach, status %d\n", status);
         say(text);
     } else {
+        rt_ready();
         tolerate_errors = arg_number("errors", 0) != 0;
         may_write = arg_number("writes", 1) != 0 && !disk.read_only;
         blocks = disk.sectors / 8 < BLOCKS ? (uint32_t)(disk.sectors / 8) : BLOCKS;
