@@ -120,6 +120,12 @@ void *rt_new(struct rt_type *type, size_t n)
     return allocate(bytes, type_id(type), true);
 }
 
+void *rt_new_sized(struct rt_type *type, size_t bytes)
+{
+    rt_assert(bytes >= type->bytes);
+    return allocate(bytes, type_id(type), true);
+}
+
 void *rt_malloc(size_t bytes)
 {
     return allocate(bytes, 0, false);
@@ -193,6 +199,12 @@ static bool resize(struct record *record, void *p, size_t bytes)
     return true;
 }
 
+static uint32_t object_type_id(const struct record *record, const void *p)
+{
+    return record->kind == RECORD_SLAB ? slab_object_type(record, p) : ((const struct large *)record)->type;
+}
+
+// An object that has a type keeps it.
 void *rt_realloc(void *old, size_t bytes)
 {
     if (!old) {
@@ -204,12 +216,21 @@ void *rt_realloc(void *old, size_t bytes)
         count(0, (int64_t)bytes - (int64_t)old_bytes);
         return old;
     }
-    void *fresh = rt_malloc(bytes);
+    void *fresh = allocate(bytes, object_type_id(record, old), false);
     if (fresh) {
         __builtin_memcpy(fresh, old, old_bytes < bytes ? old_bytes : bytes);
         rt_free(old);
     }
     return fresh;
+}
+
+void *rt_renew(struct rt_type *type, void *old, size_t n)
+{
+    size_t bytes;
+    if (!old || __builtin_mul_overflow(type->bytes, n, &bytes)) {
+        return old ? nullptr : rt_new(type, n);
+    }
+    return rt_realloc(old, bytes);
 }
 
 // ---- For the mover ----

@@ -26,19 +26,27 @@ struct rt_type {
 // reached.
 #define new(T)          ((T *)RT_NEW_TYPED(T, 1))
 #define new_array(T, n) ((T *)RT_NEW_TYPED(T, n))
+// For a T that ends in a flexible array: `bytes` in all, at least sizeof(T).
+#define new_sized(T, bytes) ((T *)RT_NEW(T, rt_new_sized, bytes))
+// A row of T of another length, which is perhaps elsewhere; p may be null. What is added has no defined
+// content, so this is for types without pointers. nullptr: no memory, and the row is as it was.
+#define renew_array(p, T, n) ((T *)RT_NEW(T, rt_renew, p, n))
 #define delete(p)       rt_free(p)
 
 // `of` takes no room: through it the debug information, and by that the pass, knows what T is.
-#define RT_NEW_TYPED(T, n)                                                                         \
+#define RT_NEW_TYPED(T, n) RT_NEW(T, rt_new, n)
+#define RT_NEW(T, how, ...)                                                                        \
     __extension__({                                                                                \
         static struct {                                                                            \
             struct rt_type type;                                                                   \
             T *of[0];                                                                              \
         } rt_type_of_new = {.type = {.name = #T, .bytes = sizeof(T)}};                             \
-        rt_new(&rt_type_of_new.type, n);                                                           \
+        how(&rt_type_of_new.type, __VA_ARGS__);                                                    \
     })
 
 void *rt_new(struct rt_type *type, size_t count);
+void *rt_new_sized(struct rt_type *type, size_t bytes);
+void *rt_renew(struct rt_type *type, void *old, size_t count);
 
 // Untyped memory for third-party code; malloc and its family are these. Aligned to 16 bytes.
 void *rt_malloc(size_t bytes);

@@ -66,6 +66,27 @@ void record_free(void *record, size_t bytes);
 // For placement: fast, not for keys (xorshift-multiply of a counter, seeded from rt_random).
 uint64_t heap_random(void);
 
+// Numbers that look like addresses, by the window of 1 GiB that they would lie in. A mover notes those that it finds in
+// untyped memory, and nothing is placed in such windows: a number that was there when this incarnation was born is never taken
+// for an address by the next one's mover. `before`: what the predecessor had noted, and so the windows that it left alone.
+enum { HEAP_WINDOW_SHIFT = 30, HEAP_WINDOWS = 1 << (47 - HEAP_WINDOW_SHIFT) };
+struct heap_numbers {
+    uint64_t found[HEAP_WINDOWS / 64], before[HEAP_WINDOWS / 64];
+};
+extern struct heap_numbers heap_numbers;
+
+static inline void heap_note_number(uint64_t word)
+{
+    uint64_t window = word >> HEAP_WINDOW_SHIFT;
+    heap_numbers.found[window / 64] |= 1ull << (window % 64);
+}
+
+static inline bool heap_was_number(uint64_t word)
+{
+    uint64_t window = word >> HEAP_WINDOW_SHIFT;
+    return heap_numbers.before[window / 64] >> (window % 64) & 1;
+}
+
 // ---- heap_table.c: address -> record ----
 
 enum record_kind : uint8_t { RECORD_SLAB = 1, RECORD_LARGE = 2 };
@@ -129,6 +150,7 @@ void slab_free(struct record *record, void *p);
 void slab_change(struct record *record, void *p, size_t bytes, uint32_t type);
 // As asked for; dies if p is not a living object.
 size_t slab_object_bytes(struct record *record, const void *p);
+uint32_t slab_object_type(const struct record *record, const void *p); // its id
 // Makes a living object this long without moving it; false if its slot is too small or much too
 // large.
 bool slab_resize(struct record *record, void *p, size_t bytes);

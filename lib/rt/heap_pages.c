@@ -9,7 +9,7 @@
 #include "lib/rt/movable.h"
 
 enum : uint64_t {
-    WINDOW = 1ull << 30,
+    WINDOW = 1ull << HEAP_WINDOW_SHIFT,
     WINDOW_FILL = WINDOW / 4,
     RECORD_CHUNK = 64 << 10, // records are carved out of chunks of this size
 };
@@ -51,13 +51,29 @@ static uint64_t draw(uint64_t low, uint64_t high, uint64_t step)
     return low + (uint64_t)(((unsigned __int128)rt_random64() * places) >> 64) * step;
 }
 
+RT_OWN struct heap_numbers heap_numbers;
+
+// Where no number leads to, if there is such a window.
+static uint64_t draw_window(void)
+{
+    uint64_t window = 0;
+    for (int i = 0; i < TRIES; i++) {
+        window = draw(WINDOW, USER_MAX - WINDOW, WINDOW);
+        uint64_t at = window >> HEAP_WINDOW_SHIFT;
+        if (((heap_numbers.found[at / 64] | heap_numbers.before[at / 64]) >> (at % 64) & 1) == 0) {
+            break;
+        }
+    }
+    return window;
+}
+
 static uint64_t draw_address(uint64_t bytes)
 {
     if (bytes > WINDOW_FILL) {
         return draw(GRANULE * 4, USER_MAX - bytes, GRANULE);
     }
     if (heap.window == 0 || heap.window_used + bytes > WINDOW_FILL) {
-        heap.window = draw(WINDOW, USER_MAX - WINDOW, WINDOW);
+        heap.window = draw_window();
         heap.window_used = 0;
     }
     return draw(heap.window, heap.window + WINDOW - bytes, GRANULE);

@@ -200,6 +200,12 @@ size_t slab_object_bytes(struct record *record, const void *p)
     return slab->info[living_slot(slab, p)] & INFO_BYTES;
 }
 
+uint32_t slab_object_type(const struct record *record, const void *p)
+{
+    const struct slab *slab = (const struct slab *)record;
+    return (slab->info[living_slot(slab, p)] & ~INFO_LIVING) >> INFO_TYPE_SHIFT;
+}
+
 bool slab_resize(struct record *record, void *p, size_t bytes)
 {
     struct slab *slab = (struct slab *)record;

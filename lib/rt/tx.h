@@ -58,7 +58,7 @@ void rt_commit(void);
 // ---- Mappings that move along ----
 
 enum rt_map_kind {
-    RT_STATE,  // the service's own memory: undone like all its state
+    RT_STATE,  // the service's own memory: undone like all its state. Pointers into it have types
     RT_SHARED, // devices or other tasks see it, too: never undone
 };
 

@@ -72,7 +72,8 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
     for (uint32_t i = 0; m->sections && i < m->section_count; i++) {
         if (m->old_layout->address[i] != 0) {
             uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
-            m->sections[i] = (struct section){from, to, m->elf_sections[i].size, from, to};
+            bool code = m->elf_sections[i].flags & SHF_EXEC;
+            m->sections[i] = (struct section){from, to, m->elf_sections[i].size, from, to, code};
         }
     }
     if (m->sections) {

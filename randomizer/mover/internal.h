@@ -28,6 +28,7 @@ struct source {
 struct section {
     uint64_t from, to, bytes; // from 0: not placed
     uint64_t read, write;     // where its contents are copied from and to, here; write 0: they are not
+    bool code;                // one function: nothing leads into its middle
 };
 
 struct bucket {
@@ -58,6 +59,7 @@ enum { PLAN_TAG = 100, PLAN_VALUE = 101 }; // kinds of slots beside those of the
 struct type_plan {
     enum plan_kind kind;
     uint32_t element, count; // bytes of one, slots of one
+    bool single;             // there is but one: what follows it belongs to it, and holds no pointers
     struct plan_slot *slots;
     struct type_map map;
 };

@@ -77,8 +77,10 @@ static inline bool address_may_be(uint64_t word)
     return word - USER_MIN < USER_MAX - USER_MIN;
 }
 
-// What an old address has become; 0 if it leads to nothing that moves.
-static inline uint64_t address_new(struct mover *m, uint64_t old)
+// What a word of untyped memory has become if it is an address; 0 if not. Numbers must not be taken for
+// addresses by mistake, and mappings (caches, tables of devices) are by far the largest things that there
+// are; so what leads into them is found in typed memory only.
+static inline uint64_t address_of_untyped(struct mover *m, uint64_t old)
 {
     if (old - USER_MIN >= m->user_span) {
         return old - m->key < m->key_span ? address_of_checkpoint(m, old) : 0;
@@ -86,6 +88,17 @@ static inline uint64_t address_new(struct mover *m, uint64_t old)
     const struct source *source = source_at(m, old);
     if (source) {
         return object_new(m, source, old);
+    }
+    const struct section *s = section_at(m, old);
+    return s && !(s->code && old != s->from) ? s->to + (old - s->from) : 0;
+}
+
+// What an old address has become; 0 if it leads to nothing that moves.
+static inline uint64_t address_new(struct mover *m, uint64_t old)
+{
+    uint64_t now = address_of_untyped(m, old);
+    if (now != 0 || old - USER_MIN >= m->user_span) {
+        return now;
     }
     const struct section *s = section_at(m, old);
     if (s) {

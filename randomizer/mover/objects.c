@@ -239,6 +239,10 @@ bool objects_open(struct mover *m)
     if (m->mode == MOVE_SAVE) {
         return m->error == MOVE_OK;
     }
+    if (!m->copied && !m->updating) { // before anything is placed
+        const struct heap_numbers *theirs = address_old(m, &heap_numbers);
+        __builtin_memcpy(heap_numbers.before, theirs->found, sizeof(theirs->found));
+    }
     reserve(m);
     if (m->updating) {
         update_types(m, m->heap);

@@ -100,6 +100,16 @@ static void draft_run(struct drafting *d, uint32_t at, uint64_t whole, struct co
     }
 }
 
+static bool has_tail(const struct type_map *map)
+{
+    for (uint32_t i = 0; i < map->entry_count; i++) {
+        if (map->entries[i].count == TYPE_MAP_FLEXIBLE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map)
 {
     const struct type_map_header *header = map;
@@ -115,6 +125,7 @@ bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map)
         plan->kind = PLAN_WALK;
         return true;
     }
+    plan->single = has_tail(&plan->map);
     plan->kind = d.count ? PLAN_SLOTS : PLAN_PLAIN;
     plan->count = d.count;
     plan->slots = move_alloc(m, (d.count + 1) * sizeof(struct plan_slot));
@@ -197,10 +208,13 @@ static void scan(struct mover *m, const uint64_t *from, uint64_t *to, uint64_t b
     copy_words(from, to, bytes);
     for (uint64_t at = 0; at + 8 <= bytes;) {
         uint64_t word = load((const uint8_t *)from + at);
-        uint64_t now = address_new(m, word); // most are small numbers
+        uint64_t now = address_of_untyped(m, word); // most are small numbers
         r->tried++;
         if (now == 0) {
-            r->doubtful += address_may_be(word);
+            if (address_may_be(word)) {
+                r->doubtful += !heap_was_number(word); // else the predecessor had nothing there
+                heap_note_number(word);
+            }
             at += m->scan_step;
             continue;
         }
@@ -297,6 +311,7 @@ static inline void copy_element(struct mover *m, const struct type_plan *plan, c
 static void copy_slots(struct mover *m, const struct type_plan *plan, const uint64_t *from,
                        uint64_t *to, uint64_t bytes)
 {
+    bytes = plan->single && bytes > plan->element ? plan->element : bytes;
     for (uint64_t e = 0; e + plan->element <= bytes; e += plan->element) {
         copy_element(m, plan, (const uint8_t *)from + e, (uint8_t *)to + e);
     }

@@ -49,7 +49,7 @@ $(O)/test/host-ext2fs.a: $(call objects,host-ext2fs,$(E2FS_SOURCES))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 HOST_PREREQUISITES += $(E2FS_HEADERS)
 
-FS_BED := $(addprefix servers/fs/test/,bed.c file_device.c)
+FS_BED := $(addprefix servers/fs/test/,bed.c file_device.c heap.c)
 fs_test = $(eval $(call host_test,fs_$(1),servers/fs/test/$(1)_test.c $(2) $(FS_CORE) $(FS_BED) servers/fs/test/engine_none.c,$(FS_FLAGS),$(O)/test/host-ext2fs.a))
 $(call fs_test,random,servers/fs/test/model.c)
 $(call fs_test,faults)

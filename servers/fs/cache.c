@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The cache's requests to the disk, waiting for them, and giving out blocks.
 #include "servers/fs/cache_io.h"
+#include "lib/rt/heap.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,9 @@ static int make_tables(struct cache *c)
         bits++;
     }
     c->bucket_shift = 64 - bits;
-    c->lines = calloc(c->line_max, sizeof(struct line));
-    c->buckets = calloc(1u << bits, sizeof(struct line *));
-    c->ios = calloc(CACHE_IOS, sizeof(struct cache_io));
+    c->lines = new_array(struct line, c->line_max);
+    c->buckets = new_array(struct line *, 1u << bits);
+    c->ios = new_array(struct cache_io, CACHE_IOS);
     if (!c->lines || !c->buckets || !c->ios) {
         return ENOMEM;
     }

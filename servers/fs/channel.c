@@ -5,6 +5,7 @@
 // everything is turned into byte ranges. What it writes are extent and indirect blocks
 // (CLASS_NODE); all else is written by sync.c.
 #include "servers/fs/volume.h"
+#include "lib/rt/heap.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ void channel_set_volume(struct volume *v)
 static errcode_t open_channel(const char *name, int flags, io_channel *out)
 {
     (void)flags;
-    io_channel channel = calloc(1, sizeof(*channel));
+    io_channel channel = new(struct struct_io_channel);
     if (!channel) {
         return EXT2_ET_NO_MEMORY;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Blocks of directories, without knowing of the index.
 #include "servers/fs/dir_block.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/map.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ int dir_reserve(struct volume *v)
         return 0;
     }
     uint32_t capacity = v->dirty_dir_capacity ? 2 * v->dirty_dir_capacity : 4 * RESERVE;
-    struct dirty_dir *more = realloc(v->dirty_dirs, capacity * sizeof(*more));
+    struct dirty_dir *more = renew_array(v->dirty_dirs, struct dirty_dir, capacity);
     if (!more) {
         return ENOMEM;
     }

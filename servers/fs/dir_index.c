@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "servers/fs/dir_index.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/map.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ void dir_index_drop(struct volume *v, struct inode *dir)
 static void grow_buckets(struct dir_index *x)
 {
     uint32_t mask = x->bucket_mask * 2 + 1;
-    struct dir_entry **more = calloc(mask + 1, sizeof(*more));
+    struct dir_entry **more = new_array(struct dir_entry *, mask + 1);
     if (!more) {
         return; // slower, not wrong
     }
@@ -88,7 +89,7 @@ void dir_index_add(struct volume *v, struct dir_index *x, struct dir_entry *e)
 
 struct dir_entry *dir_index_make_entry(const char *name, uint32_t length)
 {
-    struct dir_entry *e = malloc(sizeof(*e) + length);
+    struct dir_entry *e = new_sized(struct dir_entry, sizeof(*e) + length);
     if (e) {
         e->hash = hash_of(name, length);
         e->length = (uint8_t)length;
@@ -138,7 +139,7 @@ int dir_index_reserve(struct dir_index *x, uint32_t blocks)
         return 0;
     }
     uint32_t capacity = blocks + blocks / 2 + 8;
-    uint16_t *more = realloc(x->room, capacity * sizeof(*more));
+    uint16_t *more = renew_array(x->room, uint16_t, capacity);
     if (!more) {
         return ENOMEM;
     }
@@ -155,7 +156,7 @@ static int fill_index(struct volume *v, struct dir_index *x)
     }
     x->blocks = (uint32_t)blocks_for(v, size);
     x->bucket_mask = BUCKETS_MIN - 1;
-    x->buckets = calloc(BUCKETS_MIN, sizeof(*x->buckets));
+    x->buckets = new_array(struct dir_entry *, BUCKETS_MIN);
     if (!x->buckets || dir_index_reserve(x, x->blocks)) {
         return ENOMEM;
     }
@@ -192,7 +193,7 @@ int dir_index_use(struct volume *v, struct inode *dir, struct dir_index **out)
         return 0;
     }
     int error = map_supported(dir);
-    struct dir_index *x = error ? nullptr : calloc(1, sizeof(*x));
+    struct dir_index *x = error ? nullptr : new(struct dir_index);
     if (!x) {
         return error ? error : ENOMEM;
     }

@@ -4,6 +4,7 @@
 // A changed inode stays in memory until sync.c stores it; one that nobody refers to is thrown out
 // when there are too many, but never a changed one.
 #include "servers/fs/inode.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/dir.h"
 #include "servers/fs/map.h"
 #include "servers/fs/orphan.h"
@@ -110,7 +111,7 @@ static struct inode *make(struct volume *v, ext2_ino_t number)
         trim(v, v->inode_limit - 1);
     }
     size_t on_disk = EXT2_INODE_SIZE(v->fs->super), known = sizeof(struct ext2_inode_large);
-    struct inode *i = calloc(1, sizeof(*i) + (on_disk > known ? on_disk - known : 0));
+    struct inode *i = new_sized(struct inode, sizeof(*i) + (on_disk > known ? on_disk - known : 0));
     if (!i) {
         return nullptr;
     }
@@ -284,7 +285,7 @@ static errcode_t write_hook(ext2_filsys fs, ext2_ino_t number, struct ext2_inode
 
 int inode_open_cache(struct volume *v)
 {
-    v->inode_buckets = calloc(BUCKETS, sizeof(struct inode *));
+    v->inode_buckets = new_array(struct inode *, BUCKETS);
     v->inode_limit = 4096;
     v->fs->read_inode = read_hook;
     v->fs->write_inode = write_hook;

@@ -41,7 +41,9 @@ struct inode {
         struct ext2_inode raw;
         struct ext2_inode_large large;
     };
+    uint8_t more[]; // of it
 };
+static_assert(offsetof(struct inode, more) == offsetof(struct inode, large) + sizeof(struct ext2_inode_large));
 
 int inode_open_cache(struct volume *v);
 void inode_close_cache(struct volume *v);

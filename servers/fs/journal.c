@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The log as a file: where its blocks are, what its superblock says.
 #include "servers/fs/journal.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/journal_format.h"
 #include "servers/fs/volume.h"
 #include <errno.h>
@@ -187,7 +188,7 @@ static bool grow_runs(struct finding *f)
     }
     uint32_t capacity = f->capacity ? 2 * f->capacity : 8;
     struct log_run *more =
-        capacity > RUNS_MAX ? nullptr : realloc(j->runs, capacity * sizeof(*more));
+        capacity > RUNS_MAX ? nullptr : renew_array(j->runs, struct log_run, capacity);
     if (!more) {
         f->error = ENOMEM;
         return false;
@@ -279,7 +280,7 @@ int journal_open(struct volume *v)
     if (error) {
         return error;
     }
-    j->scratch = calloc(1, block_bytes(v));
+    j->scratch = new_array(uint8_t, block_bytes(v));
     if (!j->scratch) {
         return ENOMEM;
     }

@@ -10,6 +10,7 @@
 // anything else happens. A flush that fails may have lost any of what was written before it, which
 // nobody could name any more: then the journal is given up, and the volume is read-only.
 #include "servers/fs/journal.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/dir.h"
 #include "servers/fs/journal_format.h"
 #include "servers/fs/space.h"
@@ -109,7 +110,7 @@ void journal_forget(struct volume *v, uint64_t block)
     }
     if (j->revoked_count == j->revoked_capacity) {
         uint32_t capacity = j->revoked_capacity ? 2 * j->revoked_capacity : 64;
-        uint64_t *more = realloc(j->revoked, capacity * sizeof(*more));
+        uint64_t *more = renew_array(j->revoked, uint64_t, capacity);
         if (!more) {
             j->failed = true; // nothing is written any more: better than a block that comes back
             volume_restrict(v, VOLUME_READ_ONLY, ENOMEM);
@@ -247,7 +248,7 @@ static int list_blocks(struct volume *v)
     uint64_t count = cache_dirty_metadata(&v->cache);
     if (count > j->block_capacity) {
         uint64_t *more =
-            count > UINT32_MAX / 2 ? nullptr : realloc(j->blocks, count * sizeof(*more));
+            count > UINT32_MAX / 2 ? nullptr : renew_array(j->blocks, uint64_t, count);
         if (!more) {
             return ENOMEM;
         }

@@ -6,6 +6,7 @@
 // same or a later transaction revoked. Nothing in the log is believed: a log that an attacker wrote
 // can change the volume's contents, but not reach beyond them, nor make this run on for ever.
 #include "servers/fs/journal.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/journal_format.h"
 #include "servers/fs/volume.h"
 #include <errno.h>
@@ -66,7 +67,7 @@ static int add_revoked(struct replay *r, uint64_t block)
 {
     if (r->revoked_count == r->revoked_capacity) {
         uint32_t capacity = r->revoked_capacity ? 2 * r->revoked_capacity : 256;
-        struct revoked *more = realloc(r->revoked, capacity * sizeof(*more));
+        struct revoked *more = renew_array(r->revoked, struct revoked, capacity);
         if (!more) {
             return ENOMEM;
         }
@@ -283,7 +284,7 @@ static int walk(struct volume *v, struct replay *r, enum pass pass)
 
 static int replay(struct volume *v, struct replay *r)
 {
-    r->copy = malloc(block_bytes(v));
+    r->copy = new_array(uint8_t, block_bytes(v));
     int error = r->copy ? walk(v, r, SCAN) : ENOMEM;
     error = error ? error : walk(v, r, REVOKES);
     order_revokes(r);

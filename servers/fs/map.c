@@ -2,6 +2,7 @@
 // Maps of blocks: the library's extents (or indirect blocks), with a window of runs remembered for
 // each inode.
 #include "servers/fs/map.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/space.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -147,7 +148,7 @@ static int load(struct volume *v, struct inode *i, uint32_t first)
 {
     forget_window(i);
     if (!i->map.runs) {
-        i->map.runs = calloc(MAP_RUNS, sizeof(struct run));
+        i->map.runs = new_array(struct run, MAP_RUNS);
         if (!i->map.runs) {
             return ENOMEM;
         }

@@ -2,6 +2,7 @@
 // Open files. A number is life << 32 | generation << 16 | place in the table.
 #include "servers/fs/open.h"
 #include "interfaces/fs.types.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/file.h"
 #include "servers/fs/names.h"
 #include <errno.h>
@@ -20,7 +21,7 @@ static void let_go(struct volume *v, struct inode *i)
 
 int open_files_open(struct volume *v)
 {
-    v->files = calloc(OPEN_FILES_MAX, sizeof(struct open_file));
+    v->files = new_array(struct open_file, OPEN_FILES_MAX);
     return v->files ? 0 : ENOMEM;
 }
 
@@ -171,7 +172,7 @@ int open_close(struct volume *v, uint64_t id, uint64_t badge)
 
 struct open_note *open_files_note(const struct volume *v)
 {
-    struct open_note *notes = calloc(OPEN_FILES_MAX, sizeof(*notes));
+    struct open_note *notes = new_array(struct open_note, OPEN_FILES_MAX);
     for (uint32_t n = 0; notes && v->files && n < OPEN_FILES_MAX; n++) {
         const struct open_file *f = &v->files[n];
         notes[n] = (struct open_note){.badge = f->badge, .generation = f->generation,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Walking paths, name by name, through symbolic links.
 #include "servers/fs/path.h"
+#include "lib/rt/heap.h"
 #include "servers/fs/dir.h"
 #include "servers/fs/map.h"
 #include <errno.h>
@@ -9,8 +10,8 @@
 
 int path_open(struct volume *v)
 {
-    v->path_buffer[0] = malloc(PATH_BYTES_MAX);
-    v->path_buffer[1] = malloc(PATH_BYTES_MAX);
+    v->path_buffer[0] = new_array(char, PATH_BYTES_MAX);
+    v->path_buffer[1] = new_array(char, PATH_BYTES_MAX);
     return v->path_buffer[0] && v->path_buffer[1] ? 0 : ENOMEM;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Allocation, on the library's bitmaps.
 #include "servers/fs/space.h"
+#include "lib/rt/heap.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void hold(struct volume *v, uint64_t block)
     }
     if (v->held_count == v->held_capacity) {
         uint32_t capacity = v->held_capacity ? 2 * v->held_capacity : 64;
-        struct held_blocks *more = realloc(v->held, capacity * sizeof(*more));
+        struct held_blocks *more = renew_array(v->held, struct held_blocks, capacity);
         if (!more) {
             return; // the block stays marked as used until e2fsck finds it
         }
@@ -189,7 +190,7 @@ void space_free_inode(struct volume *v, ext2_ino_t number, bool dir)
 {
     if (v->freed_count == v->freed_capacity) {
         uint32_t capacity = v->freed_capacity ? 2 * v->freed_capacity : 64;
-        ext2_ino_t *more = realloc(v->freed_inodes, capacity * sizeof(*more));
+        ext2_ino_t *more = renew_array(v->freed_inodes, ext2_ino_t, capacity);
         if (!more) {
             return; // stays marked as used until e2fsck finds it
         }
@@ -358,7 +359,7 @@ void space_recount(struct volume *v)
 
 int space_open(struct volume *v)
 {
-    v->group_dirty = calloc(v->fs->group_desc_count, 1);
+    v->group_dirty = new_array(uint8_t, v->fs->group_desc_count);
     v->fs->get_alloc_block = alloc_hook;
     v->fs->block_alloc_stats = block_hook;
     return v->group_dirty ? 0 : ENOMEM;

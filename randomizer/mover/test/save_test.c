@@ -32,7 +32,7 @@ static const struct {
     uint32_t link;
 } plan[SECTIONS] = {
     [NONE] = {"", 0, 0, 0},
-    [LIST] = {".bss.list", 2 * sizeof(void *), SHF_WRITE | SHF_ALLOC, 0},
+    [LIST] = {".bss.list", 3 * sizeof(void *), SHF_WRITE | SHF_ALLOC, 0},
     [LOOSE] = {".data.loose", LOOSE_WORDS * 8, SHF_WRITE | SHF_ALLOC, 0},
     [TYPE] = {".data.make.rt_type_of_new", sizeof(struct rt_type), SHF_WRITE | SHF_ALLOC, 0},
     [CODE] = {".text.call", 64, SHF_ALLOC | SHF_EXEC, 0},
@@ -123,7 +123,7 @@ static void be_born(struct life *l)
         (struct rt_type){.name = "struct node", .bytes = sizeof(struct node), .map = node_map};
     *(struct type_global *)l->at[RECORDS] = (struct type_global){
         TYPE_GLOBAL_MAGIC, sizeof(struct type_global) + 8, (uint64_t)l->at[LIST], (uint64_t)list_map,
-        2 * sizeof(void *), 0, 5};
+        3 * sizeof(void *), 0, 5};
     memcpy(l->at[RECORDS] + sizeof(struct type_global), "list", 5);
 }
 
@@ -170,10 +170,10 @@ static void fill(struct life *l, int nodes)
     large[9] = (uint64_t)(list_of(l)[0] + 1); // one past its end
     uint64_t *loose = loose_of(l);
     loose[0] = (uint64_t)block;
-    loose[1] = (uint64_t)l->at[CODE] + 64; // one past its end
+    loose[1] = (uint64_t)l->at[CODE];
     loose[2] = 12345;
     loose[3] = (uint64_t)&l->at[LIST][8];
-    loose[4] = (uint64_t)shared + 40;
+    list_of(l)[2] = (struct node *)((uint8_t *)shared + 40);
     loose[5] = ~0ull;
     loose[6] = (uint64_t)rt_memalign(256, 40);
     memset((void *)loose[6], 3, 40);
@@ -203,11 +203,12 @@ static void check(const struct life *a, const struct life *b, int nodes)
     assert_int_equal(object.bytes, LARGE_BYTES);
     assert_int_equal(large[9], (uint64_t)(list_of(b)[0] + 1));
     assert_int_equal(large[2000], 0x0505050505050505);
-    assert_int_equal(loose[1], (uint64_t)b->at[CODE] + 64);
+    assert_int_equal(loose[1], (uint64_t)b->at[CODE]);
     assert_int_equal(loose[2], 12345);
     assert_int_equal(loose[3], (uint64_t)&b->at[LIST][8]);
-    assert_int_equal(*(uint64_t *)loose[4], 0); // new memory
-    assert_int_not_equal(loose[4], (uint64_t)shared + 40);
+    const void *mapped = list_of(b)[2];
+    assert_true(mapped == nullptr || *(const uint64_t *)mapped == 0); // new memory; null: it was another's mapping
+    assert_ptr_not_equal(mapped, (uint8_t *)shared + 40);
     assert_int_equal(loose[5], ~0ull);
     assert_int_equal(loose[6] % 256, 0);
     assert_int_equal(*(uint64_t *)b->at[OWN], 0);
@@ -262,6 +263,7 @@ static void test_another_layout(void **)
     be_born(&b);
     assert_int_equal(restore(&b, first, bytes), MOVE_OK);
     check(&a, &b, 300);
+    assert_non_null(list_of(&b)[2]);
     assert_in_range(clock_then, 990, 1000); // what the played clock shows
     uint8_t *second = take(&b, &again); // with what a has on the heap as leaks
     be_born(&c);

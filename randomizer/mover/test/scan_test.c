@@ -12,6 +12,7 @@ enum : uint64_t { OLD = 0x5a1234560000, NEW = 0x13579bdf0000, BYTES = 0x4000 };
 
 // What plan.c needs of its neighbours, and memory without a type does not.
 struct heap heap;
+struct heap_numbers heap_numbers;
 
 uint64_t object_place(struct mover *, const struct source *, uint32_t)
 {
@@ -48,26 +49,39 @@ handle_t handle_restored(const struct mover *, handle_t)
     return HANDLE_NONE;
 }
 
-// A predecessor that has one mapping, and neither heap nor globals.
+// A predecessor that has one section, perhaps a mapping, and no heap.
+enum : uint64_t { MAPPED = 0x2b0000000000 };
 struct scene {
     struct mover m;
     struct move_report report;
     struct heap_entry no_heap;
-    uint32_t no_sections;
+    struct section sections[2];
+    struct bucket buckets[2];
+    uint32_t head;
     struct type_plan untyped;
 };
 
-static void scan(struct scene *s, uint32_t step, const void *from, void *to, uint64_t bytes)
+static void set(struct scene *s, uint32_t step)
 {
     memset(s, 0, sizeof(*s));
     s->m.report = &s->report;
     s->m.heap_table = &s->no_heap;
-    s->m.heads = &s->no_sections;
-    s->m.mappings[0] = (struct region){OLD, NEW, BYTES};
+    s->head = 1;
+    s->buckets[1].section = 1;
+    s->sections[1] = (struct section){.from = OLD, .to = NEW, .bytes = BYTES};
+    s->m.sections = s->sections;
+    s->m.buckets = s->buckets;
+    s->m.heads = &s->head;
+    s->m.mappings[0] = (struct region){MAPPED, NEW + 2 * BYTES, BYTES};
     s->m.mapping_count = 1;
     s->m.scan_step = step;
     s->m.user_span = USER_MAX - USER_MIN;
     s->untyped.kind = PLAN_SCAN;
+}
+
+static void scan(struct scene *s, uint32_t step, const void *from, void *to, uint64_t bytes)
+{
+    set(s, step);
     plan_copy(&s->m, &s->untyped, from, to, bytes);
 }
 
@@ -129,6 +143,68 @@ static void test_only_at_the_step(void **)
     assert_int_equal(get(to + 20), NEW);
 }
 
+static uint64_t scanned(struct scene *s, uint64_t word)
+{
+    uint64_t to;
+    plan_copy(&s->m, &s->untyped, &word, &to, sizeof(word));
+    return to;
+}
+
+// The largest targets of all are no targets; a pointer that is known to be one finds them.
+static void test_mappings_are_for_typed_pointers(void **)
+{
+    static struct scene s;
+    struct plan_slot pointer = {.kind = TYPE_POINTER};
+    struct type_plan typed = {.kind = PLAN_SLOTS, .element = 8, .count = 1, .slots = &pointer};
+    uint64_t word = MAPPED + 16, to;
+    set(&s, 8);
+    assert_int_equal(scanned(&s, word), word);
+    plan_copy(&s.m, &typed, &word, &to, sizeof(word));
+    assert_int_equal(to, NEW + 2 * BYTES + 16);
+}
+
+static void test_only_the_begin_of_a_function(void **)
+{
+    static struct scene s;
+    set(&s, 8);
+    s.sections[1].code = true;
+    assert_int_equal(scanned(&s, OLD), NEW);
+    assert_int_equal(scanned(&s, OLD + 8), OLD + 8);
+    assert_int_equal(scanned(&s, OLD + BYTES), OLD + BYTES);
+}
+
+// What follows a type with a flexible array is no second one of it.
+static void test_behind_a_single_one(void **)
+{
+    static struct scene s;
+    struct plan_slot pointer = {.kind = TYPE_POINTER};
+    struct type_plan typed = {.kind = PLAN_SLOTS, .element = 8, .count = 1, .slots = &pointer, .single = true};
+    const uint64_t from[3] = {OLD + 1, OLD + 2, OLD + 3};
+    uint64_t to[3];
+    set(&s, 8);
+    plan_copy(&s.m, &typed, from, to, sizeof(from));
+    assert_int_equal(to[0], NEW + 1);
+    assert_int_equal(to[1], OLD + 2);
+    assert_int_equal(to[2], OLD + 3);
+}
+
+// A number is noted by where it would lie; where the predecessor left room for it, it is not doubtful.
+static void test_numbers_are_noted(void **)
+{
+    static struct scene s;
+    const uint64_t number = 0x123456789abc;
+    set(&s, 8);
+    memset(&heap_numbers, 0, sizeof(heap_numbers));
+    assert_int_equal(scanned(&s, number), number);
+    assert_int_equal(s.report.doubtful, 1);
+    memcpy(heap_numbers.before, heap_numbers.found, sizeof(heap_numbers.found));
+    assert_true(heap_was_number(number + 1));
+    assert_false(heap_was_number(number + (1ull << HEAP_WINDOW_SHIFT)));
+    assert_int_equal(scanned(&s, number), number);
+    assert_int_equal(s.report.doubtful, 1);
+    memset(&heap_numbers, 0, sizeof(heap_numbers));
+}
+
 // Below the lowest and above the highest address nothing is doubtful; beside the mapping it is.
 static void test_what_is_counted(void **)
 {
@@ -159,7 +235,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pointers_in_byte_code), cmocka_unit_test(test_neighbours),
-        cmocka_unit_test(test_only_at_the_step),      cmocka_unit_test(test_what_is_counted),
+        cmocka_unit_test(test_only_at_the_step),
+        cmocka_unit_test(test_mappings_are_for_typed_pointers),
+        cmocka_unit_test(test_only_the_begin_of_a_function),
+        cmocka_unit_test(test_behind_a_single_one),
+        cmocka_unit_test(test_numbers_are_noted),
+        cmocka_unit_test(test_what_is_counted),
         cmocka_unit_test(test_short_ends),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

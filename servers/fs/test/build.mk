@@ -29,12 +29,13 @@ $(foreach o,no-dedupe no-groups no-merge no-bounds all,$(eval $(call undo_volume
 # would have to wait, and at random instructions.
 UNDONE_FLAGS := $(VOLUME_RENAMES) -Dstrdup=volume_strdup $(UNDO_LOG_FLAGS) $(UNDO_FRESH_FLAGS)
 UNDONE_HOST := -O2 -fno-sanitize=all -fno-builtin -D_FORTIFY_SOURCE=0
-UNDONE_PLAIN := $(FS_BED) $(addprefix servers/fs/test/,random_test.c model.c engine.c) lib/rt/undo_log.c
+UNDONE_CORE := $(FS_CORE) servers/fs/test/heap.c # of which it is a part there: what is allocated is undone
+UNDONE_PLAIN := $(filter-out servers/fs/test/heap.c,$(FS_BED)) $(addprefix servers/fs/test/,random_test.c model.c engine.c) lib/rt/undo_log.c
 $(foreach s,$(E2FS_SOURCES),$(eval $(call compile,test-fs_undone,$(s),$$(CC) $$(VOLUME_FLAGS) $$(UNDONE_FLAGS),$(E2FS_HEADERS) $(UNDO_LOG_PLUGIN))))
 $(eval $(call compile,test-fs_undone,randomizer/test/undo/volume_heap.c,$$(CC) $$(VOLUME_FLAGS) $$(UNDO_LOG_FLAGS) $$(UNDO_FRESH_FLAGS) -DUNDO_FRESH=1 -DVOLUME_HEAP_MIB=512,$(UNDO_LOG_PLUGIN)))
-$(foreach s,$(FS_CORE),$(eval $(call compile,test-fs_undone,$(s),$$(CC) $$(HOST_TEST_FLAGS) $$(UNDONE_HOST) $$(WARNINGS) $(FS_FLAGS) $$(UNDONE_FLAGS),host-prerequisites $(UNDO_LOG_PLUGIN))))
+$(foreach s,$(UNDONE_CORE),$(eval $(call compile,test-fs_undone,$(s),$$(CC) $$(HOST_TEST_FLAGS) $$(UNDONE_HOST) $$(WARNINGS) $(FS_FLAGS) $$(UNDONE_FLAGS),host-prerequisites $(UNDO_LOG_PLUGIN))))
 $(foreach s,$(UNDONE_PLAIN),$(eval $(call compile,test-fs_undone,$(s),$$(CC) $$(HOST_TEST_FLAGS) $$(UNDONE_HOST) $$(WARNINGS) $(FS_FLAGS),host-prerequisites)))
-$(O)/test/fs_undone: $(call objects,test-fs_undone,$(E2FS_SOURCES) $(FS_CORE) $(UNDONE_PLAIN) randomizer/test/undo/volume_heap.c)
+$(O)/test/fs_undone: $(call objects,test-fs_undone,$(E2FS_SOURCES) $(UNDONE_CORE) $(UNDONE_PLAIN) randomizer/test/undo/volume_heap.c)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -Wl,--gc-sections -o $@ $^ -lcmocka
