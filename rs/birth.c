@@ -13,7 +13,7 @@
 // one, such as whether that has state to take over. Nothing has happened yet if it runs again.
 static void clear_status(void *arg)
 {
-    const struct service *s = arg;
+    struct service *s = arg;
     struct status_page *p = s->status;
     p->ready = 0;
     p->first_work_ns = 0;
@@ -26,6 +26,7 @@ static void clear_status(void *arg)
     p->move_tried = p->move_found = p->move_doubtful = 0;
     p->move_error = 0;
     p->letter.call = 0;
+    s->page_is_old = false;
 }
 
 // ---- The predecessor's estate ----
@@ -181,6 +182,7 @@ void service_birth(struct service *s)
     struct failure why;
     s->incarnation++;
     s->heir = service_has_state(s) && s->plan.rung <= POLICY_POISON;
+    s->page_is_old = true;
     s->born_ns = s->beat_ns = rt_now_ns();
     // Whoever is only moved goes on with the life that it had: what was done in it speaks for its state.
     s->work_before = s->plan.cause == BIRTH_MOVED ? s->work_before + s->status->work - s->born_work : 0;

@@ -175,7 +175,7 @@ enum status checkpoint_begin(struct service *s)
     if (s->entry->checkpoint == 0 || !s->module->moves) {
         return ERR_UNSUPPORTED;
     }
-    if (s->state != RS_READY || s->writing != nullptr || !s->status->movable) {
+    if (s->state != RS_READY || s->writing != nullptr || !service_says(s, s->status->movable)) {
         return ERR_STATE;
     }
     enum status status = make_slot(s, c);

@@ -160,11 +160,11 @@ void corpses_let_go(struct service *s)
     if (!service_lives(s)) {
         return;
     }
-    bool ready = s->status->ready != 0;
+    bool ready = service_says(s, s->status->ready);
     if (s->corpse != nullptr && s->corpse->described && (s->corpse->passed_on || ready)) {
         body_leave(s, &s->corpse);
     }
-    if (s->holder != nullptr && (s->heir ? s->status->moved != 0 : ready) &&
+    if (s->holder != nullptr && (s->heir ? service_says(s, s->status->moved) : ready) &&
         !update_needs_holder(s)) {
         body_leave(s, &s->holder);
     }

@@ -314,7 +314,7 @@ static void carry_on(struct service *s, const struct rs_death *d)
 static bool has_state(const struct service *s)
 {
     return s->living->module->moves &&
-           (s->status->movable != 0 || (s->heir && s->status->moved != 0));
+           (service_says(s, s->status->movable) || (s->heir && service_says(s, s->status->moved)));
 }
 
 void service_lay_out(struct service *s, uint64_t record)

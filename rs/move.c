@@ -91,7 +91,7 @@ static void on_look(void *arg)
 
 enum status move_begin(struct service *s, enum birth_cause cause)
 {
-    if (!s->module->moves || (s->state == RS_READY && !s->status->movable)) {
+    if (!s->module->moves || (s->state == RS_READY && !service_says(s, s->status->movable))) {
         return ERR_UNSUPPORTED; // the latter: a program with a loop of its own
     }
     if (s->state != RS_READY || s->move.wanted || s->move.under_way || s->trial.old != nullptr) {

@@ -138,6 +138,7 @@ struct service {
     uint32_t incarnation;
     bool from_spare;
     bool heir;           // it is to take the holder's state over, or has done so
+    bool page_is_old;    // the status page still tells of the incarnation before: it is cleared at commit
     uint64_t born_ns, ready_ns, beat_ns;
     uint64_t born_work;  // status->work counts on; this is where this life began
     uint64_t born_cpu_ns; // what linking it ahead took
@@ -175,6 +176,12 @@ extern uint64_t ready_mask;
 static inline struct service *service_by_number(uint64_t number)
 {
     return number >= 1 && number <= service_count ? &services[number - 1] : nullptr;
+}
+
+// Whether that word of its status page is set, and by this incarnation.
+static inline bool service_says(const struct service *s, uint64_t word)
+{
+    return !s->page_is_old && word != 0;
 }
 
 static inline bool service_lives(const struct service *s)

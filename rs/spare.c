@@ -167,7 +167,7 @@ static bool first_births_are_due(void)
 
 void spare_tend(struct service *s, bool idle)
 {
-    bool wanted = s->entry->flags & MANIFEST_SPARE && s->module->moves && s->status->movable;
+    bool wanted = s->entry->flags & MANIFEST_SPARE && s->module->moves && service_says(s, s->status->movable);
     bool calm = s->state == RS_READY && s->corpse == nullptr && s->holder == nullptr &&
                 rt_now_ns() - s->ready_ns > CALM_NS;
     bool room = s->spare == nullptr && !first_births_are_due();

@@ -118,7 +118,7 @@ static void note_ready(struct service *s, uint64_t now)
 void watch_note_recovery(struct service *s)
 {
     uint64_t first_work_ns = s->status->first_work_ns;
-    if (!s->recovering || first_work_ns <= s->detected_ns) {
+    if (!s->recovering || s->page_is_old || first_work_ns <= s->detected_ns) {
         return;
     }
     s->recovering = false;
@@ -137,7 +137,7 @@ void watch_news(uint64_t, void *)
 {
     for (uint32_t i = 0; i < service_count; i++) {
         struct service *s = &services[i];
-        if (s->state == RS_BORN && s->status->ready != 0) {
+        if (s->state == RS_BORN && service_says(s, s->status->ready)) {
             note_ready(s, rt_now_ns());
         }
     }
@@ -198,7 +198,7 @@ static void heal(struct service *s, uint64_t now)
 void watch_tick(struct service *s)
 {
     uint64_t now = rt_now_ns();
-    if (s->state == RS_BORN && s->status->ready != 0) {
+    if (s->state == RS_BORN && service_says(s, s->status->ready)) {
         watch_news(0, nullptr);
     }
     uint64_t beats = s->watch.beats;

@@ -584,6 +584,22 @@ static const struct rs_event *last_event(enum rs_event_kind kind)
     return found;
 }
 
+// Several timers may come in one transaction: what the page says is of the incarnation before until that has committed, and
+// the corpse has still to be inherited from.
+static void test_nothing_is_let_go_before_a_birth_is_committed(void **)
+{
+    all_ready();
+    pass(200);
+    fake_uncommitted = true;
+    assert_int_equal(order_move(1), OK);
+    watch_news(0, nullptr);
+    corpses_settle();
+    fake_uncommitted = false;
+    assert_int_equal(one(1)->state, RS_BORN);
+    assert_non_null(one(1)->corpse);
+    assert_ptr_equal(one(1)->holder, one(1)->corpse);
+}
+
 static void test_move(void **)
 {
     all_ready();
@@ -1112,6 +1128,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_dependents_told, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_a_birth_that_is_undone_leaves_the_page_alone, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_nothing_is_let_go_before_a_birth_is_committed, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spares, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_no_room_for_a_spare, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spare_dies, begin_moving, end),
