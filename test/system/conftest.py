@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """What the system tests share: machines that are always ended, a shell to type at, disks."""
-import os
 import sys
 from pathlib import Path
 
@@ -80,7 +79,11 @@ def assert_clean(path):
     assert clean, said
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="long campaigns in full, not a sample of them")
+
+
 @pytest.fixture
-def quick():
-    """True where only a sample of a long campaign shall run (SAMSARA_QUICK=1)."""
-    return os.environ.get("SAMSARA_QUICK") == "1"
+def quick(request):
+    """True where only a sample of a long campaign shall run."""
+    return not request.config.getoption("--long")

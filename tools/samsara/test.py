@@ -15,6 +15,8 @@ def options(prog):
     parser.add_argument("only", nargs="*", metavar="WORD",
                         help="'host' (unit tests), 'tools' (Python tests), or a pytest -k expression for system tests; "
                         "'thirdparty' is a longer run of three libraries of others, with figures")
+    parser.add_argument("--long", action="store_true", help="long campaigns in full (hundreds of deaths, dozens of power cuts), not a "
+                        "sample of them; takes some 50 minutes")
     third = parser.add_argument_group("of the word 'thirdparty'", "SQLite, zlib and MuJS answer a long input while they are moved "
                                       "and killed; their answers must be the host's. Ctrl-C ends it early.")
     third.add_argument("--requests", type=whole(1, 10_000_000), default=4500, metavar="N", help="of all three (default 4500)")
@@ -84,7 +86,7 @@ def main(given):
         elif word == "thirdparty":
             results.append(thirdparty_run(given))
         else:
-            results.append(pytest("system", "test/system", *(["-k", word] if word else [])))
+            results.append(pytest("system", "test/system", *(["-k", word] if word else []), *(["--long"] if given.long else [])))
     passed, failed = (sum(column) for column in zip(*results))
     print(f"{time.monotonic() - started:.0f} s")
     print(f"{passed} passed, {failed} failed")
