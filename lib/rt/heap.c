@@ -171,17 +171,59 @@ static size_t object_size(struct record *record, const void *p)
     return ((struct large *)record)->bytes;
 }
 
-void rt_free(void *p)
+static void free_now(void *p)
 {
-    if (!p) {
-        return;
-    }
     struct record *record = find_record(p);
     count(-1, -(int64_t)object_size(record, p));
     if (record->kind == RECORD_SLAB) {
         slab_free(record, p);
     } else {
         large_free(record);
+    }
+}
+
+// Freed, and not yet given back: state like all that is allocated. An heir in the usual environment gives it all back.
+static void *delayed[HEAP_DELAY_MAX];
+static uint32_t delayed_next, delayed_count;
+
+static void give_back_delayed(void)
+{
+    for (uint32_t i = 0; i < HEAP_DELAY_MAX; i++) {
+        if (delayed[i]) {
+            free_now(delayed[i]);
+            delayed[i] = nullptr;
+        }
+    }
+    delayed_count = 0;
+}
+
+// The one whose time has come, nullptr if there is none yet.
+static void *delay(void *p)
+{
+    uint32_t most = heap.policy.delay < HEAP_DELAY_MAX ? heap.policy.delay : HEAP_DELAY_MAX;
+    for (uint32_t i = 0; i < HEAP_DELAY_MAX; i++) {
+        if (delayed[i] == p) {
+            rt_die("heap: %p is freed twice", p);
+        }
+    }
+    (void)object_size(find_record(p), p); // dies if it is no living object
+    delayed_next = (delayed_next + 1) % most;
+    void *due = delayed[delayed_next];
+    delayed[delayed_next] = p;
+    delayed_count += due == nullptr;
+    return due;
+}
+
+void rt_free(void *p)
+{
+    if (delayed_count > 0 && heap.policy.delay == 0) {
+        give_back_delayed();
+    }
+    if (p && heap.policy.delay > 0) {
+        p = delay(p);
+    }
+    if (p) {
+        free_now(p);
     }
 }
 

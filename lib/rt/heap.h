@@ -73,11 +73,13 @@ struct heap_stats {
 void rt_heap_stats(struct heap_stats *out);
 
 // A changed environment for a service that keeps dying of the same request: overruns land in
-// padding, uninitialised reads see zero. Applies to objects made from now on.
+// padding, uninitialised reads see zero, uses after free see what was there. Applies to objects made from now on.
 struct heap_policy {
     uint32_t pad_bytes; // added to each request
     bool zero;          // clear all memory that is handed out
+    uint32_t delay;     // so many frees later, at most HEAP_DELAY_MAX, is an object given back
 };
+enum { HEAP_DELAY_MAX = 64 };
 void rt_heap_policy(const struct heap_policy *policy);
 
 // Called by the runtime once, before anything is allocated. limit 0: no limit but the quota.

@@ -100,6 +100,8 @@ void rt_begin(const struct startup *given)
     given_startup = given;
     begin_own();
     wait_as_spare();
+    rt_heap_policy(&(struct heap_policy){.pad_bytes = own_startup.heap_pad, .zero = own_startup.heap_zero,
+                                         .delay = own_startup.heap_delay});
     begin_status_page();
     if (own_startup.flags & STARTUP_HEIR) {
         return; // everything else comes with the state

@@ -345,6 +345,29 @@ static void test_policy(void **state)
     rt_heap_policy(&(struct heap_policy){0});
 }
 
+static void test_delayed_free(void **state)
+{
+    (void)state;
+    enum { DELAY = 20 };
+    char *p[3 * DELAY];
+    struct heap_object found;
+    struct heap_stats before, after;
+    rt_heap_stats(&before);
+    rt_heap_policy(&(struct heap_policy){.delay = DELAY});
+    for (int i = 0; i < 3 * DELAY; i++) {
+        p[i] = rt_malloc(64);
+    }
+    for (int i = 0; i < 3 * DELAY; i++) {
+        rt_free(p[i]);
+        assert_true(rt_heap_find(p[i], &found));
+        assert_true(i < DELAY || !rt_heap_find(p[i - DELAY], &found));
+    }
+    rt_heap_policy(&(struct heap_policy){0}); // as an heir has it
+    rt_free(nullptr);
+    rt_heap_stats(&after);
+    assert_int_equal(before.objects, after.objects);
+}
+
 // ---- Misuse ----
 
 static void free_it(void *p)
@@ -388,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_limit_is_kept),
         cmocka_unit_test(test_refused_memory),
         cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_delayed_free),
         cmocka_unit_test(test_misuse_is_caught),
     };
     return cmocka_run_group_tests(tests, start, nullptr);

@@ -119,6 +119,21 @@ static void be_poisonous(void)
     check(rs_replay(H_RS, letter.sequence, &port) == ERR_RIGHTS, "refused", "replay");
 }
 
+// ---- Mistakes with memory: the second death changes the environment, and the third life survives them ----
+
+static void be_mistaken(enum way way, const char *what)
+{
+    static struct rs_death d;
+    uint64_t back;
+    uint32_t before = 0, after = 0;
+    enum status status = ping_ping(victim, WAY_NONE, &back, &before);
+    status = status == OK ? ping_ping(victim, way, &back, &after) : status;
+    check(status == OK && after == before + 2, what, rt_status_name(status));
+    status = rs_record(H_RS, victim_number, 0, &d, sizeof(d));
+    check(status == OK && d.rung == 2, "the second rung", what);
+    check(ping_ping(victim, WAY_EXIT, &back, &after) == OK, "the usual environment again", what);
+}
+
 // ---- Rights: this service may watch, but not command ----
 
 static void be_refused(void)
@@ -145,6 +160,9 @@ int service_main(void)
     die_in_every_way();
     die_with_a_parked_caller(WAY_PARKED, "death after parking");
     die_with_a_parked_caller(WAY_STARTING, "death after giving a request up for now");
+    be_mistaken(WAY_READ_BEFORE_WRITE, "a read of memory that nobody wrote");
+    be_mistaken(WAY_WRITE_BEYOND, "a write beyond an object's end");
+    be_mistaken(WAY_USE_AFTER_FREE, "a use after free");
     be_poisonous();
     log_info("examined: %u checks, %u failed", done, failed);
     return (int)rs_power(H_RS, 1);

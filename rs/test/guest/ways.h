@@ -17,5 +17,8 @@ enum way {
     WAY_WAIT,
     WAY_POISON, // at every delivery
     WAY_PARKED, // when it has parked the request
+    WAY_READ_BEFORE_WRITE, // three mistakes with memory, each fatal in the usual environment only
+    WAY_WRITE_BEYOND,
+    WAY_USE_AFTER_FREE,
     WAY_STARTING, // when it has given the request up for now, and begins to fetch what is missing
 };
