@@ -79,6 +79,7 @@ static void fill_startup(const struct service *s, const struct body *b)
     at->cause = s->plan.cause;
     at->flags = s->heir ? STARTUP_HEIR : s->plan.rung == POLICY_CHECKPOINT ? STARTUP_RESTORE : 0;
     at->flags |= s->heir && !(planned && s->plan.between_requests) ? STARTUP_AFTER_CRASH : 0;
+    at->flags |= s->entry->flags & MANIFEST_CHECK ? STARTUP_CHECK : 0;
     at->poison_call = s->poison_call;
     change_environment(at, s->plan.rung == POLICY_CHANGED);
 }

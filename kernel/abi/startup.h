@@ -68,7 +68,7 @@ enum startup_flags {
     STARTUP_RESTORE = 8,     // state comes from a checkpoint, not from a predecessor
     STARTUP_DROP_LEAKS = 16, // what nothing points to does not move along
     STARTUP_AHEAD = 64,      // with SPARE: copy what H_PREDECESSOR, which still lives, has; again if that was done before
-    STARTUP_CHECK = 32,      // compare maps with a conservative scan, poison the predecessor's memory
+    STARTUP_CHECK = 32,      // what is taken over is compared with what a scan and a second look find
 };
 // Exit codes of a newborn that cannot take its predecessor's state over: MOVE_EXIT_BASE + enum move_error.
 enum { MOVE_EXIT_BASE = 0x4d00 }; // "M"

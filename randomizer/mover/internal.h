@@ -201,6 +201,9 @@ void objects_update(struct mover *m); // a second pass: what has been freed, reu
 void objects_drain(struct mover *m); // moves all that was visited, and what that leads to
 void objects_rest(struct mover *m);  // visits what nothing points to
 
+// verify.c: each object that was copied ahead is what it would be if it were copied now.
+void verify_copies(struct mover *m);
+
 // plan.c
 const struct type_plan *plan_of_type(struct mover *m, uint32_t type);
 bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map);

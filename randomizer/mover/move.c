@@ -246,7 +246,11 @@ const struct mover *move_of(const struct mover *m)
 
 static void take_over(struct mover *m)
 {
+    bool ahead = m->copied;
     pass(m);
+    if (ahead && m->check && m->error == MOVE_OK) {
+        verify_copies(m);
+    }
     objects_rest(m);
     if (m->error == MOVE_OK) {
         keep_answer(m);

@@ -31,6 +31,7 @@
     X(TYPE, "an object names a type that does not exist")                                          \
     X(TAG, "a union's tag has no known value")                                                     \
     X(STALE, "a word looks like a pointer, but no map knows it")                                   \
+    X(COPY, "what was copied ahead is not what there is")                                          \
     X(MAPPING, "a mapping of the predecessor cannot be taken over")                                \
     X(VERSION, "the state does not fit this version"               )                                \
     X(DAMAGED, "the checkpoint is damaged")                                                        \

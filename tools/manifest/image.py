@@ -204,6 +204,7 @@ KEYS = {  # key: (checker, default; None: must be given)
     "heal_ms": (MS, 10_000),
     "last_resort": (one_of("give up", "reboot"), "give up"),
     "spare": (yes_or_no, True),
+    "check_moves": (yes_or_no, False),
     "move_ms": (whole(0, 86_400_000), 0),
     "move_jitter_ms": (whole(0, 86_400_000), 0),
     "move_every_requests": (whole(0, 4_000_000_000), 0),

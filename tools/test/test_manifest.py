@@ -147,10 +147,10 @@ def test_binary(tmp_path):
 
 
 def test_binary_of_care(tmp_path):
-    text = GOOD.replace("priority = 5", 'priority = 5\nspare = false\nlast_resort = "reboot"\nmove_ms = 1000\nmove_jitter_ms = 300\n'
+    text = GOOD.replace("priority = 5", 'priority = 5\nspare = false\ncheck_moves = true\nlast_resort = "reboot"\nmove_ms = 1000\nmove_jitter_ms = 300\n'
                         'move_every_requests = 50\ncheckpoint = "1M"\ncheckpoint_ms = 70\nundo = "64K"')
     first = binary.SERVICE.unpack_from(binary.encode(read(tmp_path, text)), 32)
-    assert first[23:] == (2, 1000, 300, 50, 70, 10_000, 1000, 64 << 10, 1 << 20)
+    assert first[23:] == (6, 1000, 300, 50, 70, 10_000, 1000, 64 << 10, 1 << 20)
     assert binary.SERVICE.unpack_from(binary.encode(read(tmp_path, GOOD)), 32)[23:25] == (1, 0)
 
 
