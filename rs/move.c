@@ -76,11 +76,12 @@ static void on_look(void *arg)
     if (!s->move.wanted) {
         return;
     }
+    bool about_to_die = s->asked != 0; // by an order, which a move would make void
     if (rt_now_ns() - s->move.since_ns > PATIENCE_NS) {
         come_to_nothing(s, "no newborn was linked in time");
     } else if (s->state == RS_READY && s->spare == nullptr && !spare_make(s)) {
         come_to_nothing(s, "no newborn could be made");
-    } else if (s->state == RS_READY && s->holder == nullptr && spare_is_linked(s) &&
+    } else if (s->state == RS_READY && !about_to_die && s->holder == nullptr && spare_is_linked(s) &&
                (spare_is_ahead(s, s->move.since_ns) || !spare_go_ahead(s))) {
         replace(s);
     } else {

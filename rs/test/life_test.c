@@ -600,6 +600,20 @@ static void test_nothing_is_let_go_before_a_birth_is_committed(void **)
     assert_ptr_equal(one(1)->holder, one(1)->corpse);
 }
 
+// Who was ordered to die dies: a move in between would save it, and the order would be lost.
+static void test_move_waits_for_an_ordered_death(void **)
+{
+    all_ready();
+    pass(200);
+    one(1)->asked = RS_LOOP;
+    assert_int_equal(order_move(1), OK);
+    pass(50);
+    assert_int_equal(one(1)->incarnation, 1);
+    one(1)->asked = 0;
+    pass(50);
+    assert_int_equal(one(1)->incarnation, 2);
+}
+
 static void test_move(void **)
 {
     all_ready();
@@ -1132,6 +1146,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_spares, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_no_room_for_a_spare, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spare_dies, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_move_waits_for_an_ordered_death, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_death_right_after_a_move, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_move_waits_for_the_spare, begin_moving, end),
