@@ -67,8 +67,8 @@ void record_free(void *record, size_t bytes);
 uint64_t heap_random(void);
 
 // Numbers that look like addresses, by the window of 1 GiB that they would lie in. A mover notes those that it finds in
-// untyped memory, and nothing is placed in such windows: a number that was there when this incarnation was born is never taken
-// for an address by the next one's mover. `before`: what the predecessor had noted, and so the windows that it left alone.
+// untyped memory (`found`), and its successor, who knows them from the beginning (`before`), places no heap there. So the
+// movers after that one never take such a number for an address.
 enum { HEAP_WINDOW_SHIFT = 30, HEAP_WINDOWS = 1 << (47 - HEAP_WINDOW_SHIFT) };
 struct heap_numbers {
     uint64_t found[HEAP_WINDOWS / 64], before[HEAP_WINDOWS / 64];
@@ -81,10 +81,11 @@ static inline void heap_note_number(uint64_t word)
     heap_numbers.found[window / 64] |= 1ull << (window % 64);
 }
 
-static inline bool heap_was_number(uint64_t word)
+// Whose heap that was lies nowhere near it: that incarnation knew of it before it placed anything.
+static inline bool heap_avoided(const struct heap_numbers *whose, uint64_t word)
 {
     uint64_t window = word >> HEAP_WINDOW_SHIFT;
-    return heap_numbers.before[window / 64] >> (window % 64) & 1;
+    return whose->before[window / 64] >> (window % 64) & 1;
 }
 
 // ---- heap_table.c: address -> record ----

@@ -122,6 +122,7 @@ struct mover {
 
     // objects.c
     const struct heap *heap; // the predecessor's
+    const struct heap_numbers *numbers; // the predecessor's; nullptr: not known
     struct heap_entry *heap_table; // a copy of its table
     size_t heap_mask, heap_slots;  // heap_slots: room for that many
     struct source **sources; // by place in that table; nullptr: not known

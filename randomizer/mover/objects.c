@@ -240,8 +240,8 @@ bool objects_open(struct mover *m)
         return m->error == MOVE_OK;
     }
     if (!m->copied && !m->updating) { // before anything is placed
-        const struct heap_numbers *theirs = address_old(m, &heap_numbers);
-        __builtin_memcpy(heap_numbers.before, theirs->found, sizeof(theirs->found));
+        m->numbers = address_old(m, &heap_numbers);
+        __builtin_memcpy(heap_numbers.before, m->numbers->found, sizeof(heap_numbers.before));
     }
     reserve(m);
     if (m->updating) {

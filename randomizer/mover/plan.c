@@ -212,7 +212,7 @@ static void scan(struct mover *m, const uint64_t *from, uint64_t *to, uint64_t b
         r->tried++;
         if (now == 0) {
             if (address_may_be(word)) {
-                r->doubtful += !heap_was_number(word); // else the predecessor had nothing there
+                r->doubtful += !(m->numbers && heap_avoided(m->numbers, word));
                 heap_note_number(word);
             }
             at += m->scan_step;

@@ -26,7 +26,7 @@ static void verify(struct mover *m, const struct source *s, uint32_t slot, uint6
     uint32_t bytes = object_bytes(s, slot), type = object_type(s, slot), words = bytes / sizeof(uint64_t);
     plan_copy(m, plan_of_type(m, type), from, scratch, bytes);
     uint32_t at = first_difference(m, from, scratch, is, words);
-    if (at < words) {
+    if (at < words || __builtin_memcmp(&scratch[words], &is[words], bytes % sizeof(uint64_t)) != 0) {
         move_fail(m, MOVE_COPY, "%u bytes of type %u, at %u: %#llx, not %#llx", bytes, type, at * 8, (unsigned long long)is[at],
                   (unsigned long long)scratch[at]);
     }

@@ -1,27 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The second look at what was copied ahead: it finds one old word, and is not misled by pointers to what is gone.
-#include "randomizer/mover/internal.h"
-#include <setjmp.h>
-#include <stdarg.h>
+#include "randomizer/mover/test/no_neighbours.h"
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { WORDS = 8, SLOTS = 2, SLOT_BYTES = 80 };
 enum : uint64_t { GONE = 0x1234567 * (uint64_t)GRANULE };
 
-struct heap heap;
-struct heap_numbers heap_numbers;
 static enum move_error failed;
 
 // What verify.c and plan.c need of their neighbours.
-uint64_t object_place(struct mover *, const struct source *, uint32_t)
-{
-    fail();
-    return 0;
-}
-
 void *move_alloc(struct mover *, size_t bytes)
 {
     static uint64_t memory[HEAP_LARGE / 8 + 8];
@@ -32,24 +20,6 @@ void *move_alloc(struct mover *, size_t bytes)
 void move_fail(struct mover *m, enum move_error error, const char *, ...)
 {
     failed = m->error = error;
-}
-
-uint64_t address_of_checkpoint(struct mover *, uint64_t)
-{
-    fail();
-    return 0;
-}
-
-handle_t handle_saved(handle_t)
-{
-    fail();
-    return HANDLE_NONE;
-}
-
-handle_t handle_restored(const struct mover *, handle_t)
-{
-    fail();
-    return HANDLE_NONE;
 }
 
 uint32_t object_type(const struct source *, uint32_t)
