@@ -77,6 +77,13 @@ bool isHarmless(const IntrinsicInst &I) {
   }
 }
 
+// Assembly of the C library, and the one function of it that stores where its
+// caller says: the registers that a callee keeps, in musl's jmp_buf.
+constexpr uint64_t JmpBufRegisters = 64;
+bool isSetjmp(const Function &F) {
+  return F.getName() == "setjmp" || F.getName() == "_setjmp";
+}
+
 // A local variable of the function itself.
 bool isOwnVariable(const Value *Ptr) {
   SmallVector<const Value *, 4> Objects;
@@ -111,6 +118,8 @@ public:
     if (isMemoryFunction(*Call))
       return addLength(Call->getArgOperand(0), Call->getArgOperand(2));
     const Function *F = Call->getCalledFunction();
+    if (F && isSetjmp(*F) && Call->arg_size() == 1)
+      return add(Call->getArgOperand(0), JmpBufRegisters);
     if (F && F->getName() == "undo_range" && Call->arg_size() == 2) {
       size_t Before = To.size();
       addLength(Call->getArgOperand(0), Call->getArgOperand(1));
