@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The runtime of services, and its host tests.
-RT_SOURCES := $(addprefix lib/rt/,start.c serve.c loop.c commit.c defer.c await.c map.c park.c notify.c timer.c inherit.c time.c random.c log.c text.c \
+RT_SOURCES := $(addprefix lib/rt/,start.c serve.c loop.c commit.c shadow.c defer.c await.c map.c park.c notify.c timer.c inherit.c time.c random.c log.c text.c \
     heap.c heap_pages.c heap_slab.c heap_table.c)
 RT_UNDONE := lib/rt/$(if $(filter 1,$(TX)),undone.c,undone_not.c)
 RT_HEIR := lib/rt/heir.c lib/rt/checkpoint.c $(addprefix randomizer/mover/,move.c view.c address.c objects.c verify.c plan.c globals.c handles.c type_map.c save.c restore.c checkpoint.c update.c convert.c match.c)
@@ -17,6 +17,7 @@ ALL_TARGETS += $(O)/lib/rt.a
 RT_TESTED := $(RT_SOURCES) lib/rt/undone.c $(RT_HEIR) lib/rt/undo_log.c lib/rt/test/fake_kernel.c
 $(eval $(call host_test,rt_heap,lib/rt/test/heap_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_serve,lib/rt/test/serve_test.c $(RT_TESTED),))
+$(eval $(call host_test,rt_shadow,lib/rt/test/shadow_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_start,lib/rt/test/start_test.c $(RT_TESTED),))
 $(eval $(call host_test,rt_mem,lib/rt/test/mem_test.c,-fno-builtin))
 # With the runtime, its heap and the played kernel around it.

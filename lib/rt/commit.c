@@ -2,6 +2,7 @@
 // Commit and rollback of a transaction, and of what the kernel did for it. Compiled without the
 // undo log: what is stored here is never undone.
 #include "lib/rt/internal.h"
+#include "lib/rt/shadow.h"
 #include "lib/rt/undo_log.h"
 
 // Mappings that come and go with the heap. More than these in one transaction stay mapped until
@@ -127,6 +128,7 @@ void tx_init(void)
     }
     undo_init((void *)at, bytes, low, high, on_overflow);
     undo_skip_add((uintptr_t)rt_status, (uintptr_t)rt_status + sizeof(*rt_status));
+    shadow_init();
 }
 
 // ---- Transactions ----
@@ -134,6 +136,9 @@ void tx_init(void)
 void tx_begin(void)
 {
     tx.running = true;
+    if (shadow_wanted()) {
+        shadow_take();
+    }
 }
 
 static void after_commit(void)
@@ -172,6 +177,11 @@ void tx_rollback(void)
     rt_status->aborts++;
     if (undo_rollback() == UNDO_OVERFLOWED) {
         rt_die("an overflowed undo log cannot be played back");
+    }
+    struct shadow_difference d;
+    if (shadow_wanted() && shadow.transaction + 1 == undo_log.transaction && shadow_differs(&shadow, nullptr, nullptr, &d)) {
+        rt_die("not undone: %#llx has %#llx, not %#llx", (unsigned long long)d.address, (unsigned long long)d.is,
+               (unsigned long long)d.was);
     }
     while (tx.made > 0) {
         unmap(&tx.made_span[--tx.made]);

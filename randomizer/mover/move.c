@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The course of a move.
+#include "lib/rt/shadow.h"
 #include "randomizer/mover/internal.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,12 +78,26 @@ static bool is_there(const void *m, uintptr_t address, size_t bytes)
     return view_has(m, address, bytes);
 }
 
+// For tests: what a transaction began with is what its rollback has left.
+static void check_undone(struct mover *m, const struct undo_log *log)
+{
+    const struct shadow *their = address_old(m, &shadow);
+    struct shadow_difference d;
+    bool known = their && their->at != 0 && their->transaction == log->transaction && log->opened == log->transaction;
+    if (known && shadow_differs(their, is_there, m, &d)) {
+        move_fail(m, MOVE_UNDONE, "%#llx has %#llx, not %#llx", (unsigned long long)d.address, (unsigned long long)d.is,
+                  (unsigned long long)d.was);
+    }
+}
+
 static void undo_unfinished(struct mover *m)
 {
     struct undo_log *log = address_old(m, &undo_log);
     if (!log || log->cursor < log->base || log->base < log->start || log->cursor > log->end ||
         undo_rollback_of(log, is_there, m) != UNDO_DONE) {
         move_fail(m, MOVE_LOG, "%s", log && log->overflowed ? "overflowed" : "damaged");
+    } else if (m->check) {
+        check_undone(m, log);
     }
 }
 

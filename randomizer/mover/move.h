@@ -25,6 +25,7 @@
     X(CONFLICT, "a place of the predecessor is taken in this layout; another layout will do")       \
     X(VIEW, "the predecessor's memory cannot be mapped")                                           \
     X(LOG, "the predecessor's undo log overflowed or is damaged: its state is not consistent")      \
+    X(UNDONE, "the rollback has not brought back what the transaction began with")                 \
     X(RECORDS, "records of globals are damaged")                                                   \
     X(MAP, "a type map is damaged")                                                                \
     X(HEAP, "the predecessor's heap is damaged")                                                   \
