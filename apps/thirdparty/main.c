@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program that asks the three services. Arguments: input=SEED blocks=N show=NAME:BLOCK.
+// The program that asks the three services. Arguments: input=SEED blocks=N show=NAME, NAME:BLOCK or all.
 #include "apps/lib/poll.h"
 #include "apps/thirdparty/run.h"
 #include "apps/thirdparty/services.h"

@@ -30,7 +30,7 @@ static bool is_shown(const struct course *c)
 {
     char name[40];
     snprintf(name, sizeof(name), "%s:%u", c->name, (unsigned)c->block);
-    return strcmp(name, shown) == 0;
+    return strcmp(shown, name) == 0 || strcmp(shown, c->name) == 0 || strcmp(shown, "all") == 0;
 }
 
 void course_note(struct course *c, const struct result *r)
