@@ -145,8 +145,7 @@ void *rt_memalign(size_t alignment, size_t bytes)
     if ((alignment & (alignment - 1)) != 0 || alignment > GRANULE || bytes >= USER_MAX) {
         return nullptr;
     }
-    int size_class = slab_class_aligned(bytes, alignment);
-    void *p = size_class < 0 ? large_alloc(bytes, 0) : slab_alloc(bytes, 0, size_class);
+    void *p = large_alloc(bytes, 0); // in a slab, all begin 16 bytes behind a boundary
     if (p) {
         count(1, (int64_t)bytes);
     }

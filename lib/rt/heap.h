@@ -85,4 +85,4 @@ void rt_heap_policy(const struct heap_policy *policy);
 // Called by the runtime once, before anything is allocated. limit 0: no limit but the quota.
 void rt_heap_init(uint64_t limit_bytes);
 
-enum { HEAP_LARGE = 10240 }; // requests from this size on have their own mapping
+enum { HEAP_LARGE = 10224 }; // requests from this size on have their own mapping

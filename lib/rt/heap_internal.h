@@ -7,7 +7,7 @@
 
 enum {
     HEAP_TYPES = 512, // distinct new(T) in one service's text
-    HEAP_CLASSES = 33,
+    HEAP_CLASSES = 22,
     HEAP_RECORD_SHIFTS = 40,
     HEAP_FIRST_SLOTS = 256,
 };
@@ -115,7 +115,34 @@ struct slab {
     uint16_t *free;         // the free slots
     uint32_t info[];        // of each slot; free[] follows
 };
-extern const uint16_t slab_slot_bytes[HEAP_CLASSES];
+
+// How slots lie in a slab: in blocks of a multiple of 256 bytes, and none in the first 16 bytes of one. So no small object
+// has a byte at a multiple of 256, and none begins there: docs/decisions/0015.
+enum { BLOCK = 256, BLOCK_GAP = 16, BLOCK_ROOM = BLOCK - BLOCK_GAP };
+struct slab_shape {
+    uint16_t slot_bytes, block_bytes, per_block;
+    uint32_t block_inverse, slot_inverse; // 2^32 / bytes, rounded up: offsets are short enough for that
+};
+extern const struct slab_shape slab_shapes[HEAP_CLASSES];
+
+static inline uint64_t slot_offset(const struct slab_shape *s, uint32_t slot)
+{
+    uint32_t block = slot / s->per_block;
+    return (uint64_t)block * s->block_bytes + BLOCK_GAP + (uint64_t)(slot - block * s->per_block) * s->slot_bytes;
+}
+
+// The slot at an offset in a slab, and where in the slot that is; false: between two, and *slot is the next one.
+static inline bool slot_at(const struct slab_shape *s, uint64_t offset, uint32_t *slot, uint64_t *where)
+{
+    uint32_t block = (uint32_t)(offset * s->block_inverse >> 32);
+    uint64_t in = offset - (uint64_t)block * s->block_bytes - BLOCK_GAP;
+    bool in_front = in >= s->block_bytes;
+    uint32_t nth = in_front ? 0 : (uint32_t)(in * s->slot_inverse >> 32);
+    nth = nth < s->per_block ? nth : s->per_block;
+    *slot = block * s->per_block + nth;
+    *where = in - (uint64_t)nth * s->slot_bytes;
+    return !in_front && nth < s->per_block;
+}
 
 void table_init(void);
 // Enters all granules of the record; false: no memory for the table, nothing entered.
@@ -126,7 +153,7 @@ struct record *table_find(uint64_t address); // nullptr: not the heap's
 // ---- heap_slab.c: small objects ----
 
 // A random free slot of a random slab of the class, which has one; the object is not counted.
-MOVE_ADDRESSES static inline void *slab_take(struct size_class *class, uint32_t slot_bytes, size_t bytes,
+MOVE_ADDRESSES static inline void *slab_take(struct size_class *class, const struct slab_shape *shape, size_t bytes,
                               uint32_t type, uint64_t random)
 {
     struct slab *slab = class->partial[((random >> 32) * class->partial_count) >> 32];
@@ -140,7 +167,7 @@ MOVE_ADDRESSES static inline void *slab_take(struct size_class *class, uint32_t 
         last->partial_index = slab->partial_index;
     }
     slab->info[slot] = INFO_LIVING | type << INFO_TYPE_SHIFT | (uint32_t)bytes;
-    return (void *)(slab->record.start + (uint64_t)slot * slot_bytes);
+    return (void *)(slab->record.start + slot_offset(shape, slot));
 }
 // Room for so many more in the class, and a choice; pages are supplied at once. false: no memory.
 bool slab_reserve(int size_class, uint64_t objects);
@@ -157,7 +184,8 @@ uint32_t slab_object_type(const struct record *record, const void *p); // its id
 bool slab_resize(struct record *record, void *p, size_t bytes);
 bool slab_find(struct record *record, uint64_t address, struct heap_object *out);
 int slab_class(size_t bytes); // of the smallest slot larger than `bytes`
-int slab_class_aligned(size_t bytes, size_t alignment); // slots at multiples of alignment; -1: none
+uint64_t slab_bytes(int size_class);
+uint32_t slab_slots(int size_class); // of each slab of the class
 uint64_t slab_count(void);
 
 // ---- heap.c ----

@@ -53,6 +53,21 @@ static uint64_t draw(uint64_t low, uint64_t high, uint64_t step)
 
 RT_OWN struct heap_numbers heap_numbers;
 
+// Whether no address in there has a zero among the bytes of its number, the lowest one not counted: what is left of a
+// pointer when the beginning of its word was overwritten by a text, with the zero at its end, or by a small number
+// (docs/decisions/0015). Too much for that at once does without.
+static bool is_clear(uint64_t address, uint64_t bytes)
+{
+    for (int shift = 8; shift <= 40; shift += 8) {
+        bool fits = bytes <= 3ull << (shift + 6);
+        bool within = address >> (shift + 8) == (address + bytes - 1) >> (shift + 8);
+        if (fits && ((address >> shift & 255) == 0 || !within)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Where no number leads to, if there is such a window.
 static uint64_t draw_window(void)
 {
@@ -60,7 +75,8 @@ static uint64_t draw_window(void)
     for (int i = 0; i < TRIES; i++) {
         window = draw(WINDOW, USER_MAX - WINDOW, WINDOW);
         uint64_t at = window >> HEAP_WINDOW_SHIFT;
-        if (((heap_numbers.found[at / 64] | heap_numbers.before[at / 64]) >> (at % 64) & 1) == 0) {
+        bool avoided = (heap_numbers.found[at / 64] | heap_numbers.before[at / 64]) >> (at % 64) & 1;
+        if (!avoided && is_clear(window, WINDOW)) {
             break;
         }
     }
@@ -76,7 +92,14 @@ static uint64_t draw_address(uint64_t bytes)
         heap.window = draw_window();
         heap.window_used = 0;
     }
-    return draw(heap.window, heap.window + WINDOW - bytes, GRANULE);
+    uint64_t address = 0;
+    for (int i = 0; i < TRIES; i++) {
+        address = draw(heap.window, heap.window + WINDOW - bytes, GRANULE);
+        if (is_clear(address, bytes)) {
+            break;
+        }
+    }
+    return address;
 }
 
 static enum status map_somewhere(handle_t memory, uint64_t bytes, uint64_t *address)

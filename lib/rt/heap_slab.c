@@ -8,39 +8,44 @@
 #include "lib/rt/movable.h"
 
 enum {
-    SMALL_SLAB = GRANULE,     // for slots up to SMALL_SLOT
-    BIG_SLAB = 4 * GRANULE,
+    SMALL_SLAB = GRANULE,   // for slots up to SMALL_SLOT
+    BIG_SLAB = 3 * GRANULE, // more would not fit where no address has a zero in its second byte: heap_pages.c
     SMALL_SLOT = 512,
-    LARGEST_SLOT = 10240,
+    MOST_BLOCKS = 40,       // of the largest slot
 };
 
 static_assert(HEAP_LARGE <= INFO_BYTES + 1, "the length of a small object fits its record");
+static_assert(HEAP_LARGE == MOST_BLOCKS * BLOCK - BLOCK_GAP, "the largest slot has a byte more than the largest object");
 
-// Slot sizes: 16 32 48 64, then four steps to each doubling, up to LARGEST_SLOT.
-const uint16_t slab_slot_bytes[HEAP_CLASSES] = {
-    16,   32,   48,   64,   80,   96,   112,  128,  160,  192,  224,  256,  320,  384,
-    448,  512,  640,  768,  896,  1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096,
-    5120, 6144, 7168, 8192, LARGEST_SLOT,
+#define INVERSE(bytes) ((1ull << 32) / (bytes) + 1)
+#define SHARED(slot)   {slot, BLOCK, BLOCK_ROOM / (slot), INVERSE(BLOCK), INVERSE(slot)}
+#define WHOLE(blocks)                                                                              \
+    {(blocks) * BLOCK - BLOCK_GAP, (blocks) * BLOCK, 1, INVERSE((blocks) * BLOCK),                 \
+     INVERSE((blocks) * BLOCK - BLOCK_GAP)}
+
+// Several in a block, then several blocks for one.
+const struct slab_shape slab_shapes[HEAP_CLASSES] = {
+    SHARED(16), SHARED(32), SHARED(48), SHARED(80), SHARED(112), SHARED(240),
+    WHOLE(2),   WHOLE(3),   WHOLE(4),   WHOLE(5),   WHOLE(6),    WHOLE(7),    WHOLE(8),  WHOLE(10),
+    WHOLE(12),  WHOLE(14),  WHOLE(16),  WHOLE(20),  WHOLE(24),   WHOLE(28),   WHOLE(32), WHOLE(MOST_BLOCKS),
 };
 
 int slab_class(size_t bytes)
 {
+    static const uint8_t of_blocks[MOST_BLOCKS + 1] = {
+        [0 ... 2] = 6, [3] = 7, [4] = 8, [5] = 9, [6] = 10, [7] = 11, [8] = 12, [9 ... 10] = 13,
+        [11 ... 12] = 14, [13 ... 14] = 15, [15 ... 16] = 16, [17 ... 20] = 17, [21 ... 24] = 18,
+        [25 ... 28] = 19, [29 ... 32] = 20, [33 ... MOST_BLOCKS] = 21,
+    };
     size_t need = bytes + 1; // one past the end is the object's own
-    if (need <= 64) {
-        return (int)((need + 15) / 16) - 1;
+    if (need > BLOCK_ROOM) {
+        return of_blocks[(need + BLOCK_GAP + BLOCK - 1) / BLOCK];
     }
-    int log = 63 - __builtin_clzll(need - 1); // 2^log < need <= 2^(log+1)
-    int step = (int)((need - 1) >> (log - 2)) & 3;
-    return 4 + (log - 6) * 4 + step;
-}
-
-int slab_class_aligned(size_t bytes, size_t alignment)
-{
-    size_t slot = 16;
-    while (slot < alignment || slot <= bytes) { // powers of two, from a slab's aligned start
-        slot *= 2;
+    int class = 0;
+    while (slab_shapes[class].slot_bytes < need) {
+        class++;
     }
-    return slot < LARGEST_SLOT ? slab_class(slot - 1) : -1;
+    return class;
 }
 
 uint64_t slab_count(void)
@@ -48,9 +53,15 @@ uint64_t slab_count(void)
     return heap.slabs;
 }
 
-static uint64_t slab_bytes(int size_class)
+uint64_t slab_bytes(int size_class)
 {
-    return slab_slot_bytes[size_class] <= SMALL_SLOT ? SMALL_SLAB : BIG_SLAB;
+    return slab_shapes[size_class].slot_bytes <= SMALL_SLOT ? SMALL_SLAB : BIG_SLAB;
+}
+
+uint32_t slab_slots(int size_class)
+{
+    const struct slab_shape *shape = &slab_shapes[size_class];
+    return (uint32_t)(slab_bytes(size_class) / shape->block_bytes) * shape->per_block;
 }
 
 // ---- Slabs of a class ----
@@ -96,7 +107,7 @@ static void partial_remove(struct size_class *class, struct slab *slab)
 
 static struct slab *slab_record(int size_class, uint64_t bytes)
 {
-    uint32_t count = (uint32_t)(bytes / slab_slot_bytes[size_class]);
+    uint32_t count = slab_slots(size_class);
     struct slab *slab = record_alloc(record_bytes(count));
     if (!slab) {
         return nullptr;
@@ -156,13 +167,13 @@ static void slab_close(struct slab *slab)
 
 static bool choice_is_narrow(const struct size_class *class, int size_class)
 {
-    return class->free_slots * slab_slot_bytes[size_class] * 4 < slab_bytes(size_class);
+    return class->free_slots * 4 < slab_slots(size_class);
 }
 
 MOVE_ADDRESSES bool slab_reserve(int size_class, uint64_t objects)
 {
     struct size_class *class = &heap.classes[size_class];
-    uint64_t choice = slab_bytes(size_class) / slab_slot_bytes[size_class] / 4;
+    uint64_t choice = slab_slots(size_class) / 4;
     while (class->free_slots < objects + choice) {
         if (!slab_open(size_class, MEM_POPULATE)) {
             return class->free_slots >= objects;
@@ -177,15 +188,16 @@ void *slab_alloc(size_t bytes, uint32_t type, int size_class)
     if (choice_is_narrow(class, size_class) && !slab_open(size_class, 0) && class->free_slots == 0) {
         return nullptr;
     }
-    return slab_take(class, slab_slot_bytes[size_class], bytes, type, heap_random());
+    return slab_take(class, &slab_shapes[size_class], bytes, type, heap_random());
 }
 
 // The slot that p starts, or dies: p is not a living object.
 static uint32_t living_slot(const struct slab *slab, const void *p)
 {
-    uint64_t offset = (uint64_t)p - slab->record.start;
-    uint32_t slot = (uint32_t)(offset / slab_slot_bytes[slab->size_class]);
-    if (offset % slab_slot_bytes[slab->size_class] != 0 || slot >= slab->slot_count) {
+    uint32_t slot;
+    uint64_t where;
+    if (!slot_at(&slab_shapes[slab->size_class], (uint64_t)p - slab->record.start, &slot, &where) || where != 0 ||
+        slot >= slab->slot_count) {
         rt_die("heap: %p is inside an object or a gap, not an object's start", p);
     }
     if ((slab->info[slot] & INFO_LIVING) == 0) {
@@ -210,7 +222,7 @@ bool slab_resize(struct record *record, void *p, size_t bytes)
 {
     struct slab *slab = (struct slab *)record;
     uint32_t slot = living_slot(slab, p);
-    uint32_t room = slab_slot_bytes[slab->size_class];
+    uint32_t room = slab_shapes[slab->size_class].slot_bytes;
     if (bytes >= room || bytes < room / 2) {
         return false;
     }
@@ -244,13 +256,13 @@ void slab_free(struct record *record, void *p)
 MOVE_ADDRESSES bool slab_find(struct record *record, uint64_t address, struct heap_object *out)
 {
     const struct slab *slab = (const struct slab *)record;
-    uint32_t size = slab_slot_bytes[slab->size_class];
-    uint32_t slot = (uint32_t)((address - record->start) / size);
-    if (slot >= slab->slot_count || (slab->info[slot] & INFO_LIVING) == 0) {
+    uint32_t slot;
+    uint64_t where;
+    if (!slot_at(&slab_shapes[slab->size_class], address - record->start, &slot, &where) || slot >= slab->slot_count || (slab->info[slot] & INFO_LIVING) == 0) {
         return false;
     }
     uint32_t info = slab->info[slot];
-    out->start = (void *)(record->start + (uint64_t)slot * size);
+    out->start = (void *)(address - where);
     out->bytes = info & INFO_BYTES;
     out->type = heap_type((info & ~INFO_LIVING) >> INFO_TYPE_SHIFT);
     return address <= (uint64_t)out->start + out->bytes;

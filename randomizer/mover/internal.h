@@ -14,7 +14,7 @@ struct source {
     const struct record *record;
     uint64_t start;
     uint32_t slot_bytes, slots; // large: 0 and one slot
-    uint64_t inverse;           // 2^32 / slot_bytes, rounded up
+    const struct slab_shape *shape;
     uint64_t large_bytes, large_room;
     const uint32_t *info;       // of each slot, the predecessor's
     uint32_t *seen;             // the same as it was when the object was placed
@@ -24,6 +24,12 @@ struct source {
     bool dropped;               // and its copies were dropped
     bool resized;               // a large one, since the pass before
 };
+
+// Where the predecessor has it.
+static inline uint64_t source_slot(const struct source *s, uint32_t slot)
+{
+    return s->slot_bytes != 0 ? s->start + slot_offset(s->shape, slot) : s->start;
+}
 
 struct section {
     uint64_t from, to, bytes; // from 0: not placed

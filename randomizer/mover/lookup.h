@@ -29,8 +29,9 @@ static inline uint64_t object_found(struct mover *m, const struct source *s, uin
     uint64_t offset = old - s->start;
     uint32_t slot = 0;
     if (s->slot_bytes != 0) {
-        slot = (uint32_t)(offset * s->inverse >> 32);
-        offset -= (uint64_t)slot * s->slot_bytes;
+        if (!slot_at(s->shape, offset, &slot, &offset)) {
+            return 0; // nothing is ever there
+        }
         if (slot >= s->slots || !(s->info[slot] & INFO_LIVING)) {
             m->raw = true;
             return 0; // a dead object's

@@ -17,7 +17,7 @@ static bool sound(const struct mover *m, const struct record *r)
         return ((const struct large *)r)->bytes < r->bytes;
     }
     return r->kind == RECORD_SLAB && slab->size_class < HEAP_CLASSES &&
-           slab->slot_count == r->bytes / slab_slot_bytes[slab->size_class] &&
+           r->bytes == slab_bytes(slab->size_class) && slab->slot_count == slab_slots(slab->size_class) &&
            slab->free_count <= slab->slot_count &&
            view_has(m, (uint64_t)slab->info, slab->slot_count * sizeof(uint32_t));
 }
@@ -29,8 +29,8 @@ static void fill_source(struct mover *m, struct source *s, const struct record *
     *s = (struct source){.record = r, .start = r->start, .slots = is_slab ? slab->slot_count : 1};
     if (is_slab) {
         s->info = slab->info;
-        s->slot_bytes = slab_slot_bytes[slab->size_class];
-        s->inverse = (1ull << 32) / s->slot_bytes + 1;
+        s->shape = &slab_shapes[slab->size_class];
+        s->slot_bytes = s->shape->slot_bytes;
         m->living[slab->size_class] += slab->slot_count - slab->free_count;
     } else {
         s->large_bytes = ((const struct large *)r)->bytes;
@@ -49,8 +49,7 @@ static struct source *find_source(const struct mover *m, const struct record *r)
         if (s->record == r && s->start == r->start &&
             (s->slot_bytes == 0 ? r->kind == RECORD_LARGE
                                 : r->kind == RECORD_SLAB &&
-                                      s->slot_bytes ==
-                                          slab_slot_bytes[((const struct slab *)r)->size_class])) {
+                                      s->shape == &slab_shapes[((const struct slab *)r)->size_class])) {
             return s;
         }
     }
@@ -270,7 +269,7 @@ static void *place_small(struct mover *m, const struct source *s, uint32_t slot,
         return nullptr;
     }
     s->seen[slot] = info;
-    return slab_take(&heap.classes[c], s->slot_bytes, *bytes, *type, z);
+    return slab_take(&heap.classes[c], s->shape, *bytes, *type, z);
 }
 
 uint32_t object_type(const struct source *s, uint32_t slot)
@@ -296,7 +295,7 @@ static uint64_t place_saved(struct mover *m, const struct source *s, uint32_t sl
         }
         s->to[slot] = to;
         m->stack[m->depth++] = (struct visit){
-            (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), contents, bytes, type};
+            (const uint64_t *)source_slot(s, slot), contents, bytes, type};
         m->report->objects++;
         m->report->bytes += bytes;
     }
@@ -316,7 +315,7 @@ static uint64_t place_updated(struct mover *m, const struct source *s, uint32_t 
     if (now >= HEAP_LARGE) {
         to = heap_place_large(now, now + 1ull, type);
     } else if (heap.classes[c].free_slots > 0 || slab_reserve(c, 1)) {
-        to = slab_take(&heap.classes[c], slab_slot_bytes[c], now, type, heap_random());
+        to = slab_take(&heap.classes[c], &slab_shapes[c], now, type, heap_random());
     }
     if (!to || m->depth == m->depth_max) {
         move_fail(m, MOVE_NO_MEMORY, "an object of %u bytes", now);
@@ -324,7 +323,7 @@ static uint64_t place_updated(struct mover *m, const struct source *s, uint32_t 
     }
     s->to[slot] = (uint64_t)to;
     m->stack[m->depth++] = (struct visit){
-        (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), to, bytes, type};
+        (const uint64_t *)source_slot(s, slot), to, bytes, type};
     m->report->objects++;
     m->report->bytes += now;
     return (uint64_t)to;
@@ -357,7 +356,7 @@ uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
     }
     s->to[slot] = (uint64_t)to;
     m->stack[m->depth++] = (struct visit){
-        (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), to, bytes, type};
+        (const uint64_t *)source_slot(s, slot), to, bytes, type};
     m->report->objects++;
     m->report->bytes += bytes;
     return (uint64_t)to;
@@ -404,7 +403,7 @@ static void again(struct mover *m, const struct source *s, uint32_t slot)
     s->queued[slot] = m->passes;
     uint32_t info = s->slot_bytes ? s->seen[slot] : 0;
     m->stack[m->depth++] = (struct visit){
-        (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes), (uint64_t *)s->to[slot],
+        (const uint64_t *)source_slot(s, slot), (uint64_t *)s->to[slot],
         s->slot_bytes ? info & INFO_BYTES : (uint32_t)s->large_bytes,
         s->slot_bytes ? (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT
                       : ((const struct large *)s->record)->type};
@@ -576,9 +575,11 @@ static void on_change(void *context, uintptr_t address, size_t bytes)
         }
         return;
     }
-    for (uint64_t slot = first / s->slot_bytes; slot <= last / s->slot_bytes && slot < s->slots;
-         slot++) {
-        again(m, s, (uint32_t)slot);
+    uint32_t slot;
+    uint64_t where;
+    (void)slot_at(s->shape, first, &slot, &where); // or the next one
+    for (; slot < s->slots && slot_offset(s->shape, slot) <= last; slot++) {
+        again(m, s, slot);
     }
 }
 
@@ -586,9 +587,10 @@ static void on_change(void *context, uintptr_t address, size_t bytes)
 static void again_at(struct mover *m, uintptr_t address)
 {
     const struct source *s = source_at(m, address);
-    uint64_t slot = s && s->slot_bytes ? (address - s->start) / s->slot_bytes : 0;
-    if (s && slot < s->slots) {
-        again(m, s, (uint32_t)slot);
+    uint32_t slot = 0;
+    uint64_t where;
+    if (s && (s->slot_bytes == 0 || slot_at(s->shape, address - s->start, &slot, &where)) && slot < s->slots) {
+        again(m, s, slot);
     }
 }
 

@@ -146,7 +146,7 @@ static void place_mappings(struct mover *m, struct reading *r)
 static bool slot_fits(const struct checkpoint_object *o)
 {
     return o->size_class == OBJECT_LARGE ||
-           (o->size_class < HEAP_CLASSES && o->bytes < slab_slot_bytes[o->size_class] &&
+           (o->size_class < HEAP_CLASSES && o->bytes < slab_shapes[o->size_class].slot_bytes &&
             o->bytes <= INFO_BYTES);
 }
 
@@ -159,7 +159,7 @@ static void *make_object(const struct checkpoint_object *o)
     if (heap.classes[c].free_slots == 0 && !slab_reserve(c, 1)) {
         return nullptr;
     }
-    return slab_take(&heap.classes[c], slab_slot_bytes[c], o->bytes, o->type, heap_random());
+    return slab_take(&heap.classes[c], &slab_shapes[c], o->bytes, o->type, heap_random());
 }
 
 static void place_objects(struct mover *m, struct reading *r)

@@ -176,8 +176,11 @@ static uint64_t address_updated(struct mover *m, uint64_t old, const char *type,
     const struct section *section = source ? nullptr : section_at(m, old);
     if (source) {
         uint64_t now = heap_new(m, source, old, type);
-        *lost = now == 0 && (source->slot_bytes == 0 ||
-                             source->info[(old - source->start) / source->slot_bytes] & INFO_LIVING);
+        uint32_t slot = 0;
+        uint64_t where;
+        bool there = source->slot_bytes == 0 || (slot_at(source->shape, old - source->start, &slot, &where) &&
+                                                 source->info[slot] & INFO_LIVING);
+        *lost = now == 0 && there;
         return now;
     }
     if (section) {

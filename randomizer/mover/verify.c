@@ -3,32 +3,66 @@
 // of would be old in it. Objects only; globals are copied whole each time.
 #include "randomizer/mover/lookup.h"
 
-// What leads to an object that is gone may still lead to where that one's copy was.
-static bool leads_to_the_gone(struct mover *m, uint64_t old, uint64_t now)
+static bool was_there(const struct mover *m, uint64_t old)
 {
-    return now == old && address_may_be(old) && source_at(m, old) != nullptr;
+    for (uint32_t i = 0; i < m->source_count; i++) {
+        const struct source *s = &m->source_list[i];
+        uint64_t bytes = s->slot_bytes ? s->slots / s->shape->per_block * (uint64_t)s->shape->block_bytes : s->large_room;
+        if (s->gone && old - s->start < bytes) {
+            return true;
+        }
+    }
+    return false;
 }
 
-// The first word that is not what it should be; `words` if all are.
-static uint32_t first_difference(struct mover *m, const uint64_t *from, const uint64_t *should, const uint64_t *is, uint32_t words)
+// What leads to an object that is gone may still lead to where that one's copy was: dangling pointers, mostly in what was
+// never written to of an object whose slot was another's before.
+static bool leads_to_the_gone(struct mover *m, const uint8_t *from, const uint8_t *should)
 {
-    uint32_t i = 0;
-    while (i < words && (should[i] == is[i] || leads_to_the_gone(m, from[i], should[i]))) {
-        i++;
+    uint64_t old, now;
+    __builtin_memcpy(&old, from, sizeof(old));
+    __builtin_memcpy(&now, should, sizeof(now));
+    return (now == old || now == 0) && address_may_be(old) && (source_at(m, old) || was_there(m, old));
+}
+
+// Where the pointer to something gone ends that has a byte at `at`, wherever it begins; 0: there is none.
+static uint32_t behind_the_gone(struct mover *m, const uint8_t *from, const uint8_t *should, uint32_t at, uint32_t bytes)
+{
+    for (uint32_t end = at / m->scan_step * m->scan_step + 8; end > at && end >= 8; end -= m->scan_step) {
+        if (end <= bytes && leads_to_the_gone(m, from + end - 8, should + end - 8)) {
+            return end;
+        }
     }
-    return i;
+    return 0;
+}
+
+// The first byte that is not what it should be; `bytes` if all are.
+static uint32_t first_difference(struct mover *m, const uint8_t *from, const uint8_t *should, const uint8_t *is, uint32_t bytes)
+{
+    uint32_t at = 0;
+    while (at < bytes) {
+        uint32_t next = should[at] == is[at] ? at + 1 : behind_the_gone(m, from, should, at, bytes);
+        if (next == 0) {
+            break;
+        }
+        at = next;
+    }
+    return at;
 }
 
 static void verify(struct mover *m, const struct source *s, uint32_t slot, uint64_t *scratch)
 {
-    const uint64_t *from = (const uint64_t *)(s->start + (uint64_t)slot * s->slot_bytes);
-    const uint64_t *is = (const uint64_t *)s->to[slot];
-    uint32_t bytes = object_bytes(s, slot), type = object_type(s, slot), words = bytes / sizeof(uint64_t);
+    const uint64_t *from = (const uint64_t *)source_slot(s, slot);
+    const uint8_t *should = (const uint8_t *)scratch, *is = (const uint8_t *)s->to[slot];
+    uint32_t bytes = object_bytes(s, slot), type = object_type(s, slot);
     plan_copy(m, plan_of_type(m, type), from, scratch, bytes);
-    uint32_t at = first_difference(m, from, scratch, is, words);
-    if (at < words || __builtin_memcmp(&scratch[words], &is[words], bytes % sizeof(uint64_t)) != 0) {
-        move_fail(m, MOVE_COPY, "%u bytes of type %u, at %u: %#llx, not %#llx", bytes, type, at * 8, (unsigned long long)is[at],
-                  (unsigned long long)scratch[at]);
+    uint32_t at = first_difference(m, (const uint8_t *)from, should, is, bytes);
+    if (at < bytes) {
+        uint32_t word = at & ~7u;
+        uint64_t there = 0;
+        __builtin_memcpy(&there, is + word, bytes - word < 8 ? bytes - word : 8);
+        move_fail(m, MOVE_COPY, "%u bytes of type %u, at %u: %#llx, not %#llx of %#llx", bytes, type, at, (unsigned long long)there,
+                  (unsigned long long)scratch[word / 8], (unsigned long long)from[word / 8]);
     }
 }
 

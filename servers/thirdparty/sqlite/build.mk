@@ -4,9 +4,10 @@ SQLITE := third_party/sqlite
 SQLITE_GEN := $(O)/gen/sqlite
 
 # One thread, no files: databases live in memory, and so do temporary tables and sorting. No time zones.
-# The grammar must be made with the same options.
+# The grammar must be made with the same options. SQLite's own stores of small memory (lookaside, the first pages of a cache)
+# are off: the mover sees the heap's objects, and what is given out in the middle of a large one has no borders for it.
 SQLITE_OPTIONS := -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_TEMP_STORE=3 -DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_DQS=0 \
-    -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_LOCALTIME -DSQLITE_OMIT_SHARED_CACHE -DSQLITE_OMIT_WAL
+    -DSQLITE_DEFAULT_LOOKASIDE=0,0 -DSQLITE_DEFAULT_PCACHE_INITSZ=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_LOCALTIME -DSQLITE_OMIT_SHARED_CACHE -DSQLITE_OMIT_WAL
 
 SQLITE_GENERATED := $(addprefix $(SQLITE_GEN)/,parse.c opcodes.c)
 SQLITE_MADE := $(SQLITE_GEN)/.made
