@@ -200,6 +200,7 @@ struct machine {
     handle_t ports, mmio, irqs, dma;
     handle_t bootstrap;
     uint64_t bootstrap_bytes;
+    uint64_t bootstrap_at; // in every newborn; 0: not drawn yet
     struct boot_info boot;
     const void *archive;
     uint64_t archive_bytes;

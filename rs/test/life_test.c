@@ -81,6 +81,18 @@ static void test_start_order(void **)
     assert_int_equal(one(1)->incarnation, 1);
 }
 
+// An emulator translates it again for each address that it is found at.
+static void test_place_of_the_bootstrap(void **)
+{
+    all_ready();
+    uint64_t at = one(1)->living->startup->bootstrap, module = one(1)->living->startup->module;
+    assert_true(at != 0);
+    assert_int_equal(one(2)->living->startup->bootstrap, at);
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    assert_int_equal(one(1)->living->startup->bootstrap, at);
+    assert_int_not_equal(one(1)->living->startup->module, module); // of all others the kernel draws the place
+}
+
 static void test_fault(void **)
 {
     all_ready();
@@ -1122,6 +1134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_start_order, begin, end),
+        cmocka_unit_test_setup_teardown(test_place_of_the_bootstrap, begin, end),
         cmocka_unit_test_setup_teardown(test_fault, begin, end),
         cmocka_unit_test_setup_teardown(test_causes, begin, end),
         cmocka_unit_test_setup_teardown(test_hangs, begin, end),
