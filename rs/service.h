@@ -278,8 +278,10 @@ void service_birth(struct service *s);
 // Lets a body find the state of another, which is or will be its predecessor.
 enum status estate_open(const struct service *s, const struct body *holder, struct body *heir,
                         struct failure *why);
-// Starts every waiting service whose needs are ready.
+// Starts every waiting service whose needs are ready, but for those that the manifest calls late.
 void services_start(void);
+// Those, when all others have started.
+void services_start_late(void);
 
 // death.c
 struct death_facts {
