@@ -59,7 +59,7 @@ static void load(struct module_file *f)
     struct archive_file file;
     snprintf(file_name, sizeof(file_name), "%s.mod", f->name);
     if (archive_has(file_name, &file)) {
-        f->memory = archive_memory(&file, PROT_READ, &f->bytes);
+        f->memory = archive_memory(&file, &f->bytes);
         f->size = file.bytes;
         examine(f);
     }

@@ -241,9 +241,8 @@ void modules_sweep(void); // forgets those that nobody runs any more
 // main.c
 struct archive_file;
 bool archive_has(const char *name, struct archive_file *file);
-// A file of the archive as a memory object that newborns can map; *mapped: here, nullptr unless
-// prot is PROT_READ.
-handle_t archive_memory(const struct archive_file *file, uint32_t prot, void **mapped);
+// A file of the archive as a memory object that newborns can map, and where it is mapped here.
+handle_t archive_memory(const struct archive_file *file, void **mapped);
 
 // What cannot be taken back is done when all that belongs to it has been noted. fn must be able to
 // find out what it has done already.
