@@ -13,7 +13,6 @@
 #include "rs/events.h"
 #include "rs/letters.h"
 #include "rs/record.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,7 +150,7 @@ static void prepare_all(void)
             services[i].state = RS_GIVEN_UP;
             log_error("%s cannot be started: %s", services[i].name, wrong);
             struct rs_event *e = event_add(RS_GIVE_UP, &services[i]);
-            snprintf(e->text, sizeof(e->text), "%s", wrong);
+            copy_name(e->text, sizeof(e->text), wrong);
             answer_for_the_dead(&services[i]);
         }
     }

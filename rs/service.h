@@ -22,6 +22,7 @@
 #include "lib/rt/tx.h"
 #include "randomizer/linker/symbolise.h"
 #include "rs/policy.h"
+#include <string.h>
 
 // A program file, shared by the services that run it.
 struct module_file {
@@ -251,6 +252,14 @@ static inline void at_commit(void (*fn)(void *arg), void *arg)
     if (!rt_at_commit(fn, arg)) {
         fn(arg); // no memory to remember it: early is better than never
     }
+}
+
+// As much of it as there is room for. printf does the same with %s in twenty times as many instructions.
+static inline void copy_name(char *to, size_t size, const char *from)
+{
+    size_t n = strnlen(from, size - 1);
+    memcpy(to, from, n);
+    to[n] = '\0';
 }
 
 // body.c
