@@ -94,18 +94,24 @@ static void put_handle(uint32_t index, struct object *o, uint32_t rights)
     must(handle_put_at(root_task, index, o, rights, 0), "handle of the root task");
 }
 
+// The reference is given away.
+static void give_named(struct startup *s, const char *name, struct object *o, uint32_t rights)
+{
+    uint32_t index = H_FIRST_NAMED + s->handle_count;
+    struct named_handle *h = &s->handles[s->handle_count++];
+    put_handle(index, o, RIGHT_COPY | RIGHT_TRANSFER | rights);
+    copy_text(h->name, name, sizeof(h->name));
+    h->handle = index;
+    h->type = o->type;
+    object_put(o);
+}
+
 static void give_iorange(struct startup *s, const char *name, enum iorange_kind kind,
                          uint64_t length)
 {
     struct iorange *range;
-    uint32_t index = H_FIRST_NAMED + s->handle_count;
-    struct named_handle *h = &s->handles[s->handle_count++];
     must(iorange_create(&root_account, kind, 0, length, &range), name);
-    put_handle(index, &range->obj, RIGHT_COPY | RIGHT_TRANSFER | RIGHT_CONTROL);
-    object_put(&range->obj);
-    copy_text(h->name, name, sizeof(h->name));
-    h->handle = index;
-    h->type = OBJ_IORANGE;
+    give_named(s, name, &range->obj, RIGHT_CONTROL);
 }
 
 static void give_handles(struct startup *s)
@@ -125,8 +131,9 @@ static void give_handles(struct startup *s)
     give_iorange(s, "dma", IORANGE_DMA, machine.phys_limit);
 }
 
-static void describe_machine(struct boot_info *b)
+static void describe_machine(const struct startup *s, struct boot_info *b)
 {
+    b->bootstrap = s->bootstrap;
     b->rsdp = machine.rsdp;
     b->ecam_base = machine.ecam_base;
     b->ecam_bus_first = machine.ecam_bus_first;
@@ -170,7 +177,7 @@ static void give_images(struct startup *s)
     struct memory *m = give_memory(blob_bytes, blob, blob_bytes, PROT_READ | PROT_EXEC,
                                    &s->bootstrap);
     s->bootstrap_bytes = m->bytes;
-    object_put(&m->obj);
+    give_named(s, "bootstrap", &m->obj, RIGHT_READ | RIGHT_EXEC);
 
     m = give_memory(module_bytes, module, module_bytes, PROT_READ, &s->module);
     s->module_bytes = module_bytes;
@@ -196,7 +203,7 @@ static uint64_t give_startup(struct startup *s)
     uint64_t at;
     struct memory *m = give_memory(2 * PAGE_SIZE, NULL, 0, PROT_READ, &at);
     s->boot = (struct boot_info *)(uintptr_t)(at + PAGE_SIZE);
-    describe_machine(&boot);
+    describe_machine(s, &boot);
     fill(m, 0, s, sizeof(*s));
     fill(m, PAGE_SIZE, &boot, sizeof(boot));
     object_put(&m->obj);
@@ -232,9 +239,9 @@ void kernel_start(struct cpu *cpu)
     uint64_t pages = page_available();
     root_account.limit = (pages - pages / RESERVE_PART) * PAGE_SIZE;
     must(task_create(&root_account, "rs", &root_task), "the root task");
-    give_images(&startup);
     describe_root(&startup);
     give_handles(&startup);
+    give_images(&startup);
     start_root_thread(&startup, give_startup(&startup));
     boot_ns = arch_now_ns();
     log_kernel("kernel up: %lu MiB, %u CPUs\n", machine.memory_bytes >> 20, cpu_count);

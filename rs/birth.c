@@ -202,13 +202,47 @@ void service_birth(struct service *s)
     at_commit(release, s);
 }
 
-void services_start(void)
+static void start_waiting(uint32_t flags)
 {
     for (uint32_t i = 0; i < service_count; i++) {
         struct service *s = &services[i];
-        if (s->state == RS_WAITING && policy_may_start(s->entry->needs, ready_mask)) {
+        if (s->state == RS_WAITING && (s->entry->flags & MANIFEST_LATE) == flags &&
+            policy_may_start(s->entry->needs, ready_mask)) {
             s->plan = (struct birth_plan){.cause = BIRTH_FIRST, .rung = POLICY_AFRESH};
             service_birth(s);
         }
+    }
+}
+
+void services_start(void)
+{
+    start_waiting(0);
+}
+
+// Who is ready goes on with what it was started for, and shall have the processor for that first.
+// Nobody is waited for who does not come in a long time.
+static bool is_starting(const struct service *s, uint64_t now)
+{
+    enum : uint64_t { CALM_NS = 20000000, PATIENCE_NS = 10000000000 };
+    bool first = (s->state == RS_WAITING && s->prepared) || (s->state == RS_BORN && s->incarnation == 1);
+    return first ? now < PATIENCE_NS : s->state == RS_READY && now - s->ready_ns < CALM_NS;
+}
+
+void services_start_late(void)
+{
+    uint64_t now = rt_now_ns();
+    bool some = false;
+    for (uint32_t i = 0; i < service_count; i++) {
+        const struct service *s = &services[i];
+        if (!(s->entry->flags & MANIFEST_LATE)) {
+            if (is_starting(s, now)) {
+                return;
+            }
+        } else if (s->state == RS_WAITING) {
+            some = true;
+        }
+    }
+    if (some) {
+        start_waiting(MANIFEST_LATE);
     }
 }

@@ -111,6 +111,8 @@ static enum status create_task(struct making *n)
     return sys_task_create(s->limit, HANDLE_NONE, name, &n->b->task);
 }
 
+// The bootstrap comes first, to the place that was drawn for the first newborn: an emulator keeps what
+// it has translated by address, and would translate it again for each. No service runs with it.
 static enum status map_all(struct making *n)
 {
     const struct service *s = n->s;
@@ -131,7 +133,7 @@ static enum status map_all(struct making *n)
     };
     n->step = "map memory";
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        *parts[i].address = 0;
+        *parts[i].address = i == 0 ? machine.bootstrap_at : 0;
         enum status status = sys_mem_map(b->task, parts[i].memory, parts[i].address,
                                          parts[i].offset, page_round(parts[i].bytes),
                                          parts[i].prot);
@@ -139,6 +141,7 @@ static enum status map_all(struct making *n)
             return status;
         }
     }
+    machine.bootstrap_at = at->bootstrap;
     return OK;
 }
 

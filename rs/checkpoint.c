@@ -11,7 +11,6 @@
 #include "randomizer/mover/checkpoint.h"
 #include "rs/events.h"
 #include "rs/record.h"
-#include <stdio.h>
 #include <string.h>
 
 enum : uint64_t { PATIENCE_NS = 10000000000 };
@@ -143,7 +142,7 @@ static void note(struct service *s, enum rs_event_kind kind, uint64_t value, con
 {
     struct rs_event *e = event_add(kind, s);
     e->value = value;
-    snprintf(e->text, sizeof(e->text), "%s", text);
+    copy_name(e->text, sizeof(e->text), text);
 }
 
 static enum status lay_out_order(void *at, uint64_t room, void *arg)

@@ -109,7 +109,7 @@ static void describe_self(struct rs_service *out)
 {
     *out = (struct rs_service){.state = RS_READY, .incarnation = rt_startup->incarnation,
                                .age_ns = rt_now_ns()};
-    snprintf(out->name, sizeof(out->name), "%s", rt_startup->name);
+    copy_name(out->name, sizeof(out->name), rt_startup->name);
     snprintf(out->module, sizeof(out->module), "rs");
     describe_task(out, 0);
     uint64_t quotas = handed_on();
@@ -127,8 +127,8 @@ static void describe(struct service *s, struct rs_service *out)
         .on_trial = s->trial.old != nullptr, .moves = s->move.count, .pause_ns = s->move.pause_ns,
         .commands = s->commands,
     };
-    snprintf(out->name, sizeof(out->name), "%s", s->name);
-    snprintf(out->module, sizeof(out->module), "%s", s->module->name);
+    copy_name(out->name, sizeof(out->name), s->name);
+    copy_name(out->module, sizeof(out->module), s->module->name);
     memcpy(out->place, s->place, sizeof(out->place));
     if (s->prepared) {
         describe_status(out, s->status, now);

@@ -36,7 +36,7 @@ static bool add_frame(struct walk *w, uint64_t address, uint64_t back)
         return false;
     }
     f->offset = (uint32_t)(place.offset + back);
-    snprintf(f->function, sizeof(f->function), "%s", place.name);
+    copy_name(f->function, sizeof(f->function), place.name);
     return (w->b->module->elf.sections[place.section].flags & SHF_EXEC) != 0;
 }
 
@@ -111,7 +111,7 @@ static void complete_event(struct service *s, const struct rs_death *d)
     if (e == nullptr) {
         return;
     }
-    snprintf(e->text, sizeof(e->text), "%s", d->text);
+    copy_name(e->text, sizeof(e->text), d->text);
     memcpy(e->place, s->place, sizeof(e->place));
     if (d->request_since != 0) {
         trace_label(e->request, sizeof(e->request), d->request_label);

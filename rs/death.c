@@ -94,7 +94,7 @@ static bool cannot_move(const struct death_facts *f, const struct service *s)
 void describe_end(char *to, size_t size, const struct death_facts *f)
 {
     if (f->text != nullptr) {
-        snprintf(to, size, "%s", f->text);
+        copy_name(to, size, f->text);
     } else if (f->cause == RS_EXCEPTION) {
         exception_text(to, size, f->vector, f->error, f->detail);
     } else if (cannot_be_linked(f)) {
@@ -141,9 +141,8 @@ static struct rs_death *make_record(struct service *s, const struct death_facts 
     if (s->living != nullptr) {
         memcpy(d->seed, s->living->seed, sizeof(d->seed));
     }
-    snprintf(d->name, sizeof(d->name), "%s", s->name);
-    snprintf(d->module, sizeof(d->module), "%s",
-             s->living ? s->living->module->name : s->module->name);
+    copy_name(d->name, sizeof(d->name), s->name);
+    copy_name(d->module, sizeof(d->module), s->living ? s->living->module->name : s->module->name);
     return d;
 }
 
@@ -393,7 +392,7 @@ void service_stillborn(struct service *s, const struct failure *why)
     s->last_record = d->sequence;
     struct rs_event *e = event_add(RS_DEATH, s);
     e->cause = d->cause;
-    snprintf(e->text, sizeof(e->text), "%s", d->text);
+    copy_name(e->text, sizeof(e->text), d->text);
     log_warn("%s[%u] was not born: %s", s->name, s->incarnation, text);
     if (decide(s, d, false)) {
         d->decision = POLICY_REBIRTH_LATER;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "rs/events.h"
 #include "interfaces/rs.server.h"
-#include <stdio.h>
 #include <string.h>
 
 static struct rs_event *ring;
@@ -40,8 +39,8 @@ struct rs_event *event_add(enum rs_event_kind kind, const struct service *s)
     if (s != nullptr) {
         e->service = s->number;
         e->incarnation = s->incarnation;
-        snprintf(e->name, sizeof(e->name), "%s", s->name);
-        snprintf(e->module, sizeof(e->module), "%s", s->module->name);
+        copy_name(e->name, sizeof(e->name), s->name);
+        copy_name(e->module, sizeof(e->module), s->module->name);
     }
     return e;
 }

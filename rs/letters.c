@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "rs/letters.h"
 #include "rs/events.h"
-#include <stdio.h>
 #include <string.h>
 
 static struct rs_letter *ring;
@@ -28,7 +27,7 @@ void letter_add(struct service *s, const struct rs_death *d)
         .sequence = newest, .time_ns = d->detected_ns, .service = s->number,
         .badge = d->request_badge, .label = d->request_label, .call = d->request_call,
         .words = {first_word(d)}, .record = d->sequence};
-    snprintf(letter->name, sizeof(letter->name), "%s", s->name);
+    copy_name(letter->name, sizeof(letter->name), s->name);
     s->letter = newest;
     s->poison_call = d->request_call;
 }

@@ -13,7 +13,6 @@
 #include "rs/events.h"
 #include "rs/letters.h"
 #include "rs/record.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +29,7 @@ static struct manifest manifest;
 }
 
 // The file is copied through a mapping that is gone before anybody else sees the memory.
-MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t prot,
-                                       void **mapped)
+MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, void **mapped)
 {
     uint64_t bytes = (file->bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), at = 0;
     handle_t memory;
@@ -42,12 +40,10 @@ MOVE_ADDRESSES handle_t archive_memory(const struct archive_file *file, uint32_t
     }
     memcpy((void *)at, file->data, file->bytes);
     (void)sys_mem_unmap(0, at, bytes);
-    *mapped = nullptr;
-    const uint32_t rights = RIGHT_READ | RIGHT_COPY | RIGHT_TRANSFER;
-    if (weaken(&memory, prot == PROT_READ ? rights : rights | RIGHT_EXEC) != OK) {
+    if (weaken(&memory, RIGHT_READ | RIGHT_COPY | RIGHT_TRANSFER) != OK) {
         cannot_start("boot archive", "no handle");
     }
-    if (prot == PROT_READ && rt_map(memory, 0, bytes, PROT_READ, RT_SHARED, mapped) != OK) {
+    if (rt_map(memory, 0, bytes, PROT_READ, RT_SHARED, mapped) != OK) {
         cannot_start("boot archive", "cannot be mapped");
     }
     return memory;
@@ -111,18 +107,20 @@ MOVE_ADDRESSES static void find_archive(void)
 
 static void find_machine(void)
 {
-    struct archive_file file;
-    void *nowhere;
     machine.boot = *rt_startup->boot;
     machine.ports = rt_handle("ports");
     machine.mmio = rt_handle("mmio");
     machine.irqs = rt_handle("irq");
     machine.dma = rt_handle("dma");
-    if (!archive_has("bootstrap", &file)) {
-        cannot_start("bootstrap", "not in the boot archive");
+    machine.bootstrap_at = machine.boot.bootstrap;
+    // A copy, because what was given by name is not inherited.
+    const uint32_t rights = RIGHT_READ | RIGHT_EXEC | RIGHT_COPY | RIGHT_TRANSFER;
+    struct mem_info info;
+    if (sys_handle_copy(rt_handle("bootstrap"), rights, 0, &machine.bootstrap) != OK ||
+        sys_mem_info(machine.bootstrap, &info) != OK) {
+        cannot_start("bootstrap", "no handle");
     }
-    machine.bootstrap = archive_memory(&file, 0, &nowhere);
-    machine.bootstrap_bytes = file.bytes;
+    machine.bootstrap_bytes = info.bytes;
 }
 
 static void name_service(struct service *s, uint32_t index)
@@ -152,7 +150,7 @@ static void prepare_all(void)
             services[i].state = RS_GIVEN_UP;
             log_error("%s cannot be started: %s", services[i].name, wrong);
             struct rs_event *e = event_add(RS_GIVE_UP, &services[i]);
-            snprintf(e->text, sizeof(e->text), "%s", wrong);
+            copy_name(e->text, sizeof(e->text), wrong);
             answer_for_the_dead(&services[i]);
         }
     }

@@ -74,7 +74,8 @@ static const char *check_service(const struct manifest *m, uint32_t index)
     if (!rules_make_sense(&s->rules)) {
         return "a service has impossible restart rules";
     }
-    if (s->flags & ~(uint32_t)(MANIFEST_SPARE | MANIFEST_REBOOT | MANIFEST_CHECK)) {
+    if (s->flags &
+        ~(uint32_t)(MANIFEST_SPARE | MANIFEST_REBOOT | MANIFEST_CHECK | MANIFEST_LATE)) {
         return "a service has unknown flags";
     }
     if (s->checkpoint > CHECKPOINT_MAX || s->checkpoint % PAGE_SIZE || s->undo % PAGE_SIZE) {

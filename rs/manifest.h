@@ -37,6 +37,7 @@ enum manifest_flags {
     MANIFEST_SPARE = 1,  // the next incarnation is linked ahead
     MANIFEST_REBOOT = 2, // the machine is restarted rather than this service given up
     MANIFEST_CHECK = 4,  // each heir looks twice at what it takes over: for tests
+    MANIFEST_LATE = 8,   // it is started when all others have
 };
 
 // What is done to a service that is well.

@@ -59,7 +59,7 @@ static void load(struct module_file *f)
     struct archive_file file;
     snprintf(file_name, sizeof(file_name), "%s.mod", f->name);
     if (archive_has(file_name, &file)) {
-        f->memory = archive_memory(&file, PROT_READ, &f->bytes);
+        f->memory = archive_memory(&file, &f->bytes);
         f->size = file.bytes;
         examine(f);
     }
@@ -69,7 +69,7 @@ struct module_file *module_named(const char *name)
 {
     struct module_file *f = known(name);
     if (f == nullptr && (f = free_place()) != nullptr) {
-        snprintf(f->name, sizeof(f->name), "%s", name);
+        copy_name(f->name, sizeof(f->name), name);
         f->stays = true;
         load(f);
     }
@@ -93,7 +93,7 @@ struct module_file *module_given(const char *name, handle_t memory)
         rt_map(memory, 0, info.bytes, PROT_READ, RT_SHARED, &f->bytes) != OK) {
         return nullptr;
     }
-    snprintf(f->name, sizeof(f->name), "%s", name);
+    copy_name(f->name, sizeof(f->name), name);
     f->memory = memory;
     f->size = info.bytes;
     f->stays = true;

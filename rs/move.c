@@ -5,7 +5,6 @@
 // it was just doing is undone by its heir, and done again. From there on it is as after a death,
 // but for the counting.
 #include "rs/events.h"
-#include <stdio.h>
 
 enum : uint64_t {
     LINK_LOOK_NS = 1000000,     // between looks whether the newborn is linked
@@ -19,7 +18,7 @@ static void come_to_nothing(struct service *s, const char *why)
     s->move = (struct planned_move){.count = s->move.count, .pause_ns = s->move.pause_ns};
     rt_timer_cancel(&s->link_timer);
     struct rs_event *e = event_add(RS_MOVE_GAVE_UP, s);
-    snprintf(e->text, sizeof(e->text), "%s", why);
+    copy_name(e->text, sizeof(e->text), why);
     if (s->next_module != nullptr) {
         s->next_module = nullptr;
         spare_drop(s);

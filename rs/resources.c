@@ -84,7 +84,7 @@ void service_describe(const struct service *s, struct startup *b)
 {
     b->magic = STARTUP_MAGIC;
     b->version = STARTUP_VERSION;
-    snprintf(b->name, sizeof(b->name), "%s", s->name);
+    copy_name(b->name, sizeof(b->name), s->name);
     b->tsc_hz = rt_startup->tsc_hz;
     b->tsc_base = rt_startup->tsc_base;
     b->stack_bytes = s->entry->stack;
@@ -99,7 +99,7 @@ static const char *fill_startup(const struct service *s, struct startup *b,
     b->handle_count = s->entry->handles;
     for (uint32_t i = 0; i < s->entry->handles; i++) {
         struct named_handle *named = &b->handles[i];
-        snprintf(named->name, sizeof(named->name), "%s", s->given[i].name);
+        copy_name(named->name, sizeof(named->name), s->given[i].name);
         named->handle = H_FIRST_NAMED + i;
         named->type = s->given[i].type;
     }

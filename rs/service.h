@@ -22,6 +22,7 @@
 #include "lib/rt/tx.h"
 #include "randomizer/linker/symbolise.h"
 #include "rs/policy.h"
+#include <string.h>
 
 // A program file, shared by the services that run it.
 struct module_file {
@@ -200,6 +201,7 @@ struct machine {
     handle_t ports, mmio, irqs, dma;
     handle_t bootstrap;
     uint64_t bootstrap_bytes;
+    uint64_t bootstrap_at; // in every newborn; 0: not drawn yet
     struct boot_info boot;
     const void *archive;
     uint64_t archive_bytes;
@@ -240,9 +242,8 @@ void modules_sweep(void); // forgets those that nobody runs any more
 // main.c
 struct archive_file;
 bool archive_has(const char *name, struct archive_file *file);
-// A file of the archive as a memory object that newborns can map; *mapped: here, nullptr unless
-// prot is PROT_READ.
-handle_t archive_memory(const struct archive_file *file, uint32_t prot, void **mapped);
+// A file of the archive as a memory object that newborns can map, and where it is mapped here.
+handle_t archive_memory(const struct archive_file *file, void **mapped);
 
 // What cannot be taken back is done when all that belongs to it has been noted. fn must be able to
 // find out what it has done already.
@@ -251,6 +252,14 @@ static inline void at_commit(void (*fn)(void *arg), void *arg)
     if (!rt_at_commit(fn, arg)) {
         fn(arg); // no memory to remember it: early is better than never
     }
+}
+
+// As much of it as there is room for. printf does the same with %s in twenty times as many instructions.
+static inline void copy_name(char *to, size_t size, const char *from)
+{
+    size_t n = strnlen(from, size - 1);
+    memcpy(to, from, n);
+    to[n] = '\0';
 }
 
 // body.c
@@ -277,8 +286,10 @@ void service_birth(struct service *s);
 // Lets a body find the state of another, which is or will be its predecessor.
 enum status estate_open(const struct service *s, const struct body *holder, struct body *heir,
                         struct failure *why);
-// Starts every waiting service whose needs are ready.
+// Starts every waiting service whose needs are ready, but for those that the manifest calls late.
 void services_start(void);
+// Those, when all others have started.
+void services_start_late(void);
 
 // death.c
 struct death_facts {

@@ -6,7 +6,6 @@
 // that the state has gone on, and it is the new one's that is moved back.
 #include "rs/events.h"
 #include "rs/record.h"
-#include <stdio.h>
 #include <string.h>
 
 enum status update_begin(struct service *s, struct module_file *module)
@@ -86,7 +85,7 @@ bool update_roll_back(struct service *s, const struct rs_death *d)
         return false;
     }
     struct rs_event *e = event_add(RS_ROLLED_BACK, s);
-    snprintf(e->text, sizeof(e->text), "%s", d->text);
+    copy_name(e->text, sizeof(e->text), d->text);
     e->cause = d->cause;
     s->module = s->trial.old;
     s->trial = (struct trial){0};

@@ -230,6 +230,7 @@ static void on_look(void *arg)
     struct service *s = arg;
     rt_timer(&s->look_timer, rt_now_ns() + look_period(s), on_look, s);
     watch_tick(s);
+    services_start_late();
     if (!corpses_pending()) {
         events_wake();
     }

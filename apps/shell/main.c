@@ -9,7 +9,6 @@
 #include "apps/shell/term.h"
 #include "kernel/abi/startup.h"
 #include "lib/rt/rt.h"
-#include <stdio.h>
 #include <string.h>
 
 struct shell shell = {.directory = "/"};
@@ -83,7 +82,10 @@ static const char *prompt(void)
     static char text[SHOWN + 16];
     size_t n = strlen(shell.directory);
     bool cut = n > SHOWN;
-    snprintf(text, sizeof(text), "samsara:%s%s> ", cut ? "..." : "", shell.directory + (cut ? n - SHOWN + 3 : 0));
+    // No snprintf: it would be the only one before the first prompt.
+    strcpy(text, cut ? "samsara:..." : "samsara:");
+    strcat(text, shell.directory + (cut ? n - SHOWN + 3 : 0));
+    strcat(text, "> ");
     return text;
 }
 

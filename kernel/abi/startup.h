@@ -85,9 +85,10 @@ struct boot_info {
     uint32_t ecam_bus_first, ecam_bus_last;
     uint64_t memory_bytes;
     uint32_t cpus, reserved;
+    uint64_t bootstrap; // where it was mapped for the root task, whose other newborns may have it there, too
     char cmdline[512];
 };
-// Named handles of the root task: "ports" (IORANGE_PORT 0..65535), "mmio", "irq", "dma".
+// Named handles of the root task: "ports" (IORANGE_PORT 0..65535), "mmio", "irq", "dma", "bootstrap" (memory [READ, EXEC]).
 
 // Written by the bootstrap, read by rs: where each ELF section of the module went.
 #define LAYOUT_MAGIC 0x54554f594c4d5353ull

@@ -18,8 +18,15 @@ static void test_root_startup(void **)
         }
     }
     assert_true(seen);
-    assert_int_equal(s.handle_count, 4);
+    assert_int_equal(s.handle_count, 5);
     assert_string_equal(s.handles[0].name, "ports");
+    assert_string_equal(s.handles[4].name, "bootstrap");
+    struct handle_entry *e;
+    assert_int_equal(handle_get(&root_task->handles, s.handles[4].handle, OBJ_MEMORY, RIGHT_EXEC, &e), OK);
+    assert_true(!(e->rights & RIGHT_WRITE));
+    struct boot_info boot;
+    peek(root_task, (uintptr_t)s.boot, &boot, sizeof(boot));
+    assert_int_equal(boot.bootstrap, s.bootstrap);
     assert_int_equal(s.module_bytes, 1000);
     char magic[6];
     peek(root_task, s.boot_archive, magic, 6);

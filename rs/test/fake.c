@@ -90,7 +90,7 @@ static enum status map(const uint64_t *a, uint64_t *second)
         abort();
     }
     if (a[0] != 0) {
-        *second = mapped_next += 1 << 20;
+        *second = a[2] != 0 ? a[2] : (mapped_next += 1 << 20);
         return OK;
     }
     if (handles[a[1]].backing == nullptr) {

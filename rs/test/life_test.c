@@ -44,6 +44,20 @@ static int begin_all(bool moves)
     return 0;
 }
 
+// 1 comes late, and 2, which needs it; 3 needs nobody.
+static int begin_late(void **)
+{
+    now = rt_now_ns();
+    fake_beats = true;
+    fake_fail_at = -1;
+    fake_begin(3, true);
+    fake_entries[0].flags |= MANIFEST_LATE;
+    fake_entries[1].flags |= MANIFEST_LATE;
+    fake_entries[1].needs = 1;
+    fake_prepare();
+    return 0;
+}
+
 static int begin(void **)
 {
     return begin_all(false);
@@ -79,6 +93,48 @@ static void test_start_order(void **)
     fake_ready(2, 0);
     assert_int_equal(one(3)->state, RS_BORN);
     assert_int_equal(one(1)->incarnation, 1);
+}
+
+static void test_late_ones_come_last(void **)
+{
+    pass(200);
+    assert_int_equal(one(1)->state, RS_WAITING);
+    assert_int_equal(one(3)->state, RS_BORN);
+    fake_ready(3, 1);
+    assert_int_equal(one(1)->state, RS_WAITING); // who is ready goes first
+    pass(100);
+    assert_int_equal(one(1)->state, RS_BORN);
+    assert_int_equal(one(2)->state, RS_WAITING);
+    assert_null(one(3)->spare);
+    fake_ready(1, 1);
+    pass(100);
+    assert_int_equal(one(2)->state, RS_BORN);
+    fake_ready(2, 1);
+    fake_fault(1, 1, FAULT_EXCEPTION, 14); // once begun, it waits for nobody
+    assert_int_equal(one(1)->state, RS_BORN);
+}
+
+// What never comes must not keep the late ones away.
+static void test_late_ones_wait_not_for_ever(void **)
+{
+    one(3)->rules.birth_ns = UINT64_MAX;
+    pass(5000);
+    assert_int_equal(one(1)->state, RS_WAITING);
+    pass(6000);
+    assert_int_equal(one(3)->state, RS_BORN);
+    assert_int_not_equal(one(1)->state, RS_WAITING);
+}
+
+// An emulator translates it again for each address that it is found at.
+static void test_place_of_the_bootstrap(void **)
+{
+    all_ready();
+    uint64_t at = one(1)->living->startup->bootstrap, module = one(1)->living->startup->module;
+    assert_true(at != 0);
+    assert_int_equal(one(2)->living->startup->bootstrap, at);
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    assert_int_equal(one(1)->living->startup->bootstrap, at);
+    assert_int_not_equal(one(1)->living->startup->module, module); // of all others the kernel draws the place
 }
 
 static void test_fault(void **)
@@ -1122,6 +1178,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_start_order, begin, end),
+        cmocka_unit_test_setup_teardown(test_late_ones_come_last, begin_late, end),
+        cmocka_unit_test_setup_teardown(test_late_ones_wait_not_for_ever, begin_late, end),
+        cmocka_unit_test_setup_teardown(test_place_of_the_bootstrap, begin, end),
         cmocka_unit_test_setup_teardown(test_fault, begin, end),
         cmocka_unit_test_setup_teardown(test_causes, begin, end),
         cmocka_unit_test_setup_teardown(test_hangs, begin, end),

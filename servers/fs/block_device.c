@@ -4,6 +4,7 @@
 #include "lib/rt/rt.h"
 #include "lib/rt/tx.h"
 #include "lib/rt/undo_log.h"
+#include "servers/fs/cache.h"
 #include <errno.h>
 
 enum {
@@ -11,7 +12,7 @@ enum {
     DISK_BIT = 1,
     // Making memory costs time, most of it at boot: a little at first, the rest when there is
     // something to put there.
-    FIRST_BYTES = 8 << 20,
+    FIRST_BYTES = CACHE_MIN_BYTES,
 };
 static_assert(DEVICE_SEGMENTS <= BLOCK_SEGMENTS);
 

@@ -337,7 +337,6 @@ static void mount(uint32_t life)
         .ask_chores = ask_chores,
     };
     volume_mount(&volume, &options);
-    log_info("cache limit %llu KiB", (unsigned long long)limit >> 10);
 }
 
 // From a checkpoint: the disk is newer than anything that is remembered of it, so nothing of the

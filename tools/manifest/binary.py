@@ -8,7 +8,7 @@ MAGIC = 0x324D4D5352
 HEADER = struct.Struct("<QIIIIII")
 SERVICE = struct.Struct("<8I4Q10I2I6I2Q")
 HANDLE = struct.Struct("<II3QII")
-FLAGS = {"spare": 1, "reboot": 2, "check_moves": 4}
+FLAGS = {"spare": 1, "reboot": 2, "check_moves": 4, "late": 8}
 KINDS = {"port": 1, "io": 2, "mmio": 3, "irqs": 4, "irq": 5, "dma": 6, "ecam": 7, "supervisor": 8}
 assert (HEADER.size, SERVICE.size, HANDLE.size) == (32, 152, 40)
 
@@ -36,7 +36,7 @@ def encode(image):
             count, len(service.handles), values["priority"], values["budget_us"], values["period_us"],
             needs, values["quota"], values["stack"], values["heap"], *(values[rule] for rule in RULES), values["may"],
             FLAGS["spare"] * values["spare"] + FLAGS["reboot"] * (values["last_resort"] == "reboot")
-            + FLAGS["check_moves"] * values["check_moves"],
+            + FLAGS["check_moves"] * values["check_moves"] + FLAGS["late"] * values["late"],
             *(values[key] for key in CARE), values["undo"], values["checkpoint"])
         for handle in service.handles:
             a = index[handle.port] if handle.port else handle.a

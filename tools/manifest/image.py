@@ -205,6 +205,7 @@ KEYS = {  # key: (checker, default; None: must be given)
     "last_resort": (one_of("give up", "reboot"), "give up"),
     "spare": (yes_or_no, True),
     "check_moves": (yes_or_no, False),
+    "late": (yes_or_no, False),
     "move_ms": (whole(0, 86_400_000), 0),
     "move_jitter_ms": (whole(0, 86_400_000), 0),
     "move_every_requests": (whole(0, 4_000_000_000), 0),
@@ -425,12 +426,12 @@ class _Reader:
             self.wrong(image.place, f"an image has 1 to {SERVICES_MAX} services, not {len(image.services)}")
         numbers = {service.name: number for number, service in enumerate(image.services, 1)}
         for service in image.services:
-            self.check_service(service, numbers)
+            self.check_service(image, service, numbers)
         self.check_circles(image)
         self.check_badges(image)
         self.check_memory(image)
 
-    def check_service(self, service, numbers):
+    def check_service(self, image, service, numbers):
         values = service.values
         values["module"] = values["module"] or service.name
         for key in [key for key, value in values.items() if value is None]:
@@ -442,6 +443,8 @@ class _Reader:
                 self.wrong(service.at("needs"), f"service {service.name} needs '{needed}', which is not in this image")
             elif needed == service.name:
                 self.wrong(service.at("needs"), f"service {service.name} needs itself")
+            elif image.services[numbers[needed] - 1].values["late"] and not values["late"]:
+                self.wrong(service.at("needs"), f"service {service.name} needs '{needed}', which is late: only late services may")
         if values["stack"] + values["heap"] > values["quota"]:
             self.wrong(service.at("quota"), f"service {service.name}: stack and heap do not fit into its quota")
         if bool(values["budget_us"]) != bool(values["period_us"]) or values["budget_us"] > values["period_us"]:

@@ -61,8 +61,8 @@ def parse(text):
 
 
 def value_of(figure, key=None):
-    """The one number of a figure: that of the key, else the median or mean."""
-    for word in (key, "ticks_per_KiB", "ticks", "med", "s", "percent", "n"):
+    """The one number of a figure: that of the key, else without the wait for the host's disk, else the median or mean."""
+    for word in (key, "busy", "ticks_per_KiB", "ticks", "med", "s", "percent", "n"):
         if word in figure:
             return figure[word]
     return None
@@ -197,6 +197,7 @@ def main(given):
           + (": " + ", ".join(missed) if missed else ""))
     if not set(wanted) <= set(LONG):
         print("Linux: " + ("measured on this machine" if linux else "earlier figures; './build.sh bench peers' measures it here"))
+    print("Waiting for the disk, which the host plays, is not counted in Samsara's figures, and is in those of Linux.")
     print("rep movsb counts one instruction a byte here, and a CR3 write flushes the whole TLB of TCG.")
     for failure in failures:
         print(f"could not be measured: {failure}")

@@ -65,7 +65,9 @@ def test_e2fsck_judges_a_damaged_disk(tmp_path):
 
 
 def test_figures_are_read():
-    text = "bench[1]: B null n=5 min=1.0 med=2.5 ns=3\nB x failed: no port (3)\nB bulk bytes=4 ticks_per_KiB=7.5 MBs=1\n"
+    text = "bench[1]: B null n=5 min=1.0 med=2.5 ns=3\nB x failed: no port (3)\nB bulk bytes=4 ticks_per_KiB=7.5 MBs=1\n" \
+           "B cold bytes=4 ticks_per_KiB=580.9 MBs=1 busy=270.5\n"
     figures, failures = bench.parse(text)
     assert bench.value_of(figures["null"]) == 2.5 and bench.value_of(figures["bulk"]) == 7.5
+    assert bench.value_of(figures["cold"]) == 270.5  # the rest was the host's disk
     assert failures == ["x: no port (3)"]

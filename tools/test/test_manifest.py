@@ -154,6 +154,13 @@ def test_binary_of_care(tmp_path):
     assert binary.SERVICE.unpack_from(binary.encode(read(tmp_path, GOOD)), 32)[23:25] == (1, 0)
 
 
+def test_only_who_is_late_may_need_who_is_late(tmp_path):
+    late = GOOD.replace("priority = 5", "priority = 5\nlate = true")
+    assert "only late services may" in mistakes(tmp_path, late)[0][2]
+    both = late.replace("priority = 6", "priority = 6\nlate = true")
+    assert binary.SERVICE.unpack_from(binary.encode(read(tmp_path, both)), 32)[23] == 9
+
+
 def test_parts_of_the_supervisor_are_for_its_twin(tmp_path):
     twin = GOOD.replace('services = ["a", "b"]', 'services = ["a", "b", "t"]') + \
         '\n[service.t]\nmodule = "rs"\npriority = 31\n[service.t.handles]\ntask = { supervisor = "task" }\npages = { supervisor = "pages" }\n'
