@@ -11,7 +11,12 @@ from .options import Parser, output, whole, write_json
 
 
 def options(prog):
-    parser = Parser(prog=prog, description="Runs everything that must pass.")
+    def misplaced(given):
+        for option in () if "thirdparty" in given.only else of_thirdparty:
+            if getattr(given, option.dest) != option.default:
+                return f"{option.option_strings[0]} is about the word 'thirdparty'"
+
+    parser = Parser(prog=prog, check=misplaced, description="Runs everything that must pass.")
     parser.add_argument("only", nargs="*", metavar="WORD",
                         help="'host' (unit tests), 'tools' (Python tests), or a pytest -k expression for system tests; "
                         "'thirdparty' is a longer run of three libraries of others, with figures")
@@ -19,14 +24,16 @@ def options(prog):
                         "sample of them; takes some 50 minutes")
     third = parser.add_argument_group("of the word 'thirdparty'", "SQLite, zlib and MuJS answer a long input while they are moved "
                                       "and killed; their answers must be the host's. Ctrl-C ends it early.")
-    third.add_argument("--requests", type=whole(1, 10_000_000), default=4500, metavar="N", help="of all three (default 4500)")
-    third.add_argument("--move-every", type=whole(0, 1_000_000), default=25, metavar="N",
-                       help="requests of a service between two of its moves (default 25; 0: none)")
-    third.add_argument("--kill-every", type=whole(0, 3_600_000), default=1000, metavar="MS",
-                       help="time between two deaths, on average, if there is somebody to kill (default 1000; 0: none)")
-    third.add_argument("--seed", dest="input", type=whole(0, 2**32), default=1, metavar="N", help="of input and deaths (default 1)")
-    third.add_argument("--cpus", type=whole(1, 8), default=2, metavar="N", help="virtual processors (default 2)")
-    third.add_argument("--json", type=output, metavar="FILE", help="write the figures there; '-' for standard output")
+    of_thirdparty = [
+        third.add_argument("--requests", type=whole(1, 10_000_000), default=4500, metavar="N", help="of all three (default 4500)"),
+        third.add_argument("--move-every", type=whole(0, 1_000_000), default=25, metavar="N",
+                           help="requests of a service between two of its moves (default 25; 0: none)"),
+        third.add_argument("--kill-every", type=whole(0, 3_600_000), default=1000, metavar="MS",
+                           help="time between two deaths, on average, if there is somebody to kill (default 1000; 0: none)"),
+        third.add_argument("--seed", dest="input", type=whole(0, 2**32), default=1, metavar="N", help="of input and deaths (default 1)"),
+        third.add_argument("--cpus", type=whole(1, 8), default=2, metavar="N", help="virtual processors (default 2)"),
+        third.add_argument("--json", type=output, metavar="FILE", help="write the figures there; '-' for standard output"),
+    ]
     return parser
 
 
@@ -70,9 +77,6 @@ def thirdparty_run(given):
 
 
 def main(given):
-    if given.json and "thirdparty" not in given.only:
-        print("test: --json is about the word 'thirdparty'", file=sys.stderr)
-        return 2
     started = time.monotonic()
     chosen = given.only or ["host", "tools", ""]
     results = []
