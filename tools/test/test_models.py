@@ -72,6 +72,7 @@ def verify(folder, model, ltl, definitions):
     return int(errors[1]), int(states[1])
 
 
+@pytest.mark.seconds(8)
 @pytest.mark.parametrize("model,ltl,definitions", PASSING)
 def test_model_holds(tmp_path, model, ltl, definitions):
     errors, states = verify(tmp_path, model, ltl, definitions)
@@ -79,6 +80,7 @@ def test_model_holds(tmp_path, model, ltl, definitions):
     assert errors == 0
 
 
+@pytest.mark.seconds(2)
 @pytest.mark.parametrize("model,ltl,mutant,definitions", MUTANTS)
 def test_mutant_is_refuted(tmp_path, model, ltl, mutant, definitions):
     errors, _ = verify(tmp_path, model, ltl, {**definitions, f"MUTANT_{mutant}": 1})
