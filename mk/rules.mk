@@ -87,9 +87,20 @@ $(O)/tools/$(1): $(call objects,tool-$(1),$(2))
 ALL_TARGETS += $(O)/tools/$(1)
 endef
 
+# Tests share the objects of sources that they compile with the same flags: host_group names the directory.
+host_group = test$(if $(strip $(1)),-$(firstword $(shell printf %s $(call shell_word,$(1)) | cksum)))
+shell_word = '$(subst ','\'',$(strip $(1)))'
+HOST_TEST_OBJECTS :=
+define host_test_object # GROUP, SOURCE, CFLAGS
+ifeq ($(filter $(call objects,$(1),$(2)),$(HOST_TEST_OBJECTS)),)
+HOST_TEST_OBJECTS += $(call objects,$(1),$(2))
+$(call compile,$(1),$(2),$$(CC) $$(HOST_TEST_FLAGS) $$(WARNINGS) $(3),host-prerequisites)
+endif
+endef
+
 define host_test
-$(foreach s,$(2),$(eval $(call compile,test-$(1),$(s),$$(CC) $$(HOST_TEST_FLAGS) $$(WARNINGS) $(3),host-prerequisites)))
-$(O)/test/$(1): $(call objects,test-$(1),$(2)) $(4)
+$(foreach s,$(2),$(eval $(call host_test_object,$(call host_group,$(3)),$(s),$(3))))
+$(O)/test/$(1): $(call objects,$(call host_group,$(3)),$(2)) $(4)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
 	$(Q)$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka

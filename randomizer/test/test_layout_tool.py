@@ -13,6 +13,8 @@ BUILD = ROOT / os.environ.get("SAMSARA_TEST_BUILD", "build")
 TOOL = BUILD / "tools" / "samsara-layout"
 SEED = "00112233445566778899aabbccddeeff"
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture(scope="module", autouse=True)
 def built():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Compiler passes: what they emit (FileCheck on small files), and what the undo log does, on programs of all kinds of stores and
 on libext2fs."""
+import fcntl
+import functools
 import os
 import subprocess
 from pathlib import Path
@@ -17,13 +19,16 @@ WHOLE = "undo-log<closed>,function(early-cse<memssa>)"  # as mk/rules.mk links m
 FRESH = ["-mllvm", "-undo-log-fresh", "-mllvm", "-undo-log-allocators=play_alloc"]
 
 
+@functools.cache
 def make(*targets):
     folder = BUILD.relative_to(ROOT)
-    subprocess.run(["make", "-s", f"O={folder}", *(f"{folder}/{target}" for target in targets)], cwd=ROOT, check=True,
-                   stdout=subprocess.DEVNULL)
+    with open(BUILD / "test_passes.lock", "w") as lock:  # the tests may be run by several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-j2", f"O={folder}", *(f"{folder}/{target}" for target in targets)], cwd=ROOT, check=True,
+                       stdout=subprocess.DEVNULL)
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def built():
     make("passes/undo_log.so")
 
@@ -81,6 +86,7 @@ def cpu_has(*features):
     return all(feature in words for feature in features)
 
 
+@pytest.mark.seconds(3)
 @pytest.mark.parametrize("options", ["-O0", "-O1", "-O2", "-Os", "-O3 -mavx2", "-O3 -mavx512f -mavx512vl"])
 @pytest.mark.parametrize("fresh", [False, True], ids=["", "fresh"])
 def test_every_store_is_undone(tmp_path, options, fresh):
@@ -103,17 +109,16 @@ def test_the_test_notices(tmp_path):
         play(tmp_path, "randomizer/test/undo/stores.c", ["-O1"], (10, 0), how="without")
 
 
-@pytest.fixture(scope="module")
-def volume(tmp_path_factory):
+@pytest.fixture
+def volume(tmp_path):
     """Runs operations on an ext4 image as `variant` was compiled; gives the resulting image."""
     make("test/volume-plain", "test/volume-undo", "test/volume-fresh", "test/volume-whole")
-    folder = tmp_path_factory.mktemp("volume")
-    image = folder / "image"
+    image = tmp_path / "image"
     subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-b", "1024", str(image), "8M"], check=True,
                    env={"E2FSPROGS_FAKE_TIME": "1700000000"})
 
     def run(variant, *arguments):
-        result = folder / "result"
+        result = tmp_path / "result"
         done = subprocess.run([str(BUILD / "test" / f"volume-{variant}"), str(image), str(result), "60", *map(str, arguments)],
                               capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
@@ -123,6 +128,7 @@ def volume(tmp_path_factory):
     return run
 
 
+@pytest.mark.seconds(12)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("variant, exact", [("undo", ["exact"]), ("fresh", []), ("whole", ["exact"])])
 def test_libext2fs_undone_and_repeated(volume, variant, exact, seed):

@@ -15,6 +15,8 @@ LLVM = Path("/usr/lib/llvm-19/bin")
 CASES = sorted([*Path(__file__).with_name("type_map").glob("*.ll"), *Path(__file__).with_name("type_map").glob("*.c")])
 KINDS = ["plain", "pointer", "function", "handle", "bits", "scan", "struct", "union"]
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture(scope="module", autouse=True)
 def built():

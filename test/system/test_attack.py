@@ -14,6 +14,7 @@ def run(periods, think, trials):
     return {(row["period"], cell["think_ms"]): (cell, row) for row in result["rows"] for cell in row["cells"]}
 
 
+@pytest.mark.seconds(7)
 def test_a_leak_is_good_until_the_next_layout():
     cells = run(["none", "20"], [1, 60], 12)
     for ms in (1, 60):

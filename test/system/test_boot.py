@@ -24,6 +24,7 @@ def test_memory_sizes(boot, small_disk, memory):
 
 
 @pytest.mark.parametrize("firmware", [None, "/usr/share/OVMF/OVMF_CODE.fd"], ids=["bios", "uefi"])
+@pytest.mark.seconds(4)
 def test_iso(boot, small_disk, tmp_path, firmware):
     iso = tmp_path / "samsara.iso"
     image.make(BUILD / "images" / "run.cpio", iso)

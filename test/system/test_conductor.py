@@ -15,6 +15,7 @@ def answered(seen, line):
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.seconds(23)
 def test_orders_are_carried_out_once(boot, small_disk, cpus, quick):
     machine = boot("demo", small_disk[0], cpus=cpus)
     conductor = Conductor(machine)
@@ -58,6 +59,7 @@ def await_log_unread(machine, text, timeout=20):
         time.sleep(0.1)
 
 
+@pytest.mark.seconds(31)
 def test_a_host_that_does_not_listen_stops_nothing(boot, small_disk):
     """Nobody reads the event line: orders are obeyed all the same, nothing is lost, and the machine can be switched off."""
     machine = boot("demo", small_disk[0])

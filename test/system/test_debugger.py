@@ -2,6 +2,7 @@
 """What a debugger stops is not dead: neither the whole machine (QMP stop) nor one service (hold)."""
 import time
 
+import pytest
 from conftest import Shell
 
 
@@ -9,6 +10,7 @@ def deaths(shell):
     return shell.run("deaths").strip()
 
 
+@pytest.mark.seconds(6)
 def test_stopped_machine(boot, small_disk):
     machine = boot("run", small_disk[0], monitor=True)
     shell = Shell(machine)

@@ -55,6 +55,7 @@ def test_corrupt_inode_table(boot, small_disk):
     assert "sizes" in shell.run("ls /")
 
 
+@pytest.mark.seconds(5)
 def test_no_disk(boot):
     shell = Shell(boot("run", None))
     assert shell.run("ls /").strip()
@@ -62,6 +63,7 @@ def test_no_disk(boot):
 
 
 @pytest.mark.parametrize("event", ["read_aio", "write_aio", "flush_to_disk"])
+@pytest.mark.seconds(9)
 def test_io_errors(boot, small_disk, tmp_path, event):
     path, _ = small_disk
     rules = tmp_path / "blkdebug.conf"

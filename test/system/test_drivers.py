@@ -95,6 +95,7 @@ def speak(machine, timeout):
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.seconds(16)
 def test_battery(boot, scratch_disk, cpus, quick):
     """Console, PCI, clock, entropy and disk: 30 times each in six ways to die and moved, in random order, under load."""
     machine = boot("test-blk", scratch_disk, append=f"battery={4 if quick else 30}", cpus=cpus)
@@ -120,6 +121,7 @@ def test_battery(boot, scratch_disk, cpus, quick):
 MOVE_MOST, CRASH_MOST = 300_000, 600_000  # instructions: nobody there at a planned move; from a death to the next answer
 
 
+@pytest.mark.seconds(7)
 def test_nobody_waits_for_long(boot, scratch_disk, quick):
     """With instructions as the clock, a spare linked, and nothing else to do."""
     said = run(boot, scratch_disk, f"measure={10 if quick else 100}", 300, extra=["-icount", "shift=0,sleep=off"])

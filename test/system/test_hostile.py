@@ -27,6 +27,7 @@ def test_hostile_system_calls(boot, small_disk, cpus, quick):
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.seconds(12)
 def test_threads_against_each_other(boot, small_disk, cpus, quick):
     path, planted = small_disk
     machine = boot("storm", path, cpus=cpus)

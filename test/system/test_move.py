@@ -27,6 +27,7 @@ def test_restored_from_checkpoints(boot):
     assert (int(verdict[1]), int(verdict[2])) == (6, 0), log[-3000:]
 
 
+@pytest.mark.seconds(5)
 def test_updated_into_changed_programs(boot):
     """Fields added, removed, reordered, wider; a conversion function; back again, under load. A version that finds
     itself unwell, one for which there is no conversion, and one that lacks a function are rolled back."""

@@ -32,6 +32,7 @@ def untouched_after(machine, seconds):
 
 
 @pytest.mark.parametrize("journal, cuts", [(True, CUTS), (False, 10)])
+@pytest.mark.seconds(15)
 def test_power_cuts(boot, tmp_path, quick, journal, cuts):
     dice = random.Random(5)
     pristine = tmp_path / "pristine.img"

@@ -91,6 +91,7 @@ def least(conductor):
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.seconds(17)
 def test_flat_after_many_restarts(boot, small_disk, cpus, quick):
     machine = boot("demo", small_disk[0], cpus=cpus)
     conductor = Conductor(machine)
@@ -132,6 +133,7 @@ def test_every_service_dies_every_death(boot, small_disk, service):
     assert "sizes" in shell.run("ls /")
 
 
+@pytest.mark.seconds(9)
 def test_a_disk_driver_without_memory(boot, small_disk):
     """One that was born afresh knows no sessions; whoever has one in use opens it again, and no request is lost."""
     machine = boot("demo", small_disk[0])

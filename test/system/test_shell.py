@@ -73,6 +73,7 @@ def test_files(boot, small_disk):
     ("kill nobody", "kill: nobody: there is no such service; ps shows them"),
     ("kill blk softly", "kill: usage: kill SERVICE [null|jump|loop|assert|exit|now]"),
 ])
+@pytest.mark.together
 def test_mistakes(shared_shell, line, told):
     assert told in shared_shell.run(line).splitlines()
 
@@ -129,6 +130,7 @@ def test_layouts_are_shown_and_change(shell):
 
 
 @pytest.mark.parametrize("way", ["now", "null", "loop"])
+@pytest.mark.seconds(10)
 def test_open_files_outlive_the_file_service(boot, small_disk, way):
     """fs dies while a command has files open and reads them: the command notices nothing."""
     path, planted = small_disk

@@ -46,6 +46,7 @@ def test_a_service_without_its_device_is_given_up_loudly_and_can_be_revived(boot
     assert "ready" in row(shell, "console")
 
 
+@pytest.mark.seconds(5)
 def test_a_held_service_is_not_dead(boot, small_disk):
     shell = Shell(boot("run", small_disk[0]))
     shell.run("hold time")

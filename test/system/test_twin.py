@@ -59,6 +59,7 @@ def test_each_revives_the_other_in_every_way_to_die(boot, small_disk, cpus):
     assert shell.power_off(120) == 0
 
 
+@pytest.mark.seconds(5)
 def test_no_handle_and_no_memory_is_lost(boot, small_disk):
     shell = Shell(boot("run", small_disk[0]), 120)
 
@@ -103,6 +104,7 @@ def test_the_supervisor_is_not_begun_afresh(boot, small_disk):
 
 
 @pytest.mark.parametrize("way, other", [("rs", "blk"), ("rs", "fs"), ("rs", "twin"), ("fs", "blk"), ("twin", "rs")])
+@pytest.mark.processors(2)
 def test_overlapping_deaths(boot, small_disk, way, other):
     """The second one dies while the first one's death, or its rebirth, is being dealt with."""
     shell = Shell(boot("run", small_disk[0], cpus=2), 120)
@@ -122,13 +124,15 @@ def test_overlapping_deaths(boot, small_disk, way, other):
 def demo(tmp_path, services, kills, cpus, every=150, timeout=3000):
     report = tmp_path / "result.json"
     done = subprocess.run([sys.executable, "-m", "tools.samsara", "demo", "--plain", "--kills", str(kills), "--every", str(every),
-                           "--service", services, "--cpus", str(cpus), "--accel", "tcg", "--json", str(report)],
-                          cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+                           "--service", services, "--cpus", str(cpus), "--accel", "tcg",
+                           "--folder", str(tmp_path), "--json", str(report)], cwd=ROOT,
+                          capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     return json.loads(report.read_text())
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.seconds(27)
 def test_the_supervisor_dies_while_drivers_and_files_do(tmp_path, cpus, quick):
     """rs every other time, the disk driver, the file system and the twin in between: nothing is lost."""
     kills = SAMPLE if quick else KILLS

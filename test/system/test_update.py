@@ -3,6 +3,7 @@
 import re
 import time
 
+import pytest
 from conftest import Shell, assert_clean
 
 from tools.samsara import BUILD, disk
@@ -14,6 +15,7 @@ def add_modules(path, *names):
         disk.put(path, BUILD / "modules" / f"{name}.mod", f"/{name}.mod")
 
 
+@pytest.mark.seconds(6)
 def test_the_file_service_and_back(boot, small_disk):
     path, planted = small_disk
     add_modules(path, "fs", "fs_next")
@@ -37,6 +39,7 @@ def test_the_file_service_and_back(boot, small_disk):
     assert_clean(path)
 
 
+@pytest.mark.seconds(5)
 def test_files_are_used_meanwhile(boot, small_disk):
     path, _ = small_disk
     add_modules(path, "fs", "fs_next")

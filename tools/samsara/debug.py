@@ -5,13 +5,13 @@ import tempfile
 from pathlib import Path
 
 from . import BUILD, ROOT, archive, disk, qemu
-from .options import Parser, machine_options
+from .options import Parser, image, machine_options
 
 
 def options(prog):
     parser = Parser(prog=prog, description="Boots stopped with GDB attached; 'samsara help' inside GDB lists its commands.")
     machine_options(parser)
-    parser.add_argument("--image", default="run", help="which image of images/ (default run)")
+    parser.add_argument("--image", type=image, default="run", help="which image of images/ (default run)")
     parser.add_argument("--command", action="append", default=[], metavar="GDB-COMMAND",
                         help="run by GDB after attaching; may be repeated")
     parser.add_argument("--batch", action="store_true", help="end GDB after the commands")
@@ -26,16 +26,13 @@ def rewrite(file, content):
 
 
 def main(given):
-    source = archive(given.image)
-    if source is None:
-        return 2
-    image = BUILD / "run.img"
-    if not image.is_file():
-        disk.make(image, seed=1, tree_files=200, big_mib=4)
+    volume = BUILD / "run.img"
+    if not volume.is_file():
+        disk.make(volume, seed=1, tree_files=200, big_mib=4)
     with tempfile.TemporaryDirectory(prefix="debug-") as folder:
         stub = Path(folder) / "gdb"
         console = BUILD / "debug-console.log"
-        with qemu.Machine(source, image, cpus=given.cpus, memory=given.memory,
+        with qemu.Machine(archive(given.image), volume, cpus=given.cpus, memory=given.memory,
                           seed=given.seed, accel="tcg", debug_log=str(BUILD / "debug.log"),
                           extra=["-S", "-chardev", f"socket,id=gdb,path={stub},server=on,wait=off", "-gdb", "chardev:gdb"],
                           ) as machine:

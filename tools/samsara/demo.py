@@ -3,7 +3,8 @@
 import sys
 import time
 
-from .options import Parser, machine_options, output, whole, write_json
+from . import BUILD
+from .options import Parser, folder, machine_options, output, services_of, whole, write_json
 from .session import WAYS, Session
 
 
@@ -13,9 +14,10 @@ def options(prog):
     machine_options(parser)
     parser.add_argument("--kills", type=whole(0, 100000), default=100, metavar="N", help="deaths to cause (default 100)")
     parser.add_argument("--every", type=whole(10, 60000), default=250, metavar="MS", help="time between them (default 250)")
-    parser.add_argument("--service", default="blk", metavar="NAME[,NAME…]",
+    parser.add_argument("--service", type=services_of("demo"), default=["blk"], metavar="NAME[,NAME…]",
                         help="whom to kill (default blk, the disk driver); several take turns")
     parser.add_argument("--disk-seed", type=whole(0, 2**32), default=1, metavar="N", help="content of the disk (default 1)")
+    parser.add_argument("--folder", type=folder, default=BUILD, help="for the disk and the kernel log (default build)")
     parser.add_argument("--json", type=output, metavar="FILE", help="write the result there; '-' for standard output")
     parser.add_argument("--plain", action="store_true", help="no screen: one line every two seconds")
     return parser
@@ -55,7 +57,7 @@ def show(result):
     for problem in result["problems"]:
         print(f"  problem: {problem}")
     verdict = ("PASS: all hashes equal, e2fsck clean, no client saw an error" if result["ok"]
-               else f"FAIL: {len(result['problems'])} problems, see above; logs: build/demo.log")
+               else f"FAIL: {len(result['problems'])} problems, see above; log: {result['log']}")
     print(f"{verdict} ({result['deaths']} deaths, {result['seconds']} s, {result['cpus']} CPU, {result['accel']})")
 
 

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from . import BUILD, qemu, stats
-from .options import Parser, output, whole, write_json
+from .options import Parser, hexadecimal, module, output, whole, write_json
 from .progress import Progress
 
 BAR = 27
@@ -33,8 +33,8 @@ def options(prog):
                     "machine and does the same with what it tells of its own objects.")
     parser.add_argument("--layouts", type=whole(100, 1000000), default=10000, metavar="N", help="to draw (default 10000)")
     parser.add_argument("--moves", type=whole(0, 20000), default=1000, metavar="N", help="in the machine (default 1000)")
-    parser.add_argument("--key", default="1", metavar="HEX", help="chooses the layouts drawn here (default 1)")
-    parser.add_argument("--services", type=lambda text: text.split(","), default=MODULES, metavar="A,B,…", help="modules")
+    parser.add_argument("--key", type=hexadecimal, default="1", metavar="HEX", help="chooses the layouts drawn here (default 1)")
+    parser.add_argument("--services", type=lambda text: list(map(module, text.split(","))), default=MODULES, metavar="A,B,…", help="modules")
     parser.add_argument("--json", type=output, metavar="FILE", help="write the figures there; '-' for standard output")
     return parser
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from . import BUILD, archive
-from .options import Parser, output
+from .options import Parser, image, output
 
 GRUB_CONFIG = """\
 set timeout=0
@@ -20,7 +20,7 @@ menuentry "Samsara" {{
 
 def options(prog):
     parser = Parser(prog=prog, description="Makes build/samsara.iso, bootable by BIOS and UEFI.")
-    parser.add_argument("--image", default="run", metavar="NAME", help="which image of images/ (default run)")
+    parser.add_argument("--image", type=image, default="run", metavar="NAME", help="which image of images/ (default run)")
     parser.add_argument("--append", default="", metavar="WORDS", help="kernel command line")
     parser.add_argument("--output", type=output, default=BUILD / "samsara.iso")
     return parser
@@ -40,10 +40,7 @@ def make(archive, output, append=""):
 
 
 def main(given):
-    source = archive(given.image)
-    if source is None:
-        return 2
-    make(source, given.output, given.append)
+    make(archive(given.image), given.output, given.append)
     print(f"{given.output}: {given.output.stat().st_size >> 10} KiB; try: qemu-system-x86_64 -machine q35 -m 512 "
           f"-cdrom {given.output} -serial stdio")
     return 0

@@ -3,12 +3,28 @@
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
+from tools.manifest import image as manifest
+
+from . import ROOT
+
 
 class Parser(argparse.ArgumentParser):
-    """A mistake costs one line and exit code 2."""
+    """A mistake costs one line and exit code 2. `check`, a function, says what is wrong with options as a whole."""
+
+    def __init__(self, check=lambda given: None, **others):
+        super().__init__(**others)
+        self.check = check
+
+    def parse_args(self, *arguments):
+        given = super().parse_args(*arguments)
+        wrong = self.check(given)
+        if wrong:
+            self.error(wrong)
+        return given
 
     def error(self, message):
         print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
@@ -41,11 +57,53 @@ def seed(text):
     return value
 
 
+def hexadecimal(text):
+    """Some hexadecimal digits, as they are."""
+    if not re.fullmatch("[0-9a-fA-F]{1,16}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not 1 to 16 hexadecimal digits")
+    return text
+
+
+def one_of(what, text, known):
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"there is no {what} '{text}'; known: {', '.join(sorted(known))}")
+    return text
+
+
+def image(text):
+    """The name of one of images/."""
+    return one_of("image", text, {path.parent.name for path in (ROOT / "images").glob("*/image.toml")})
+
+
+def services_of(name):
+    """Type of an option that names services of an image, with commas between them."""
+
+    def parse(text):
+        known = {"rs"} | {service.name for service in manifest.read(ROOT / "images" / name / "image.toml").services}
+        return [one_of("service", word, known) for word in text.split(",")]
+
+    return parse
+
+
+def module(text):
+    """The name of a module that some image has."""
+    images = map(manifest.read, (ROOT / "images").glob("*/image.toml"))
+    return one_of("module", text, {service.values["module"] for found in images for service in found.services})
+
+
 def output(text):
     """A file that can be written when the work is done: said before it begins, not after. '-' is standard output."""
     path = Path(text)
     if text != "-" and (path.is_dir() or not os.access(path.parent, os.W_OK)):
         raise argparse.ArgumentTypeError(f"'{text}' cannot be written: its directory is not there or not writable")
+    return path
+
+
+def folder(text):
+    """A directory that is there and can be written into."""
+    path = Path(text)
+    if not path.is_dir() or not os.access(path, os.W_OK):
+        raise argparse.ArgumentTypeError(f"'{text}' is no directory that can be written into")
     return path
 
 

@@ -26,13 +26,13 @@ class Session:
     def __init__(self, given, image=None):
         self.given = given
         self.kills_wanted, self.every = given.kills, given.every / 1000
-        self.targets, self.target = given.service.split(","), given.service
-        self.image = image or BUILD / "demo.img"
-        self.planted = disk.make(self.image, given.disk_seed, keep=BUILD / "demo-planted", **self.DISK)
+        self.targets, self.target = given.service, ",".join(given.service)
+        self.image = image or given.folder / "demo.img"
+        self.planted = disk.make(self.image, given.disk_seed, keep=given.folder / "demo-planted", **self.DISK)
         self.model = Model(self.planted)
         self.machine = qemu.Machine(
             BUILD / "images" / "demo.cpio", self.image, cpus=given.cpus, memory=given.memory, seed=given.seed,
-            accel=given.accel, debug_log=str(BUILD / "demo.log"))
+            accel=given.accel, debug_log=str(given.folder / "demo.log"))
         self.reader = EventReader()
         self.ways, self.next_target = itertools.cycle(WAYS), itertools.cycle(self.targets)
         self.dice = random.Random(given.disk_seed)
@@ -206,7 +206,7 @@ class Session:
 
     def judge_disk(self):
         problems = []
-        expected = self.model.digests(original_bytes(BUILD / "demo-planted" / "root"))
+        expected = self.model.digests(original_bytes(self.given.folder / "demo-planted" / "root"))
         problems += [f"guest's final pass: {line}" for line in differences(expected, self.finals)]
         clean, said = disk.check(self.image)
         if not clean:
@@ -219,7 +219,7 @@ class Session:
         pick = lambda share: times[min(len(times) - 1, int(len(times) * share))] if times else None
         births = [death["service"] for death in self.deaths]
         return {
-            "ok": not problems, "problems": problems, "cpus": self.given.cpus, "accel": self.machine.accel,
+            "ok": not problems, "problems": problems, "cpus": self.given.cpus, "accel": self.machine.accel, "log": self.machine.debug_log,
             "seconds": round(time.monotonic() - self.started, 1), "deaths": len(self.deaths),
             "deaths_of_target": len(self.asked_deaths()), "target": self.target,
             "deaths_by_cause": {cause: sum(death["cause"] == cause for death in self.deaths)

@@ -4,8 +4,8 @@ import itertools
 import sys
 import time
 
-from . import stats
-from .options import Parser, machine_options, output, whole, write_json
+from . import BUILD, stats
+from .options import Parser, machine_options, output, services_of, whole, write_json
 from .session import DEATH_WITHIN, WAYS, Session
 
 STORM_WAYS = (*WAYS, "now", "silence")
@@ -33,12 +33,12 @@ def options(prog):
     parser.add_argument("--every", type=whole(5, 60000), default=50, metavar="MS", help="time between deaths (default 50)")
     parser.add_argument("--move", type=whole(0, 60000), default=100, metavar="MS",
                         help="time between moves of all services (default 100; 0: none)")
-    parser.add_argument("--services", metavar="A,B,…", type=lambda text: [word for word in text.split(",") if word],
+    parser.add_argument("--services", metavar="A,B,…", type=services_of("demo"),
                         help="whom to kill and move (default: all that are there, but for the client of the files)")
     parser.add_argument("--ways", metavar="A,B,…", default=",".join(STORM_WAYS), type=ways, help=f"of {', '.join(STORM_WAYS)}")
     parser.add_argument("--disk-seed", type=whole(0, 2**32), default=1, metavar="N", help="content of the disk (default 1)")
     parser.add_argument("--json", type=output, metavar="FILE", help="write the result there; '-' for standard output")
-    parser.set_defaults(service="every service")
+    parser.set_defaults(service=["every service"], folder=BUILD)
     return parser
 
 
@@ -291,7 +291,7 @@ def show(result):
     for problem in result["problems"]:
         print(f"  problem: {problem}")
     verdict = ("PASS: all hashes equal, e2fsck clean, no client saw an error, nothing grew, no layout twice" if result["ok"]
-               else f"FAIL: {len(result['problems'])} problems, see above; logs: build/demo.log")
+               else f"FAIL: {len(result['problems'])} problems, see above; log: {result['log']}")
     print(f"{verdict} ({result['deaths']} deaths, {result['births']} layouts, {result['seconds']} s, {result['cpus']} CPU, "
           f"{result['accel']})")
 

@@ -225,14 +225,14 @@ static void start_workers(void)
     }
 }
 
-// What is left once everything of the incarnation before has been taken apart.
+// What is left once everything of the incarnation before has been taken apart, and every service has its spare again.
 static void report(void)
 {
     struct system_info info;
     uint64_t limit = rt_now_ns() + SETTLE_MS * 1000000ull;
     do {
         rt_sleep_until(rt_now_ns() + 10000000);
-    } while (sys_system_info(&info) == OK && (info.reaping != 0 || info.tasks > 9) && rt_now_ns() < limit);
+    } while (sys_system_info(&info) == OK && rt_now_ns() < limit);
     log_info("storm: begins with tasks %llu threads %llu ports %llu replies %llu memories %llu reaping %llu free %llu",
              (unsigned long long)info.tasks, (unsigned long long)info.threads, (unsigned long long)info.ports,
              (unsigned long long)info.replies, (unsigned long long)info.memories, (unsigned long long)info.reaping,
