@@ -136,9 +136,6 @@ void tx_init(void)
 void tx_begin(void)
 {
     tx.running = true;
-    if (shadow_wanted()) {
-        shadow_take();
-    }
 }
 
 static void after_commit(void)

@@ -8,6 +8,7 @@
 // Compiled without the undo log: what is stored here is never undone. What has to be known after a
 // death (interfaces, the answer given last) is state that moves, the rest is RT_OWN.
 #include "lib/rt/internal.h"
+#include "lib/rt/shadow.h"
 #include "lib/rt/undo_log.h"
 
 handle_t serve_reply;
@@ -312,6 +313,7 @@ static inline void begin(struct request *rq)
     work.request = true;
     note_begin(&rq->m);
     tx_begin();
+    shadow_if_wanted();
 }
 
 // What follows is no handler any more. The supervisor goes on counting the request's time until its
@@ -451,10 +453,14 @@ static void serve_ready(void)
 // may take as long, and answers no pings meanwhile.
 static void serve_bits(uint64_t bits)
 {
-    if (bits & ~NOTIFY_PING) {
+    bool work_to_do = bits & ~NOTIFY_PING;
+    if (work_to_do) {
         rt_status->request_since = time_now();
     }
     tx_begin();
+    if (work_to_do) {
+        shadow_if_wanted();
+    }
     notify_bits(bits);
     notify_deferred();
     tx_commit();

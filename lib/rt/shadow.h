@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A copy of all state as it is when a transaction begins, for tests (STARTUP_CHECK): what a rollback leaves must be equal
-// to it. Takes as much memory again as the service has, and as long as copying it, in each transaction.
+// to it. Takes as much memory again as the service has, and as long as copying it, in each request.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +24,12 @@ static inline bool shadow_wanted(void)
     return __builtin_expect(shadow.sections != 0, 0);
 }
 void shadow_take(void);
+static inline void shadow_if_wanted(void)
+{
+    if (shadow_wanted()) {
+        shadow_take();
+    }
+}
 
 // The first word that is not what it was; 0: all are. `their` may be a dead one's, mapped here where it was there.
 struct shadow_difference {
