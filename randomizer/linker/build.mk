@@ -42,9 +42,10 @@ $(eval $(call linker_test_module,kinds,$(call objects,linker-kinds,randomizer/li
 # What host programs share: everything but the bootstrap.
 LINKER_CORE := $(addprefix randomizer/linker/,module.c plan.c relocate.c chacha.c symbolise.c)
 LINKER_HOST := randomizer/linker/test/host.c $(LINKER_CORE)
-LINKER_DEFINES := -D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"' -DBOOTSTRAP='"$(O)/bootstrap.bin"'
+LINKER_DEFINES := -D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"' -DREAL_DIR='"$(O)/modules"' -DBOOTSTRAP='"$(O)/bootstrap.bin"'
 $(foreach t,linker plan malformed,$(eval $(call host_test,$(t)_test,randomizer/linker/test/$(t)_test.c $(LINKER_HOST),$(LINKER_DEFINES),-lm)))
 $(foreach t,linker plan malformed,$(eval $(O)/test/$(t)_test.passed: $(LINKER_TEST_MODULES)))
+$(eval $(O)/test/plan_test.passed: $(O)/modules/fs.mod $(O)/modules/rs.mod)
 $(eval $(call host_test,tool_test,randomizer/linker/test/tool_test.c randomizer/linker/tool/placed.c $(LINKER_HOST),$(LINKER_DEFINES)))
 $(eval $(O)/test/tool_test.passed: $(LINKER_TEST_MODULES))
 

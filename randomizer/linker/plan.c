@@ -8,17 +8,33 @@
 enum stream { STREAM_SECTIONS = 1, STREAM_STACK = 2 };
 // A window is nearly empty, so a few draws find a place; so many failures mean that there is none.
 enum { PLACE_TRIES = 4096 };
+enum { ADDRESS_BYTES = 6 }; // of user addresses: 47 bits
 
 struct planner {
     struct plan *p;
     const struct module *m;
     struct chacha random;
     uint32_t first[CLASS_COUNT + 1]; // where each class starts in p->order
-    uint64_t bytes[CLASS_COUNT];     // upper bound with gaps and alignment
+    uint64_t bytes[CLASS_COUNT];     // with gaps and alignment, without what is skipped
     struct cluster *open;            // being filled, or null
     uint32_t open_first;             // index in p->order of its first object
-    uint64_t open_start, open_end;   // first used and first free byte
-    uint64_t open_align;             // strictest alignment in it
+    uint64_t open_start, open_end;   // first used and first free byte, from a block's beginning
+    uint64_t open_align;             // strictest alignment in it, at least a block
+};
+
+// What counts for where an object may start.
+struct shape {
+    uint64_t align, bytes;
+    uint64_t reach; // bytes, and one more, that words may lead to; 0: its first one only
+    uint64_t first; // the first start in a block that will do; a block or more: any start must do
+    bool code;
+};
+
+// Where to look for a place: addresses that are `phase` beyond a multiple of `align`.
+struct search {
+    uint64_t low, high, bytes, align, phase;
+    uint64_t distance; // to clusters that have their place
+    unsigned no_zero;  // address bytes from this one on must not be zero
 };
 
 static uint64_t round_up(uint64_t x, uint64_t power)
@@ -60,9 +76,8 @@ static uint64_t object_align(const struct planner *l, uint32_t object)
 
 // How many gaps there are to choose from behind an object. A strictly aligned one would otherwise
 // tell where in their pages its followers are: its gap makes up for the alignment.
-static uint64_t gap_choices(const struct planner *l, uint32_t object)
+static uint64_t gap_choices(uint64_t align)
 {
-    uint64_t align = object_align(l, object);
     uint64_t granules = (align < PLAN_PAGE ? align : PLAN_PAGE) / PLAN_GRANULE;
     return granules < PLAN_GAP_GRANULES ? PLAN_GAP_GRANULES : granules;
 }
@@ -124,9 +139,9 @@ static enum link_error sort_by_class(struct planner *l, struct link_failure *why
         enum plan_class class = is_got(l, i) ? CLASS_RODATA : classify(l->m, i);
         p->address[i] = class;
         count[class]++;
-        l->bytes[class] +=
-            object_bytes(l, i) + object_align(l, i) + gap_choices(l, i) * PLAN_GRANULE;
-        total += object_bytes(l, i);
+        uint64_t bytes = object_bytes(l, i), align = object_align(l, i);
+        l->bytes[class] += bytes + align + gap_choices(align) * PLAN_GRANULE;
+        total += bytes;
         if (total > MODULE_LOADED_MAX) {
             return fail(why, LINK_TOO_BIG, i);
         }
@@ -146,10 +161,9 @@ static enum link_error sort_by_class(struct planner *l, struct link_failure *why
 }
 
 // Whether [address, address + bytes) comes closer than `distance` to a cluster that has its place.
-static bool is_taken(const struct plan *p, uint32_t placed, uint64_t address, uint64_t bytes,
-                     uint64_t distance)
+static bool is_taken(const struct plan *p, uint64_t address, uint64_t bytes, uint64_t distance)
 {
-    for (uint32_t i = 0; i < placed; i++) {
+    for (uint32_t i = 0; i < p->cluster_count; i++) {
         const struct cluster *c = &p->clusters[i];
         if (address < c->address + c->bytes + distance && c->address < address + bytes + distance) {
             return true;
@@ -158,19 +172,31 @@ static bool is_taken(const struct plan *p, uint32_t placed, uint64_t address, ui
     return false;
 }
 
-// Draws a free place of `bytes` in [low, high); uniform over all aligned ones. 0 if none is found.
-static uint64_t draw_place(struct chacha *random, const struct plan *p, uint32_t placed,
-                           uint64_t low, uint64_t high, uint64_t bytes, uint64_t align,
-                           uint64_t distance)
+// Whether some address in [address, address + bytes) has a zero in one of its bytes from `byte` on.
+// What is too long to do without does not count.
+static bool has_zero_byte(uint64_t address, uint64_t bytes, unsigned byte)
 {
-    low = round_up(low, align);
-    if (high < low || high - low < bytes) {
+    for (; byte < ADDRESS_BYTES; byte++) {
+        uint64_t run = 1ull << 8 * byte, period = run << 8, in = address & (period - 1);
+        if (bytes <= period - run && (in < run || in + bytes > period)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Draws a free place; uniform over all that will do. 0 if none is found.
+static uint64_t draw_place(struct chacha *random, const struct plan *p, const struct search *s)
+{
+    uint64_t low = s->low + ((s->phase - s->low) & (s->align - 1));
+    if (s->high < low || s->high - low < s->bytes) {
         return 0;
     }
-    uint64_t places = (high - low - bytes) / align + 1;
+    uint64_t places = (s->high - low - s->bytes) / s->align + 1;
     for (int i = 0; i < PLACE_TRIES; i++) {
-        uint64_t address = low + align * chacha_below(random, places);
-        if (!is_taken(p, placed, address, bytes, distance)) {
+        uint64_t address = low + s->align * chacha_below(random, places);
+        if (!has_zero_byte(address, s->bytes, s->no_zero) &&
+            !is_taken(p, address, s->bytes, s->distance)) {
             return address;
         }
     }
@@ -182,16 +208,21 @@ static enum link_error close_cluster(struct planner *l, bool wide, uint32_t end)
 {
     struct plan *p = l->p;
     struct cluster *c = l->open;
-    uint64_t low = p->window + PLAN_WINDOW_MARGIN;
-    uint64_t high = p->window + PLAN_WINDOW - PLAN_WINDOW_MARGIN;
-    if (wide) {
-        low = USER_MIN;
-        high = USER_MAX;
-    }
-    c->bytes = round_up(l->open_end, PLAN_PAGE);
+    uint64_t begin = p->address[p->order[l->open_first]] & ~(uint64_t)(PLAN_PAGE - 1);
+    c->bytes = round_up(l->open_end, PLAN_PAGE) - begin;
     // One page is left free on both sides: running off a cluster is a fault.
-    c->address = draw_place(&l->random, p, p->cluster_count, low, high, c->bytes, l->open_align,
-                            PLAN_PAGE);
+    struct search s = {.low = p->window + PLAN_WINDOW_MARGIN,
+                       .high = p->window + PLAN_WINDOW - PLAN_WINDOW_MARGIN,
+                       .bytes = c->bytes,
+                       .align = l->open_align,
+                       .phase = begin,
+                       .distance = PLAN_PAGE,
+                       .no_zero = 2};
+    if (wide) {
+        s.low = USER_MIN;
+        s.high = USER_MAX;
+    }
+    c->address = draw_place(&l->random, p, &s);
     if (c->address == 0) {
         return LINK_TOO_BIG;
     }
@@ -200,41 +231,94 @@ static enum link_error close_cluster(struct planner *l, bool wide, uint32_t end)
     *sum += c->bytes;
     for (uint32_t k = l->open_first; k < end; k++) {
         uint32_t object = p->order[k];
-        p->image[object] = c->offset + p->address[object];
-        p->address[object] += c->address;
+        p->image[object] = c->offset + p->address[object] - begin;
+        p->address[object] += c->address - begin;
     }
     p->cluster_count++;
     l->open = nullptr;
     return LINK_OK;
 }
 
-// The first object starts at a random granule of the first page, so that each object's place in
-// its page is uniform whatever comes before it in the cluster.
-static enum link_error open_cluster(struct planner *l, enum plan_class class, uint32_t first)
+static struct shape shape_of(const struct planner *l, uint32_t object)
+{
+    struct shape s = {.align = object_align(l, object), .bytes = object_bytes(l, object)};
+    s.code = !is_got(l, object) && l->m->sections[object].flags & SHF_EXEC;
+    s.reach = s.code ? 0 : s.bytes;
+    s.first = s.align < PLAN_LINE ? PLAN_LINE + s.align : s.align;
+    if (s.first + s.reach >= PLAN_BLOCK) {
+        s.reach = 0; // too long to stay in one block
+    }
+    return s;
+}
+
+// Whether an object may start there, seen from a block's beginning: see plan.h.
+static bool may_start(const struct shape *s, uint64_t at)
+{
+    uint64_t in_block = at % PLAN_BLOCK, in_line = at % PLAN_LINE;
+    if (s->first >= PLAN_BLOCK) {
+        return true;
+    }
+    if (in_block < PLAN_LINE || in_block + s->reach >= PLAN_BLOCK) {
+        return false;
+    }
+    bool fits_a_line = s->align + s->reach < PLAN_LINE;
+    return s->align >= PLAN_LINE ||
+           (in_line != 0 && (in_line + s->reach < PLAN_LINE || !fits_a_line));
+}
+
+// The next place where it may start, as it may not at `at`.
+static uint64_t next_start(const struct shape *s, uint64_t at)
+{
+    if (s->align < PLAN_LINE) {
+        at = round_up(at, PLAN_LINE) + s->align;
+    }
+    if (!may_start(s, at)) {
+        at = ((at + PLAN_BLOCK - PLAN_LINE) & ~(uint64_t)(PLAN_BLOCK - 1)) + s->first;
+    }
+    return at;
+}
+
+// The first object starts at a random granule of a block, so that each object's place in its page
+// is random whatever comes before it in the cluster. Which page of a block that is has to be known
+// from now on; which block is drawn when the cluster is closed.
+static enum link_error open_cluster(struct planner *l, enum plan_class class, uint32_t first,
+                                    const struct shape *s)
 {
     if (l->p->cluster_count == PLAN_CLUSTERS_MAX) {
         return LINK_TOO_BIG;
     }
+    uint64_t low = s->first < PLAN_BLOCK ? PLAN_LINE : 0;
+    uint64_t granules = (PLAN_BLOCK - low - s->reach) / PLAN_GRANULE;
     l->open = &l->p->clusters[l->p->cluster_count];
     *l->open = (struct cluster){.class = class};
     l->open_first = first;
-    l->open_start = chacha_word(&l->random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;
+    l->open_start = low + chacha_word(&l->random) % granules * PLAN_GRANULE;
     l->open_end = l->open_start;
-    l->open_align = PLAN_PAGE;
+    l->open_align = PLAN_BLOCK;
     return LINK_OK;
 }
 
-// Appends the object at order[k]. `gap` unused granules follow it, and at least one byte: a pointer
-// one past its end must not be a pointer to the next object.
-static void append(struct planner *l, uint32_t k, uint32_t gap)
+// Appends an object. `gap` unused granules follow it, and at least one byte: a pointer
+// one past its end must not be a pointer to the next object. Those that are moved to where they may
+// start are spread by their gap, too.
+static void append(struct planner *l, uint32_t object, const struct shape *s, uint32_t gap)
 {
-    uint32_t object = l->p->order[k];
-    uint64_t align = object_align(l, object);
-    uint64_t start = round_up(l->open_end, align);
-    l->p->address[object] = start; // in the cluster, until it is closed
-    l->open_end = start + object_bytes(l, object) + 1 + gap * PLAN_GRANULE;
-    if (align > l->open_align) {
-        l->open_align = align;
+    uint64_t start = round_up(l->open_end, s->align);
+    if (!may_start(s, start)) {
+        start = next_start(s, start);
+        uint64_t spread = start + gap % PLAN_GAP_GRANULES * s->align;
+        start = may_start(s, spread) ? spread : start;
+    }
+    l->p->address[object] = start; // from a block's beginning, until the cluster is closed
+    uint64_t past = start + s->bytes + 1;
+    l->open_end = past + gap * PLAN_GRANULE;
+    // The beginning of the next one's line must not lie in this one.
+    past = round_up(past, PLAN_LINE);
+    if (!s->code && past - start >= PLAN_LINE && l->open_end < past) {
+        l->open_end = past;
+    }
+    if (s->align > l->open_align) {
+        l->open_align = s->align;
     }
 }
 
@@ -266,17 +350,18 @@ static enum link_error place_class(struct planner *l, unsigned class)
 
         // Whether it still fits must not depend on where in its page the cluster starts: places
         // that are likelier for those who fit would no longer be uniform.
+        struct shape s = shape_of(l, object);
         uint64_t used = l->open_end - l->open_start;
-        if (l->open != nullptr && used + object_bytes(l, object) > capacity) {
+        if (l->open != nullptr && used + s.bytes > capacity) {
             error = close_cluster(l, wide, k);
         }
         if (error == LINK_OK && l->open == nullptr) {
-            error = open_cluster(l, class % CLASS_WIDE, k);
+            error = open_cluster(l, class % CLASS_WIDE, k, &s);
         }
         if (error != LINK_OK) {
             return error;
         }
-        append(l, k, (uint32_t)((draw & UINT32_MAX) * gap_choices(l, object) >> 32));
+        append(l, object, &s, (uint32_t)((draw & UINT32_MAX) * gap_choices(s.align) >> 32));
     }
     return l->open == nullptr ? LINK_OK : close_cluster(l, wide, l->first[class + 1]);
 }
@@ -298,8 +383,12 @@ static void draw_window(struct planner *l)
         }
     }
     if (l->p->window_bytes != 0) {
-        l->p->window =
-            draw_place(&l->random, l->p, 0, USER_MIN, USER_MAX, PLAN_WINDOW, PLAN_PAGE, 0);
+        struct search s = {.low = USER_MIN,
+                           .high = USER_MAX,
+                           .bytes = PLAN_WINDOW,
+                           .align = PLAN_PAGE,
+                           .no_zero = 4};
+        l->p->window = draw_place(&l->random, l->p, &s);
     }
 }
 
@@ -311,8 +400,13 @@ static enum link_error place_stack(struct plan *p, const uint8_t *seed, uint64_t
     }
     bytes = round_up(bytes, PLAN_PAGE);
     chacha_start(&random, seed, STREAM_STACK);
-    p->stack_low = draw_place(&random, p, p->cluster_count, USER_MIN + PLAN_GUARD,
-                              USER_MAX - PLAN_GUARD, bytes, PLAN_PAGE, PLAN_GUARD);
+    struct search s = {.low = USER_MIN + PLAN_GUARD,
+                       .high = USER_MAX - PLAN_GUARD,
+                       .bytes = bytes,
+                       .align = PLAN_PAGE,
+                       .distance = PLAN_GUARD,
+                       .no_zero = ADDRESS_BYTES}; // no word without a type leads there
+    p->stack_low = draw_place(&random, p, &s);
     p->stack_high = p->stack_low + bytes;
     p->stack_start =
         p->stack_high - chacha_word(&random) % (PLAN_PAGE / PLAN_GRANULE) * PLAN_GRANULE;

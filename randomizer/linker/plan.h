@@ -7,6 +7,13 @@
 // the relocations that need an address table counts, so a module and its stripped copy get equal
 // plans from equal seeds, and a host tool can recompute the layout of a dead service.
 //
+// Where objects do not go: a stale pointer whose first bytes a short string has overwritten has a
+// zero byte, its NUL, and is else an address near the old one. In memory without types it would be
+// taken for a pointer and changed (docs/decisions/0015-half-overwritten-pointers.md). So no address
+// that such a word could lead to (of data each byte and the one past its end; of code the first
+// byte) has a zero in its bytes 1 to 5, and none that is the beginning of a line in which an object
+// starts belongs to anything. What is too long, or aligned too strictly, does what it can.
+//
 // Entropy is documented in randomizer/README.md; the tests measure it.
 #pragma once
 #include "randomizer/linker/chacha.h"
@@ -15,6 +22,8 @@
 enum {
     PLAN_PAGE = 4096,
     PLAN_GRANULE = 16,     // objects start at multiples of this
+    PLAN_LINE = 256,       // addresses that differ in their lowest byte only
+    PLAN_BLOCK = 64 << 10, // in its first line, byte 1 of addresses is zero
     PLAN_GAP_GRANULES = 4, // 0..3 granules stay unused behind an object (more if strictly aligned)
     // Bytes of a cluster. Smaller ones would spend more on page tables and part-filled pages than
     // on contents. A class of much code gets bigger clusters instead of many more than this number.

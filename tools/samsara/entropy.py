@@ -15,12 +15,14 @@ MODULES = ("console", "pci", "time", "entropy", "virtio_blk", "fs", "conductor",
 BEST = "Shuffler 27 bits (code); RuntimeASLR 28 (the base of a whole process)"
 # randomizer/README.md, "Entropy"
 WINDOW_BASE = math.log2((2**47 - 2**31 - 2**16 - 2**12) / 2**12)  # pages at which a window may begin
-PAGES = math.log2(2**19 - 2 * 256)                                # of a window, without its margins
-GRANULES = 8                                                      # 16-byte places in a page
+BLOCK, LINE = 1 << 16, 1 << 8                                     # byte 1 of an address is not zero in what is used of a block
+NO_ZERO = math.log2((255 / 256) ** 3 * 127 / 128)                 # nor are bytes 2 to 5; the last has seven bits
+BLOCKS = WINDOW_BASE - 4 + NO_ZERO                                # where something may begin, of the whole address space
+BLOCKS_KNOWN = math.log2((2**15 - 32) * 255 / 256 * 127 / 128)    # of a window, without its margins
 # lib/rt/heap_pages.c and heap_slab.c
 HEAP_WINDOWS = math.log2(2**47 / 2**30 - 2)                       # windows of 1 GiB
 HEAP_GRANULES = 16                                                # of 16 KiB in a window
-LINE = re.compile(r"(\S+) ([xwr]) (\d+) (\d+) equal=(\d+) near=(\d+) bias=(\S+) bit=(\d+) before=(\S+) next=(\S+)")
+TOLD = re.compile(r"(\S+) ([xwr]) (\d+) (\d+) equal=(\d+) near=(\d+) block=(\d+) bias=(\S+) bit=(\d+) before=(\S+) next=(\S+)")
 PINNED = ("start-up block, status page, module and layout record: drawn by the kernel once for each task, over the whole space",
           "kernel and bootstrap code: where the kernel lies is drawn once a boot",
           "fields in structures, locals in frames: no place of their own; they move with their object or stack")
@@ -39,10 +41,34 @@ def options(prog):
     return parser
 
 
-def by_rule(align):
+def in_block(code, size, align):
+    """(chance of the likeliest place in a block, chance that two draws agree) of an object's start: at most that, by the rules of
+    plan.h. What may not start where it would is moved to the next line or block, where each of four gaps is as likely."""
+    align = 1 << max(4, align)
+    line, starts = max(LINE, align), LINE // align
+    reach = 0 if code or size + 2 * line > BLOCK else size
+    if align >= BLOCK:
+        return 1.0, 1.0
+    first = min(1.0, (reach + 2 * line) / BLOCK)
+    lines = max(1.0, (BLOCK - line - reach) / line)
+    top, same = max(first, 1 / lines), first**2 + (1 - first) ** 2 / lines
+    if align >= LINE:
+        return top, same
+    if code and starts >= 8:
+        return top * 1.25 / starts, same * (4 * 1.25**2 + starts - 5) / starts**2
+    choices = (LINE - 1 - reach) // align if align + reach < LINE else starts - 1
+    return (top / 4, same / 4) if choices >= 4 else (top, same)
+
+
+def by_rule(code, size, align):
     """(bits with nothing known, bits when the window is known) of the start of an object: log2 of 1 / the likeliest place."""
-    lost = max(0, align - 4)
-    return WINDOW_BASE + GRANULES - lost, PAGES + GRANULES - lost
+    place = -math.log2(in_block(code, size, align)[0]) - max(0, align - 16)
+    return BLOCKS + place, BLOCKS_KNOWN + place
+
+
+def lowest_fair_bit(size, align):
+    """As samsara-entropy has it: something long does not begin shortly before a byte of its address becomes zero."""
+    return max(align, 16 if size < 1 << 17 else 24 if size < 1 << 25 else 32)
 
 
 def slots(bytes_each, slab):
@@ -53,20 +79,24 @@ def draw(module, layouts, key):
     """Figures of one module over many layouts."""
     text = subprocess.run([BUILD / "tools" / "samsara-entropy", BUILD / "modules" / f"{module}.mod", str(layouts), key],
                           capture_output=True, text=True, check=True).stdout
-    objects = [match.groups() for match in map(LINE.fullmatch, text.splitlines()) if match]
-    rules = [by_rule(int(align)) for _, _, _, align, *_ in objects]
-    near_expected = sum(stats.expected_collisions(layouts, known) for _, known in rules)
-    bits_looked_at = sum(46 - max(4, int(entry[3])) for entry in objects)
+    objects = [match.groups() for match in map(TOLD.fullmatch, text.splitlines()) if match]
+    shapes = [(entry[1] == "x", int(entry[2]), int(entry[3])) for entry in objects]
+    rules = [by_rule(*shape) for shape in shapes]
+    in_blocks = [(int(entry[6]), max(0, align - 16)) for entry, (_, _, align) in zip(objects, shapes)]
+    bits_looked_at = sum(46 - lowest_fair_bit(size, align) for _, size, align in shapes)
     return {
         "objects": len(objects), "functions": sum(entry[1] == "x" for entry in objects),
         "bits_min": min(bits for bits, _ in rules), "bits_known_window_min": min(known for _, known in rules),
         "strict": [f"{entry[0]} (2^{entry[3]})" for entry in objects if int(entry[3]) > 4 and entry[1] != "x"][:8],
         "equal": sum(int(entry[4]) for entry in objects),
-        "equal_expected": sum(stats.expected_collisions(layouts, bits) for bits, _ in rules),
-        "near": sum(int(entry[5]) for entry in objects), "near_expected": near_expected,
-        "bias_worst": max((abs(float(entry[6])) for entry in objects)), "bias_expected": stats.extreme(bits_looked_at),
-        "before_worst": max(abs(float(entry[8])) for entry in objects), "before_expected": stats.extreme(len(objects)) / math.sqrt(layouts),
-        "next_mean": sum(float(entry[9]) for entry in objects) / len(objects),
+        "equal_expected": sum(pairs / 2 ** (BLOCKS - lost) for pairs, lost in in_blocks),
+        "near": sum(int(entry[5]) for entry in objects),
+        "near_expected": sum(pairs / 2 ** (BLOCKS_KNOWN - lost) for pairs, lost in in_blocks),
+        "block_worst": max((pairs - 50) / (layouts * (layouts - 1) / 2 * in_block(*shape)[1])
+                           for (pairs, _), shape in zip(in_blocks, shapes)),
+        "bias_worst": max((abs(float(entry[7])) for entry in objects)), "bias_expected": stats.extreme(bits_looked_at),
+        "before_worst": max(abs(float(entry[9])) for entry in objects), "before_expected": stats.extreme(len(objects)) / math.sqrt(layouts),
+        "next_mean": sum(float(entry[10]) for entry in objects) / len(objects),
     }
 
 
@@ -80,6 +110,9 @@ def judged(figures):
     # Of a window that is known, pairs come in clusters, so their number scatters more than a Poisson count.
     if figures["near"] > 1.5 * figures["near_expected"] + 50:
         wrong.append("more equal places in the window than chance allows")
+    # What the rules say of a block takes each object for one of many in its cluster.
+    if figures["block_worst"] > 1.5:
+        wrong.append("more equal places in the block than the rules allow")
     if figures["bias_worst"] > figures["bias_expected"] + 1.5:
         wrong.append("a biased bit")
     if figures["before_worst"] > figures["before_expected"] * 1.4:
@@ -106,7 +139,8 @@ def look_at(places):
     n, table = len(places), {}
     for kind in KINDS:
         values = [place[kind] for place in places]
-        low = 14 if kind == "large" else 4  # large objects begin at granules of 16 KiB
+        # Large objects begin at granules of 16 KiB; sections at places in a block that are not all alike.
+        low = {"large": 14, "function": 16, "global": 16}.get(kind, 4)
         bias = [stats.bit_bias(values, bit) for bit in range(low, 46)]
         table[kind] = {"n": n, "equal": stats.collisions(values), "bias_worst": max(map(abs, bias)),
                        "bias_expected": stats.extreme(len(bias)),
@@ -123,15 +157,17 @@ def heap_rules():
 
 
 def show(result):
-    print(f"{'service':12} {'objects':>7} {'bits':>6} {'window known':>12} {'equal':>12} {'equal in window':>20} {'worst bias':>16} "
+    print(f"{'service':12} {'objects':>7} {'bits':>6} {'window known':>12} {'equal':>12} {'equal in window':>20} "
+          f"{'in block':>8} {'worst bias':>16} "
           f"{'to layout before':>17} {'neighbours':>10}")
     for name, f in result["services"].items():
         print(f"{name:12} {f['objects']:>7} {f['bits_min']:>6.1f} {f['bits_known_window_min']:>12.2f} "
-              f"{f['equal']:>5} ({f['equal_expected']:.0e}) {f['near']:>8} ({f['near_expected']:8.1f}) "
+              f"{f['equal']:>5} ({f['equal_expected']:.0e}) {f['near']:>8} ({f['near_expected']:8.1f}) {f['block_worst']:>8.2f} "
               f"{f['bias_worst']:>5.2f} ({f['bias_expected']:.1f} sigma) {f['before_worst']:>8.4f} ({f['before_expected']:.4f}) "
               f"{f['next_mean']:>9.3f}  {'; '.join(f['wrong'])}".rstrip())
     print(f"bits: of the object with the fewest; bar {BAR}; best known: {BEST}. In brackets: what chance brings "
-          f"({result['layouts']} layouts each).")
+          f"({result['layouts']} layouts each); "
+          "in block: pairs at the same place of a block against the most that the rules allow, of the worst object.")
     for name, (bits, why) in result["heap"].items():
         print(f"heap, {name}: {bits:.1f} bits ({why})")
     for kind, f in result["moves"].items():

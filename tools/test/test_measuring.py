@@ -41,10 +41,21 @@ def test_correlation():
     assert stats.correlation([1, 2, 3], [5, 5, 5]) == 0
 
 
-def test_strict_alignment_costs_bits():
-    bits, known = entropy.by_rule(4)
-    assert bits == pytest.approx(43, abs=0.01) and known == pytest.approx(27, abs=0.01)
-    assert entropy.by_rule(6)[0] == pytest.approx(bits - 2)
+def test_length_and_strict_alignment_cost_bits():
+    bits, known = entropy.by_rule(True, 8000, 4)
+    assert bits == pytest.approx(41.65, abs=0.05) and known == pytest.approx(25.65, abs=0.05)
+    long, longer, whole = (entropy.by_rule(False, size, 4)[0] for size in (1000, 30000, 65000))
+    assert bits > long > longer > whole > entropy.BAR
+    assert entropy.by_rule(False, 8, 16)[0] == pytest.approx(entropy.BLOCKS)
+    assert entropy.by_rule(False, 8, 18)[0] == pytest.approx(entropy.BLOCKS - 2)
+
+
+def test_chances_of_places_in_a_block():
+    for size in (1, 100, 200, 239, 240, 1000, 65000, 66000):
+        for align in range(3, 17):
+            top, same = entropy.in_block(False, size, align)
+            assert 1 / 4096 < same <= top <= 1
+            assert entropy.in_block(True, size, align) == entropy.in_block(True, 1, align)
 
 
 def test_lost_throughput():

@@ -380,7 +380,7 @@ static void test_instruction_count(void **state)
     }
     assert_int_equal(kernel.exit_code, 0);
     print_message("%lu instructions, the module's own tests included\n", kernel.steps);
-    assert_in_range(kernel.steps, 10000, 250000);
+    assert_in_range(kernel.steps, 10000, 260000);
     close_birth(&f);
 }
 

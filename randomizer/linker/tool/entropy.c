@@ -6,8 +6,9 @@
 // One line for each placed object: section, class (x w r), bytes, log2 of its alignment, then over all layouts
 //   equal    pairs of layouts in which it has the same address
 //   near     pairs in which it has the same place in the window (what is left to guess once the window is known)
-//   bias     of the address bit that is worst: standard deviations that its count of ones is off one half
-//   bit      which one that is
+//   block    pairs in which it has the same place in its block of 64 KiB
+//   bias     of the address bit that is worst: standard deviations that its count of ones is off what it should be
+//   bit      which one that is; those in the block are not looked at, as the rules do not let them be fair
 //   before   correlation of its address with that in the layout before
 //   next     correlation of its place in the window with that of the next object in the file
 // KEY (hexadecimal, 1 to 16 digits) chooses the seeds, so that a run can be repeated.
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOW_BIT = 4, HIGH_BIT = 45 }; // of addresses: granules are 16 bytes, the top bit is not quite even
+enum { LOW_BIT = 16, HIGH_BIT = 45 }; // of addresses: what is drawn for a cluster; the top bit is not quite even
 
 struct draws {
     struct placed p;
@@ -59,6 +60,19 @@ static double correlation(const double *x, const double *y, uint32_t n)
     return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
 }
 
+// How often a bit should be set: no byte of an address is zero. The topmost has seven bits.
+static double share_of_ones(int bit)
+{
+    return bit < 40 ? 128.0 / 255 : 64.0 / 127;
+}
+
+// The first address bit that is fair: something long does not begin shortly before a byte that is zero.
+static int lowest_bit(const struct elf_section *s, int align)
+{
+    int low = s->size < 1 << 17 ? LOW_BIT : s->size < 1 << 25 ? 24 : 32;
+    return align > low ? align : low;
+}
+
 static double worst_bias(const uint64_t *address, uint32_t n, int low, int *bit)
 {
     double worst = 0;
@@ -67,7 +81,7 @@ static double worst_bias(const uint64_t *address, uint32_t n, int low, int *bit)
         for (uint32_t i = 0; i < n; i++) {
             ones += address[i] >> b & 1;
         }
-        double off = (ones - n / 2.0) / sqrt(n / 4.0);
+        double off = (ones - n * share_of_ones(b)) / sqrt(n / 4.0);
         if (fabs(off) > fabs(worst)) {
             worst = off;
             *bit = b;
@@ -100,10 +114,14 @@ static void print_section(const struct draws *d, uint32_t i, uint32_t next, uint
     for (uint32_t k = 0; k < n; k++) {
         x[k] = (double)row(d, i)[k];
     }
-    double bias = worst_bias(row(d, i), n, align > LOW_BIT ? align : LOW_BIT, &bit);
-    printf("%s %c %lu %d equal=%lu near=%lu bias=%.3f bit=%d before=%.5f next=%.5f\n",
+    for (uint32_t k = 0; k < n; k++) {
+        work[k] = row(d, i)[k] % PLAN_BLOCK;
+    }
+    uint64_t block = equal_pairs(work, n);
+    double bias = worst_bias(row(d, i), n, lowest_bit(s, align), &bit);
+    printf("%s %c %lu %d equal=%lu near=%lu block=%lu bias=%.3f bit=%d before=%.5f next=%.5f\n",
            module_section_name(&d->p.module, i), s->flags & SHF_EXEC ? 'x' : s->flags & SHF_WRITE ? 'w' : 'r', s->size,
-           align, equal, near, bias, bit, correlation(x, x + 1, n - 1), neighbour);
+           align, equal, near, block, bias, bit, correlation(x, x + 1, n - 1), neighbour);
 }
 
 // The next loaded section of the file; the same one behind the last.
