@@ -22,8 +22,6 @@ def test_answers_are_the_hosts(tmp_path, quick, seed, cpus):
     assert result["deaths"] == result["moves"] == 0
 
 
-# A defect that is known and not found: see docs/plan-rebirth.md. What it says when it fails is to be looked at, not run again.
-@pytest.mark.xfail(strict=False, reason="in one of some ten runs one block of SQLite's answers is not the host's")
 @pytest.mark.parametrize("seed, cpus", [(2, 1), (4, 2)])
 @pytest.mark.seconds(27)
 def test_moved_and_killed(tmp_path, quick, seed, cpus):

@@ -20,8 +20,9 @@ NO_ZERO = math.log2((255 / 256) ** 3 * 127 / 128)                 # nor are byte
 BLOCKS = WINDOW_BASE - 4 + NO_ZERO                                # where something may begin, of the whole address space
 BLOCKS_KNOWN = math.log2((2**15 - 32) * 255 / 256 * 127 / 128)    # of a window, without its margins
 # lib/rt/heap_pages.c and heap_slab.c
-HEAP_WINDOWS = math.log2(2**47 / 2**30 - 2)                       # windows of 1 GiB
-HEAP_GRANULES = 16                                                # of 16 KiB in a window
+HEAP_WINDOWS = math.log2(255 * 127 * 3)       # of 1 GiB: no zero in bytes 3, 4 and 5 (of 8, 7 and 2 bits)
+HEAP_BLOCKS = math.log2(64 * 255)             # of 64 KiB in a window: no zero in byte 2
+HEAP_SMALL, HEAP_BIG = math.log2(3), 0        # places of a slab of 16 or of 48 KiB in one: no zero in byte 1
 TOLD = re.compile(r"(\S+) ([xwr]) (\d+) (\d+) equal=(\d+) near=(\d+) block=(\d+) bias=(\S+) bit=(\d+) before=(\S+) next=(\S+)")
 PINNED = ("start-up block, status page, module and layout record: drawn by the kernel once for each task, over the whole space",
           "kernel and bootstrap code: where the kernel lies is drawn once a boot",
@@ -69,10 +70,6 @@ def by_rule(code, size, align):
 def lowest_fair_bit(size, align):
     """As samsara-entropy has it: something long does not begin shortly before a byte of its address becomes zero."""
     return max(align, 16 if size < 1 << 17 else 24 if size < 1 << 25 else 32)
-
-
-def slots(bytes_each, slab):
-    return math.log2(slab // bytes_each)
 
 
 def draw(module, layouts, key):
@@ -150,10 +147,10 @@ def look_at(places):
 
 def heap_rules():
     """{kind: (bits, why)} of heap objects, nothing known. A slab is one of many only once a class has several."""
-    places = HEAP_WINDOWS + HEAP_GRANULES
-    return {"64-byte object": (places + slots(64, 16 << 10), "window, granule, slot of a slab of 16 KiB"),
-            "1-KiB object": (places + slots(1024, 64 << 10), "window, granule, slot of a slab of 64 KiB"),
-            "large object": (places, "window and granule: it begins its own mapping")}
+    places = HEAP_WINDOWS + HEAP_BLOCKS
+    return {"64-byte object": (places + HEAP_SMALL + math.log2(64 * 3), "window, granule, slot of a slab of 16 KiB"),
+            "1-KiB object": (places + HEAP_BIG + math.log2(48 // 1.25), "window, block, slot of a slab of 48 KiB"),
+            "large object": (places, "window and block: it begins its own mapping")}
 
 
 def show(result):
