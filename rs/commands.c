@@ -117,6 +117,14 @@ static void describe_self(struct rs_service *out)
     describe_status(out, rt_status, rt_now_ns());
 }
 
+static uint32_t describe_spare(const struct service *s)
+{
+    if (s->spare == nullptr) {
+        return RS_NO_SPARE;
+    }
+    return spare_has_copied(s) ? RS_COPIED : spare_is_linked(s) ? RS_LINKED : RS_LINKING;
+}
+
 static void describe(struct service *s, struct rs_service *out)
 {
     uint64_t now = rt_now_ns();
@@ -134,8 +142,7 @@ static void describe(struct service *s, struct rs_service *out)
         describe_status(out, s->status, now);
     }
     struct port_info port;
-    out->spare = s->spare == nullptr ? RS_NO_SPARE
-                 : spare_is_linked(s) ? RS_LINKED : RS_LINKING;
+    out->spare = describe_spare(s);
     out->queue = sys_port_info(s->port, &port) == OK ? port.waiting : 0;
     if (service_lives(s)) {
         describe_task(out, s->living->task);

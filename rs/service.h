@@ -348,6 +348,7 @@ void spare_hurry(struct service *s);
 void spare_tend(struct service *s, bool idle);
 // Is it linked and waiting?
 bool spare_is_linked(const struct service *s);
+bool spare_has_copied(const struct service *s); // what the living one has; it is brought up to date at the move
 void spare_drop(struct service *s);
 // Its fault message came.
 void spare_died(struct service *s, const struct death_facts *facts);

@@ -50,6 +50,11 @@ bool spare_is_linked(const struct service *s)
            info.handles <= s->spare->handles;
 }
 
+bool spare_has_copied(const struct service *s)
+{
+    return spare_is_linked(s) && s->living != nullptr && s->spare->ahead_of == s->living->serial;
+}
+
 void spare_drop(struct service *s)
 {
     body_leave(s, &s->spare);

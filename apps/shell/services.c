@@ -115,7 +115,7 @@ static void show_more(const struct rs_service *s)
         say(", waiting for %.*s", FIELD(s->waiting_on));
     }
     say("\n");
-    static const char *const spares[] = {"no spare", "a spare is being linked", "a spare is ready"};
+    static const char *const spares[] = {"no spare", "a spare is being linked", "a spare is linked", "a spare is linked and has copied ahead"};
     say("   %s%s", s->on_trial ? "a new version on trial; " : "", s->spare < sizeof(spares) / sizeof(spares[0]) ? spares[s->spare] : "?");
     if (s->moves > 0) {
         say("; moved %u times, away for %llu us the last time", s->moves,

@@ -103,7 +103,7 @@ bool subject_settled(struct subject *s)
     struct rs_service state;
     uint64_t limit = rt_now_ns() + WAIT_NS;
     while (rs_info(H_RS, s->number, &state, sizeof state) == OK && rt_now_ns() < limit) {
-        if (state.state == RS_READY && state.spare == RS_LINKED) {
+        if (state.state == RS_READY && state.spare >= RS_LINKED) {
             return true;
         }
         rt_sleep_until(rt_now_ns() + LOOK_NS);

@@ -55,7 +55,7 @@ class Conductor:
 
 
 WATCHED = ("blk", "fs", "pci", "console", "rs")
-LINKED = 2  # enum spare of interfaces/rs.idl
+COPIED = 3  # enum spare of interfaces/rs.idl
 
 
 def held(services):
@@ -63,13 +63,13 @@ def held(services):
 
 
 def at_rest(conductor, looks=5):
-    """Once nothing changes any more. Spares are linked when there is time, and hold memory from then on."""
+    """Once nothing changes any more. Spares are linked when there is time, copy ahead when there is more, and hold memory for both."""
     limit, before, same = time.monotonic() + 30, None, 0
     while same < looks:
         assert time.monotonic() < limit, (before, {name: entry["spare"] for name, entry in services.items()})
         conductor.skip()
         services = conductor.services()
-        ready = all(entry["spare"] == LINKED for name, entry in services.items() if name in WATCHED)
+        ready = all(entry["spare"] == COPIED for name, entry in services.items() if name in WATCHED)
         same = same + 1 if ready and held(services) == before else 0
         before = held(services)
     return services

@@ -69,7 +69,7 @@ static bool await_spare(uint32_t number, uint32_t incarnation, struct rs_service
 {
     for (uint32_t i = 0; i < PATIENCE; i++) {
         if (rs_info(H_RS, number, s, sizeof *s) == OK && s->state == RS_READY &&
-            s->spare == RS_LINKED && s->incarnation > incarnation) {
+            s->spare >= RS_LINKED && s->incarnation > incarnation) {
             return true;
         }
         rt_sleep_until(rt_now_ns() + LOOK_NS);
