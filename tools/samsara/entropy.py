@@ -139,8 +139,9 @@ def look_at(places):
     n, table = len(places), {}
     for kind in KINDS:
         values = [place[kind] for place in places]
-        # Large objects begin at granules of 16 KiB; sections at places in a block that are not all alike.
-        low = {"large": 14, "function": 16, "global": 16}.get(kind, 4)
+        # Large objects begin at granules of 16 KiB, items are in slots of 64 bytes; sections begin at places in a block that
+        # are not all alike.
+        low = {"large": 14, "item": 6, "function": 16, "global": 16}.get(kind, 4)
         bias = [stats.bit_bias(values, bit) for bit in range(low, 46)]
         table[kind] = {"n": n, "equal": stats.collisions(values), "bias_worst": max(map(abs, bias)),
                        "bias_expected": stats.extreme(len(bias)),
