@@ -13,6 +13,7 @@
 #include "llvm/Passes/PassPlugin.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/xxhash.h"
 #include "llvm/Transforms/Utils/ModuleUtils.h"
 
 #define DEBUG_TYPE "samsara-type-map"
@@ -24,6 +25,7 @@ STATISTIC(NumGlobals, "Globals with a map");
 STATISTIC(NumUntyped, "Globals to be scanned");
 STATISTIC(NumTypes, "Maps of types");
 STATISTIC(NumNew, "Places that allocate a type");
+STATISTIC(NumTexts, "String literals of their own");
 
 static cl::opt<bool>
     Untyped("samsara-untyped",
@@ -266,12 +268,42 @@ PreservedAnalyses TypeMapPass::run(Module &M, ModuleAnalysisManager &) {
   return Mapper(M).run() ? PreservedAnalyses::none() : PreservedAnalyses::all();
 }
 
+static bool isText(const Constant &Value) {
+  if (const auto *Data = dyn_cast<ConstantDataSequential>(&Value))
+    return Data->isCString();
+  const auto *Empty = dyn_cast<ConstantAggregateZero>(&Value); // ""
+  const auto *Array = Empty ? dyn_cast<ArrayType>(Empty->getType()) : nullptr;
+  return Array && Array->getNumElements() == 1 &&
+         Array->getElementType()->isIntegerTy(8);
+}
+
+// The code generator puts all literals into one section, for the linker to
+// merge. A section of a name of its own still says that it is a text: a move
+// into another version finds it by what it reads.
+PreservedAnalyses TextsApartPass::run(Module &M, ModuleAnalysisManager &) {
+  std::string Of =
+      ".rodata.text." +
+      utohexstr(xxh3_64bits(M.getSourceFileName()) & 0xffffff, true);
+  unsigned Count = 0;
+  for (GlobalVariable &G : M.globals())
+    if (G.hasPrivateLinkage() && G.isConstant() && !G.hasSection() &&
+        G.hasGlobalUnnamedAddr() && isText(*G.getInitializer()))
+      G.setSection(Of + "." + utostr(Count++));
+  NumTexts += Count;
+  return Count ? PreservedAnalyses::none() : PreservedAnalyses::all();
+}
+
 extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT PassPluginLibraryInfo
 llvmGetPassPluginInfo() {
   return {LLVM_PLUGIN_API_VERSION, "samsara-type-map", "1", [](PassBuilder &B) {
             B.registerPipelineStartEPCallback(
                 [](ModulePassManager &P, OptimizationLevel) {
                   P.addPass(TypeMapPass());
+                });
+            B.registerOptimizerLastEPCallback(
+                [](ModulePassManager &P, OptimizationLevel) {
+                  if (Untyped)
+                    P.addPass(TextsApartPass());
                 });
             B.registerPipelineParsingCallback(
                 [](StringRef Name, ModulePassManager &P,

@@ -16,7 +16,9 @@
 //
 // Third-party sources are compiled with -mllvm -samsara-untyped: their globals
 // get records without a map, which say "scan", and nothing is an error but
-// thread-local variables.
+// thread-local variables. Each string literal of theirs becomes a datum of its
+// own (docs/decisions/0015-half-overwritten-pointers.md): TextsApartPass runs
+// last, as optimisations would undo it.
 //
 // It runs first, on what the front end made, and needs -g. Constants get no
 // record: a new incarnation has its own. A record is a use of its global, so
@@ -35,6 +37,11 @@ namespace samsara {
 struct TypeMapPass : llvm::PassInfoMixin<TypeMapPass> {
   llvm::PreservedAnalyses run(llvm::Module &M, llvm::ModuleAnalysisManager &);
   static bool isRequired() { return true; } // at -O0, too
+};
+
+struct TextsApartPass : llvm::PassInfoMixin<TextsApartPass> {
+  llvm::PreservedAnalyses run(llvm::Module &M, llvm::ModuleAnalysisManager &);
+  static bool isRequired() { return true; }
 };
 
 } // namespace samsara

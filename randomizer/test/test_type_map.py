@@ -106,6 +106,28 @@ def test_record_goes_with_its_global(tmp_path):
     assert [line.split()[1] for line in listing(out).splitlines() if line.startswith("global")] == ["used"]
 
 
+@pytest.mark.parametrize("untyped", [True, False])
+def test_texts_of_untyped_code_are_data_of_their_own(tmp_path, untyped):
+    """Each literal of two files, equal ones of the other file, too, is still marked as text; typed code leaves them together."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.c").write_text(
+            f'const char *kept_{name}[] = {{"one", "two", ""}}; void put(const char *);\n'
+            f'void use_{name}(void) {{ put("passed on"); }} int compare_{name}(const char *s) {{ return __builtin_strcmp(s, "compared"); }}\n')
+        subprocess.run([str(LLVM / "clang"), "-g", "-O2", "-ffunction-sections", "-fdata-sections", f"-fplugin={PLUGIN}",
+                        f"-fpass-plugin={PLUGIN}", *(["-mllvm", "-samsara-untyped"] if untyped else []), "-emit-llvm", "-c",
+                        f"{name}.c", "-o", f"{name}.o"], cwd=tmp_path, check=True)
+    subprocess.run([str(LLVM / "ld.lld"), "-r", "--unique", "--lto-newpm-passes=function(early-cse<memssa>)", "-o", "out.o", "a.o", "b.o"],
+                   cwd=tmp_path, check=True)
+    listed = subprocess.run([str(LLVM / "llvm-readelf"), "-S", "--wide", "out.o"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    texts = re.findall(r"(\.rodata\.(?:str|text)\S*) +PROGBITS .* AMS ", listed.stdout)
+    found = dict(sections(tmp_path / "out.o"))
+    if untyped:
+        assert len(texts) == len(set(texts)) == 10
+        assert sorted(found[name] for name in texts) == sorted([b"one\0", b"two\0", b"\0", b"passed on\0", b"compared\0"] * 2)
+    else:
+        assert texts == [".rodata.str1.1"]
+
+
 def test_a_wrong_annotation_is_found_by_the_scan(tmp_path):
     """The comparison of map and scan (randomizer/mover/test) sees a pointer that the program calls none."""
     folder = ROOT / "randomizer" / "mover"

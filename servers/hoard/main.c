@@ -35,7 +35,7 @@ static enum status do_where(struct request *, uint64_t *item, uint64_t *branch, 
 {
     uint64_t at[5];
     bool any = hoard_where(at);
-    *item = at[0], *branch = at[1], *large = at[2], *function = at[3], *global = at[4];
+    *item = ~at[0], *branch = ~at[1], *large = ~at[2], *function = ~at[3], *global = ~at[4];
     return any ? OK : ERR_STATE;
 }
 

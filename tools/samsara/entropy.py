@@ -20,7 +20,7 @@ NO_ZERO = math.log2((255 / 256) ** 3 * 127 / 128)                 # nor are byte
 BLOCKS = WINDOW_BASE - 4 + NO_ZERO                                # where something may begin, of the whole address space
 BLOCKS_KNOWN = math.log2((2**15 - 32) * 255 / 256 * 127 / 128)    # of a window, without its margins
 # lib/rt/heap_pages.c and heap_slab.c
-HEAP_WINDOWS = math.log2(255 * 127 * 3)       # of 1 GiB: no zero in bytes 3, 4 and 5 (of 8, 7 and 2 bits)
+HEAP_WINDOWS = math.log2(4 * 255 * 127)       # of 1 GiB: no zero in bytes 4 and 5, the latter of 7 bits
 HEAP_BLOCKS = math.log2(64 * 255)             # of 64 KiB in a window: no zero in byte 2
 HEAP_SMALL, HEAP_BIG = math.log2(3), 0        # places of a slab of 16 or of 48 KiB in one: no zero in byte 1
 TOLD = re.compile(r"(\S+) ([xwr]) (\d+) (\d+) equal=(\d+) near=(\d+) block=(\d+) bias=(\S+) bit=(\d+) before=(\S+) next=(\S+)")
@@ -136,9 +136,8 @@ def look_at(places):
     n, table = len(places), {}
     for kind in KINDS:
         values = [place[kind] for place in places]
-        # Large objects begin at granules of 16 KiB; sections at places in a block that are not all alike.
-        low = {"large": 14, "function": 16, "global": 16}.get(kind, 4)
-        bias = [stats.bit_bias(values, bit) for bit in range(low, 46)]
+        # Below, in a block of 64 KiB, not all places are alike: docs/decisions/0015.
+        bias = [stats.bit_bias(values, bit) for bit in range(16, 46)]
         table[kind] = {"n": n, "equal": stats.collisions(values), "bias_worst": max(map(abs, bias)),
                        "bias_expected": stats.extreme(len(bias)),
                        "before": stats.correlation(values[:-1], values[1:]), "before_expected": 3 / math.sqrt(n)}

@@ -36,6 +36,8 @@ SQLITE_SOURCES := $(SQLITE_PARTS:%=$(SQLITE)/src/%.c) $(SQLITE_GENERATED)
 # Before the sources are fetched, make must not ask for them.
 $(SQLITE_PARTS:%=$(SQLITE)/src/%.c) $(SQLITE)/VERSION: ;
 
+TX_UNTYPED += $(SQLITE_GEN)/% # made from third-party sources
+
 $(eval $(call thirdparty_lib,libsqlite,$(SQLITE_SOURCES),-std=gnu11 $(SQLITE_OPTIONS) -I$(SQLITE_GEN) -I$(SQLITE)/src))
 $(eval $(call module,sqlite,$(addprefix servers/thirdparty/sqlite/,database.c main.c surroundings.c),libsqlite interfaces rt libc,\
     -isystem $(SQLITE_GEN)))

@@ -124,8 +124,8 @@ static void tell_places(uint32_t moves)
         if (status != OK) {
             complain("where its things are", status);
         }
-        log_info("where: %llx %llx %llx %llx %llx", (unsigned long long)at[0], (unsigned long long)at[1],
-                 (unsigned long long)at[2], (unsigned long long)at[3], (unsigned long long)at[4]);
+        log_info("where: %llx %llx %llx %llx %llx", ~(unsigned long long)at[0], ~(unsigned long long)at[1],
+                 ~(unsigned long long)at[2], ~(unsigned long long)at[3], ~(unsigned long long)at[4]);
     }
     log_info("where: end");
 }
