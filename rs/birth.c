@@ -139,7 +139,13 @@ static void begin_life(struct service *s, struct body *b)
 static bool refused(struct failure *why, enum status status, const char *step)
 {
     *why = (struct failure){status, step};
-    return status != OK && status != ERR_STATE; // ERR_STATE: it was done before
+    return status != OK;
+}
+
+static enum status start_once(handle_t thread)
+{
+    enum status status = sys_thread_start(thread);
+    return status == ERR_STATE ? OK : status; // it runs already
 }
 
 static void add_birth_event(const struct service *s)
@@ -162,7 +168,7 @@ static void release(void *arg)
         }
         corpse->passed_on = true;
     }
-    if (refused(&why, sys_thread_start(s->living->thread), "start")) {
+    if (refused(&why, start_once(s->living->thread), "start")) {
         service_stillborn(s, &why);
         return;
     }

@@ -82,6 +82,11 @@ static bool owes_answer(const struct task *task)
     return false;
 }
 
+static bool leaves_something(struct task *dead)
+{
+    return handle_after(&dead->handles, HANDLE_NONE) != HANDLE_NONE || !list_empty(&dead->replies);
+}
+
 int sys_task_inherit(struct thread *t, struct regs *r)
 {
     struct task *heir, *dead;
@@ -102,6 +107,9 @@ int sys_task_inherit(struct thread *t, struct regs *r)
     // still change its table, and its callers must be back, or the heir would have them without knowing.
     if (!task_kill_step(dead, KILL_AT_ONCE)) {
         return CALL_AGAIN;
+    }
+    if (!leaves_something(dead)) {
+        return OK; // whoever died between this call and noting that it was made may make it again
     }
     if (owes_answer(heir)) {
         return ERR_STATE;

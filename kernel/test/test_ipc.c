@@ -346,6 +346,9 @@ static void test_redelivery(void **)
         made(CALL(heir.thread, handle_close, dynamic));
         made(CALL(root_thread, task_inherit, heir.task_handle, x.server.task_handle));
         check_world();
+        uint64_t inherited = made(CALL(heir.thread, handle_next, 0));
+        made(CALL(root_thread, task_inherit, heir.task_handle, x.server.task_handle)); // nothing is left
+        assert_int_equal(made(CALL(heir.thread, handle_next, 0)), inherited);
         made(CALL(root_thread, handle_close, x.server.thread_handle));
         made(CALL(root_thread, handle_close, x.server.task_handle));
         settle();

@@ -33,6 +33,7 @@ int fake_handles, fake_tasks, fake_fail_at = -1, fake_queue, fake_dead_answers, 
 uint64_t fake_calls;
 bool fake_beats = true, fake_suspended;
 handle_t fake_subscriber = 8000, fake_inherited;
+enum status fake_inherit_status = OK;
 bool fake_linked = true, fake_rebooted;
 uint64_t fake_quota = 1ull << 40;
 uint64_t fake_badge;
@@ -186,8 +187,10 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
         fake_rebooted = true;
         return OK;
     case SYS_task_inherit:
-        fake_inherited = (handle_t)a[1];
-        return OK;
+        if (fake_inherit_status == OK) {
+            fake_inherited = (handle_t)a[1];
+        }
+        return fake_inherit_status;
     case SYS_handle_close:
         return a[0] == fake_subscriber ? OK : close_handle(a[0]);
     case SYS_handle_info:

@@ -39,6 +39,7 @@ extern uint64_t fake_badge;     // of the handle that came with the last answer
 extern uint64_t fake_quota;      // of the supervisor: what it can give
 extern bool fake_linked;        // spares are linked at once
 extern handle_t fake_inherited; // the dead task of the last task_inherit
+extern enum status fake_inherit_status; // what the next one comes to
 extern handle_t fake_subscriber; // a handle to subscribe with
 
 // One request to the rs interface from service `from`; the words of the answer replace w.

@@ -437,6 +437,24 @@ static void test_heir(void **)
     assert_int_equal(fake_tasks, 6); // three spares
 }
 
+// An heir that has handles of its own would go on without those of the dead one: it may not begin.
+static void test_heir_without_inheritance(void **)
+{
+    all_ready();
+    handle_t dead = one(1)->living->task;
+    fake_inherit_status = ERR_STATE;
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    fake_inherit_status = OK;
+    assert_int_equal(one(1)->state, RS_DELAYED);
+    assert_int_equal(record_of(1, 0)->cause, RS_BIRTH_FAILED);
+    pass(2000);
+    assert_int_equal(fake_inherited, dead);
+    assert_int_equal(given(1)->flags & STARTUP_HEIR, STARTUP_HEIR);
+    fake_ready(1, 1);
+    pass(160);
+    assert_int_equal(one(1)->state, RS_READY);
+}
+
 // What is told of an heir, in the record of the death before.
 static void test_incident(void **)
 {
@@ -1195,6 +1213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watch, begin, end),
         cmocka_unit_test_setup_teardown(test_subscribe, begin, end),
         cmocka_unit_test_setup_teardown(test_heir, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_heir_without_inheritance, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_incident, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_first_start, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_heir_dies, begin_moving, end),
