@@ -97,9 +97,12 @@ static inline uint64_t address_of_untyped(struct mover *m, uint64_t old)
 // What an old address has become; 0 if it leads to nothing that moves.
 static inline uint64_t address_new(struct mover *m, uint64_t old)
 {
-    uint64_t now = address_of_untyped(m, old);
-    if (now != 0 || old - USER_MIN >= m->user_span) {
-        return now;
+    if (old - USER_MIN >= m->user_span) {
+        return old - m->key < m->key_span ? address_of_checkpoint(m, old) : 0;
+    }
+    const struct source *source = source_at(m, old);
+    if (source) {
+        return object_new(m, source, old);
     }
     const struct section *s = section_at(m, old);
     if (s) {
