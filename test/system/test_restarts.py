@@ -76,6 +76,7 @@ def at_rest(conductor, looks=5):
 
 
 LIVES = 5
+SLACK = 32 << 10  # of the best of some layouts against the best of some others: up to five pages of tables were seen
 
 
 def least(conductor):
@@ -107,10 +108,18 @@ def test_flat_after_many_restarts(boot, small_disk, cpus, quick):
     assert after["blk"]["incarnation"] == before["blk"]["incarnation"] + rounds + LIVES
     for name in WATCHED:
         if name in before:
-            assert after[name]["memory"] <= before[name]["memory"] + 16384, (name, before[name], after[name])
+            assert after[name]["memory"] <= before[name]["memory"] + SLACK, (name, before[name], after[name])
             assert after[name].get("handles") == before[name].get("handles"), (name, before[name], after[name])
     seeds = [event["seed"] for event in conductor.seen if event["ev"] == "birth" and event["service"] == "blk"]
     assert len(set(seeds)) == len(seeds)
+
+
+def until_ready(shell, service):
+    """Some services begin when the shell is there already."""
+    limit = time.monotonic() + 20
+    while not any(line.split()[:2] == [service, "ready"] for line in shell.run("ps").splitlines()):
+        assert time.monotonic() < limit, shell.run("ps")
+        time.sleep(0.1)
 
 
 EXPECTED = {"null": "exception", "jump": "exception", "loop": "hang", "assert": "assert", "exit": "exit"}
@@ -120,6 +129,7 @@ EXPECTED = {"null": "exception", "jump": "exception", "loop": "hang", "assert": 
 def test_every_service_dies_every_death(boot, small_disk, service):
     machine = boot("run", small_disk[0])
     shell = Shell(machine)
+    until_ready(shell, service)
     for way, cause in EXPECTED.items():
         said = shell.run(f"kill {service} {way}")
         limit = time.monotonic() + 20

@@ -32,7 +32,8 @@ def test_neighbours(n): note(f"neighbour{n}")
 def run(folder, more=""):
     path = folder / "test_given.py"
     path.write_text(FILE + more)
-    counts = pool.run("pool", [str(path)], 2, show=lambda sentence: None)
+    # By a name of its own: the tests of this file run beside each other, and what they leave goes by name.
+    counts = pool.run(f"pool-{folder.name}", [str(path)], 2, show=lambda sentence: None)
     noted = {path.name: path.read_text().split() for path in folder.iterdir() if path.suffix == ""}
     return counts, {name: int(pid) for name, (pid, _) in noted.items()}, {name: float(t) for name, (_, t) in noted.items()}
 
@@ -57,7 +58,7 @@ def test_a_process_that_ends_ends_nothing_else(tmp_path):
 
 def test_nothing_is_chosen(tmp_path):
     (tmp_path / "test_none.py").write_text("")
-    assert pool.run("pool", [str(tmp_path)], 2) == (0, 0)
+    assert pool.run(f"pool-{tmp_path.name}", [str(tmp_path)], 2) == (0, 0)
 
 
 def test_who_needs_what_is_not_free_waits():
