@@ -24,7 +24,7 @@ static void moves_of(struct subject *s)
     struct samples pause = {}, copy = {}, bytes = {}, objects = {}, pointers = {};
     struct rs_event event;
     for (int i = 0; i < MOVES; i++) {
-        enum status status = subject_settled(s) && s->ask() ? rs_move(H_RS, s->number) : ERR_STATE;
+        enum status status = subject_settled(s, RS_LINKED) && s->ask() ? rs_move(H_RS, s->number) : ERR_STATE;
         if (status != OK || !subject_moved(s, &event) || !s->ask()) {
             report_failure(s->name, "a move failed; status of the order", status);
             break;
@@ -46,9 +46,9 @@ void bench_move(void)
 {
     uint32_t own = bench_priority();
     (void)sys_thread_set_sched(H_SELF_THREAD, 1, 0, 0);
-    if (subject_find(&subject_blk)) {
+    if (subject_find(&subject_blk) && subject_find(&subject_disk)) {
         moves_of(&subject_blk);
-        recovery_of(&subject_blk, "blk");
+        recovery_of(&subject_disk, "blk");
     }
     if (subject_find(&subject_hoard) && subject_hoard_fill()) {
         moves_of(&subject_hoard);

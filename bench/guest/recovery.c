@@ -9,7 +9,7 @@
 #include "bench/guest/subject.h"
 #include <stdio.h>
 
-enum { DEATHS = 200, WAIT_MS = 5000 };
+enum { DEATHS = 200, COLD_DEATHS = 40, WAIT_MS = 5000 };
 
 // Deaths that are noticed at once. An endless loop is found by heartbeat: that time is a setting.
 static const uint32_t ways[] = {RS_NULL_POINTER, RS_JUMP, RS_ASSERTION, RS_END};
@@ -34,12 +34,12 @@ static void report(const char *who, const char *what, struct samples *samples)
     samples_report(name, samples);
 }
 
-void recovery_of(struct subject *s, const char *who)
+static void deaths_of(struct subject *s, const char *who, int deaths, enum rs_spare spare)
 {
     struct samples busy = {}, whole = {}, newborn = {}, ready = {};
-    for (int i = 0; i < DEATHS; i++) {
+    for (int i = 0; i < deaths; i++) {
         static struct rs_death death;
-        bool ok = subject_settled(s) && (!s->prepare || s->prepare());
+        bool ok = (!s->prepare || s->prepare()) && subject_settled(s, spare);
         uint64_t before = busy_ns();
         ok = ok && rs_kill(H_RS, s->number, ways[i % 4]) == OK && s->ask();
         uint64_t after = busy_ns();
@@ -57,6 +57,14 @@ void recovery_of(struct subject *s, const char *who)
     report(who, "to_ready", &ready);
     report(who, "elapsed", &whole);
     report(who, "busy", &busy);
+}
+
+void recovery_of(struct subject *s, const char *who)
+{
+    char cold[32];
+    deaths_of(s, who, DEATHS, RS_COPIED);
+    snprintf(cold, sizeof cold, "%s_cold", who);
+    deaths_of(s, cold, COLD_DEATHS, RS_LINKED);
 }
 
 void bench_recovery(void)

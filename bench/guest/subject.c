@@ -98,12 +98,12 @@ bool subject_find(struct subject *s)
     return true;
 }
 
-bool subject_settled(struct subject *s)
+bool subject_settled(struct subject *s, enum rs_spare spare)
 {
     struct rs_service state;
     uint64_t limit = rt_now_ns() + WAIT_NS;
     while (rs_info(H_RS, s->number, &state, sizeof state) == OK && rt_now_ns() < limit) {
-        if (state.state == RS_READY && state.spare >= RS_LINKED) {
+        if (state.state == RS_READY && state.spare >= spare) {
             return true;
         }
         rt_sleep_until(rt_now_ns() + LOOK_NS);

@@ -14,14 +14,16 @@ struct subject {
 
 // false, and a reported failure: it is not in this image.
 bool subject_find(struct subject *s);
-// Waits until it is ready, and the next incarnation is linked ahead: a spare is warm.
-bool subject_settled(struct subject *s);
+// Waits until it is ready, and the next incarnation is as far as that: RS_LINKED, or RS_COPIED, a warm spare.
+bool subject_settled(struct subject *s, enum rs_spare spare);
 // Waits for the event that tells of a move. The processor does not idle meanwhile: under icount, guest time then is
 // instructions throughout.
 bool subject_moved(struct subject *s, struct rs_event *event);
 
 // The disk driver: a part of the disk that is not cached is read through fs.
 extern struct subject subject_blk;
+// The same, asked itself: a block is read.
+extern struct subject subject_disk;
 // The file service: the root directory is looked at.
 extern struct subject subject_fs;
 // Looks at a file in each of the directories that the host planted, so that fs has all their names in its heap.
