@@ -38,6 +38,10 @@
 // result is sound after a move.
 #define MOVE_ADDRESSES MOVE_ANNOTATION("addresses")
 
+// On a variable without an initial value: what it holds means nothing from one request to the next, so
+// it is not moved, and a rollback may leave in it what it likes.
+#define MOVE_NEVER(name) __attribute__((section(".bss.own." #name)))
+
 // ---- Live update ----
 
 // An update matches globals and types of two versions by name, and their fields by name: what is new

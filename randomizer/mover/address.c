@@ -58,6 +58,18 @@ static uint32_t granules_of(const struct section *s)
     return (uint32_t)((s->bytes >> SECTION_GRANULE_SHIFT) + 2);
 }
 
+// Of all sections, most are functions; what is looked for by name or by an own address is data.
+static void list_written(struct mover *m)
+{
+    m->written = move_alloc(m, m->section_count * sizeof(uint32_t));
+    m->written_count = 0;
+    for (uint32_t i = 0; m->written && i < m->section_count; i++) {
+        if (m->sections[i].from != 0 && m->elf_sections[i].flags & SHF_WRITE) {
+            m->written[m->written_count++] = i;
+        }
+    }
+}
+
 void address_open(struct mover *m, const void *module, const struct layout_record *layout,
                   const struct layout_record *old_layout)
 {
@@ -76,7 +88,8 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
             m->sections[i] = (struct section){from, to, m->elf_sections[i].size, from, to, code};
         }
     }
-    if (m->sections) {
+    if (m->error == MOVE_OK) {
+        list_written(m);
         address_index(m);
     }
 }
@@ -101,16 +114,16 @@ void address_index(struct mover *m)
     }
 }
 
-// Few and rare: a walk over all sections will do.
+// For data only.
 void *address_old(const struct mover *m, const void *own)
 {
     if (m->updating) {
         return update_old(m, own);
     }
     uint64_t address = (uint64_t)own;
-    for (uint32_t i = 0; i < m->section_count; i++) {
-        const struct section *s = &m->sections[i];
-        if (s->from != 0 && address - s->to < s->bytes) {
+    for (uint32_t i = 0; i < m->written_count; i++) {
+        const struct section *s = &m->sections[m->written[i]];
+        if (address - s->to < s->bytes) {
             return (void *)(s->from + (address - s->to));
         }
     }

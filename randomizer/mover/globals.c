@@ -53,27 +53,31 @@ bool globals_has_state(const struct mover *m, uint32_t section)
            (m->mode == MOVE_OVER || !globals_is_type(m, section));
 }
 
-static void move_global(struct mover *m, const struct type_global *g, uint32_t section)
+static void add(struct mover *m, const struct section *s, uint64_t offset, uint64_t bytes, const void *map)
+{
+    struct global *g = &m->globals[m->global_count];
+    *g = (struct global){.plan.kind = PLAN_SCAN, .from = (const uint64_t *)(s->read + offset),
+                         .to = (uint64_t *)(s->write + offset), .bytes = bytes};
+    if (!map || plan_of_map(m, &g->plan, map)) {
+        m->global_count++;
+    }
+}
+
+static void add_variable(struct mover *m, const struct type_global *g, uint32_t section)
 {
     const struct section *s = &m->sections[section];
-    struct type_plan *plan = &m->global_plans[m->globals];
     uint64_t here = m->layout->address[section], offset = g->address - here;
     if (g->address < here || offset > s->bytes || g->bytes > s->bytes - offset) {
         move_fail(m, MOVE_RECORDS, "%s lies outside of its section", type_global_name(g));
-        return;
+    } else if (m->global_count == m->section_count) {
+        move_fail(m, MOVE_RECORDS, "more of them than sections");
+    } else {
+        add(m, s, offset, g->bytes, g->flags & TYPE_GLOBAL_UNTYPED ? nullptr : (const void *)g->map);
     }
-    if (plan->kind == PLAN_UNKNOWN) {
-        plan->kind = PLAN_SCAN;
-        if (!(g->flags & TYPE_GLOBAL_UNTYPED) && !plan_of_map(m, plan, (const void *)g->map)) {
-            return;
-        }
-    }
-    m->globals++;
-    plan_copy(m, plan, (const uint64_t *)(s->read + offset), (uint64_t *)(s->write + offset), g->bytes);
 }
 
 // The section of a global, by its address here; records carry it as their linked section.
-static void move_records(struct mover *m, uint32_t records, uint8_t *has_record)
+static void add_records(struct mover *m, uint32_t records, uint8_t *has_record)
 {
     const struct elf_section *e = &m->elf_sections[records];
     const void *data = (const void *)m->layout->address[records];
@@ -85,10 +89,8 @@ static void move_records(struct mover *m, uint32_t records, uint8_t *has_record)
             move_fail(m, MOVE_RECORDS, "%s has no section", type_global_name(g));
         } else {
             has_record[e->link] = 1;
-            if (m->globals == m->section_count) {
-                move_fail(m, MOVE_RECORDS, "more of them than sections");
-            } else if (globals_has_state(m, e->link)) {
-                move_global(m, g, e->link);
+            if (globals_has_state(m, e->link)) {
+                add_variable(m, g, e->link);
             }
         }
     }
@@ -97,23 +99,33 @@ static void move_records(struct mover *m, uint32_t records, uint8_t *has_record)
     }
 }
 
-void globals_move(struct mover *m)
+// Once: they are the same in each pass.
+static void list_globals(struct mover *m)
 {
     uint8_t *has_record = move_alloc(m, m->section_count);
-    if (!m->global_plans) { // their order is the same in each pass
-        m->global_plans = move_alloc(m, m->section_count * sizeof(struct type_plan));
-    }
-    m->globals = 0;
-    for (uint32_t i = 1; m->error == MOVE_OK && i < m->section_count; i++) {
+    // Of a section there are its variables, or itself.
+    m->globals = move_alloc(m, 2 * m->section_count * sizeof(struct global));
+    for (uint32_t n = 0; m->error == MOVE_OK && n < m->written_count; n++) {
+        uint32_t i = m->written[n];
         if (m->layout->address[i] != 0 && same(address_section_name(m, i), "samsara_globals")) {
-            move_records(m, i, has_record);
+            add_records(m, i, has_record);
         }
     }
-    struct type_plan unknown = {.kind = PLAN_SCAN};
-    for (uint32_t i = 1; m->error == MOVE_OK && i < m->section_count; i++) {
+    for (uint32_t n = 0; m->error == MOVE_OK && n < m->written_count; n++) {
+        uint32_t i = m->written[n];
         if (!has_record[i] && globals_has_state(m, i)) {
-            const struct section *s = &m->sections[i];
-            plan_copy(m, &unknown, (const uint64_t *)s->read, (uint64_t *)s->write, s->bytes);
+            add(m, &m->sections[i], 0, m->sections[i].bytes, nullptr);
         }
+    }
+}
+
+void globals_move(struct mover *m)
+{
+    if (!m->globals) {
+        list_globals(m);
+    }
+    for (uint32_t i = 0; m->error == MOVE_OK && i < m->global_count; i++) {
+        const struct global *g = &m->globals[i];
+        plan_copy(m, &g->plan, g->from, g->to, g->bytes);
     }
 }

@@ -70,6 +70,14 @@ struct type_plan {
     struct type_map map;
 };
 
+// A part of a section: a variable, or all of it if it has no record.
+struct global {
+    struct type_plan plan;
+    const uint64_t *from;
+    uint64_t *to;
+    uint64_t bytes;
+};
+
 struct visit { // an object whose contents are still to be moved
     const uint64_t *from;
     uint64_t *to;
@@ -119,12 +127,17 @@ struct mover {
     const struct layout_record *layout, *old_layout;
     struct section *sections; // by index in the module
     uint32_t section_count;
+    uint32_t *written; // those of them that are placed and can be written to, few of all
+    uint32_t written_count;
     uint32_t *heads; // hash over granules of old section addresses
     uint32_t head_mask;
     struct bucket *buckets;
     uint32_t bucket_count;
     struct region mappings[2 * RT_MAPS]; // with some that have gone since a pass ahead
     uint32_t mapping_count;
+
+    // plan.c: the object under way. What leads from it into itself (rings, arrays of lists) needs no looking up.
+    uint64_t self, self_bytes, self_to; // self_bytes 0: not used
 
     // objects.c
     const struct heap *heap; // the predecessor's
@@ -151,8 +164,8 @@ struct mover {
     uint32_t unsure_count;
 
     // globals.c
-    struct type_plan *global_plans; // in the order of the records
-    uint32_t globals;
+    struct global *globals; // all that moves; nullptr: not listed yet
+    uint32_t global_count;
 
     // save.c, restore.c
     struct saving *saving;

@@ -181,7 +181,8 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
     if (old == 0) {
         return;
     }
-    uint64_t now = address_new(m, old);
+    bool inside = old - m->self < m->self_bytes; // one past the end is looked up
+    uint64_t now = inside ? old - m->self + m->self_to : address_new(m, old);
     if (now != 0) {
         store(to, now);
         m->report->pointers++;
@@ -195,7 +196,12 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
 
 static void copy_words(const uint64_t *from, uint64_t *to, uint64_t bytes)
 {
-    for (uint64_t i = 0; i < (bytes + 7) / 8; i++) {
+    typedef uint64_t line __attribute__((vector_size(64), aligned(8)));
+    uint64_t words = (bytes + 7) / 8, i = 0;
+    for (; i + 8 <= words; i += 8) {
+        *(line *)(to + i) = *(const line *)(from + i);
+    }
+    for (; i < words; i++) {
         to[i] = from[i];
     }
 }
@@ -338,6 +344,9 @@ void plan_copy(struct mover *m, const struct type_plan *plan, const uint64_t *fr
         return;
     }
     copy_words(from, to, bytes);
+    m->self = (uint64_t)from;
+    m->self_bytes = m->mode == MOVE_OVER && !m->updating ? bytes : 0;
+    m->self_to = (uint64_t)to;
     if (plan->kind == PLAN_SLOTS) {
         copy_slots(m, plan, from, to, bytes);
     } else if (plan->kind == PLAN_WALK) {

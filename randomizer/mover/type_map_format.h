@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define TYPE_MAP_MAGIC       0x50414d54u // "TMAP"
-#define TYPE_MAP_VERSION     1
+#define TYPE_MAP_VERSION     2
 #define TYPE_GLOBAL_MAGIC    0x424f4c47u // "GLOB"
 #define TYPE_MAP_FLEXIBLE    UINT32_MAX  // a count: as many as the object has room for
 #define TYPE_MAP_MAX_DEPTH   24
@@ -21,8 +21,21 @@ struct type_map_header {
     uint32_t entries;
     uint32_t string_bytes; // the last one is zero
     uint32_t zero;
-    uint64_t checksum; // FNV-1a of all before and all behind this word; equal maps, equal types
+    uint64_t checksum; // type_map_sum of all before and all behind this word; equal maps, equal types
 };
+
+// By words, for each birth checks all maps of its service. A word's upper bits come down by the shift.
+#define TYPE_MAP_SUM_START 0xcbf29ce484222325u
+static inline uint64_t type_map_sum(uint64_t sum, const void *words, uint64_t bytes)
+{
+    for (uint64_t at = 0; at + 8 <= bytes; at += 8) {
+        uint64_t word;
+        __builtin_memcpy(&word, (const char *)words + at, 8);
+        sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+        sum ^= sum >> 32;
+    }
+    return sum;
+}
 
 // The order is part of the format.
 enum type_map_kind {

@@ -477,12 +477,6 @@ std::optional<type_map_kind> TypeTree::kindIn(unsigned Index,
 
 // ---- Writing ----
 
-static uint64_t fnv(uint64_t Hash, StringRef Bytes) {
-  for (unsigned char C : Bytes)
-    Hash = (Hash ^ C) * 0x100000001b3;
-  return Hash;
-}
-
 std::string TypeTree::bytes() const {
   std::string Strings(1, '\0'), Words;
   StringMap<uint32_t> Known;
@@ -510,9 +504,9 @@ std::string TypeTree::bytes() const {
                        0,
                        0};
   H.bytes = sizeof(H) + Words.size() + Strings.size();
-  StringRef Head(reinterpret_cast<const char *>(&H),
-                 offsetof(type_map_header, checksum));
-  H.checksum = fnv(fnv(0xcbf29ce484222325, Head), Words + Strings);
-  return std::string(reinterpret_cast<const char *>(&H), sizeof(H)) + Words +
-         Strings;
+  std::string Rest = Words + Strings;
+  H.checksum = type_map_sum(
+      type_map_sum(TYPE_MAP_SUM_START, &H, offsetof(type_map_header, checksum)),
+      Rest.data(), Rest.size());
+  return std::string(reinterpret_cast<const char *>(&H), sizeof(H)) + Rest;
 }

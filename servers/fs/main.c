@@ -10,6 +10,7 @@
 // read_only=1 forbids changes.
 #include "interfaces/fs.server.h"
 #include "interfaces/time.client.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include "lib/rt/tx.h"
 #include "servers/args.h"
@@ -32,8 +33,8 @@ static struct volume volume;
 static int64_t boot_unix_ns; // wall clock when the machine's clock was 0
 static struct rt_timer sync_timer, chore_timer;
 static uint64_t sync_ns;
-static char paths[2 * FS_PATH_MAX];
-static uint8_t list[LIST_BYTES];
+MOVE_NEVER(paths) static char paths[2 * FS_PATH_MAX];
+MOVE_NEVER(list) static uint8_t list[LIST_BYTES];
 
 // ---- Answers and data ----
 

@@ -75,11 +75,9 @@ static uint8_t *make_map(const struct type_map_entry *entries, uint32_t count)
     struct type_map_header h = {TYPE_MAP_MAGIC, TYPE_MAP_VERSION, bytes, count, 8, 0, 0};
     memcpy(map, &h, sizeof(h));
     memcpy(map + sizeof(h), entries, count * sizeof(*entries));
-    uint64_t hash = 0xcbf29ce484222325;
-    for (uint32_t i = 0; i < bytes; i++) {
-        hash = i < 24 || i >= 32 ? (hash ^ map[i]) * 0x100000001b3 : hash;
-    }
-    memcpy(map + 24, &hash, 8);
+    uint64_t sum = type_map_sum(TYPE_MAP_SUM_START, map, 24);
+    sum = type_map_sum(sum, map + 32, bytes - 32);
+    memcpy(map + 24, &sum, 8);
     return map;
 }
 

@@ -71,13 +71,9 @@ enum { MAP_BYTES = sizeof(struct type_map_header) + sizeof(sample) + sizeof(stri
 
 static void seal(unsigned char *map, size_t bytes)
 {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < bytes; i++) {
-        if (i < 24 || i >= 32) {
-            hash = (hash ^ map[i]) * 0x100000001b3;
-        }
-    }
-    memcpy(map + 24, &hash, 8);
+    uint64_t sum = type_map_sum(TYPE_MAP_SUM_START, map, 24);
+    sum = type_map_sum(sum, map + 32, bytes - 32);
+    memcpy(map + 24, &sum, 8);
 }
 
 static void make(unsigned char *to)
