@@ -126,6 +126,6 @@ void globals_move(struct mover *m)
     }
     for (uint32_t i = 0; m->error == MOVE_OK && i < m->global_count; i++) {
         const struct global *g = &m->globals[i];
-        plan_copy(m, &g->plan, g->from, g->to, g->bytes);
+        plan_move(m, &g->plan, g->from, g->to, g->bytes);
     }
 }

@@ -212,6 +212,9 @@ const char *address_section_name(const struct mover *m, uint32_t section);
 // Belongs to one incarnation: RT_OWN in lib/rt/internal.h.
 bool address_is_own(const struct mover *m, uint32_t section);
 
+// table.c
+bool table_copy(struct mover *m); // m->heap_table; false: m->error, or of a living one: not now
+
 // objects.c
 bool objects_open(struct mover *m); // false: m->error, or of a living one: not now
 uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot); // 0: m->error
@@ -230,6 +233,9 @@ bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map);
 // Copies an object and rewrites its pointers. Both are 8-aligned and have room up to a multiple of
 // 8.
 void plan_copy(struct mover *m, const struct type_plan *plan, const uint64_t *from, uint64_t *to,
+               uint64_t bytes);
+// The same for one that is from there, and will live here.
+void plan_move(struct mover *m, const struct type_plan *plan, const uint64_t *from, uint64_t *to,
                uint64_t bytes);
 
 // globals.c

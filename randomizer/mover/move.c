@@ -238,11 +238,12 @@ static void copy(struct mover *m)
 // nothing; the next one looks at what has changed since the last that did.
 static void pass(struct mover *m)
 {
+    struct signs before = m->copied ? signs_now(m) : (struct signs){0};
     struct undo_mark now = look_around(m);
     if (m->error == MOVE_OK && !m->live) {
         undo_unfinished(m);
     }
-    struct signs before = signs_now(m);
+    before = m->copied ? before : signs_now(m); // the first time it can only be seen now
     if (m->error == MOVE_OK) {
         map_again(m);
     }

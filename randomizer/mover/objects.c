@@ -76,6 +76,7 @@ static struct source *source_of(struct mover *m, const struct record *r)
         if (!m->live) {
             move_fail(m, MOVE_HEAP, "record of %#llx", (unsigned long long)r->start);
         }
+        m->next_whole = true; // what is stored there meanwhile is not seen
         return nullptr;
     }
     struct source *s = find_source(m, r);
@@ -94,67 +95,6 @@ static struct source *source_of(struct mover *m, const struct record *r)
     return s;
 }
 
-struct torn {
-    uint64_t table, bytes, heap;
-    bool is;
-};
-
-static void if_torn(void *context, uintptr_t address, size_t bytes)
-{
-    struct torn *t = context;
-    bool head = address + bytes > t->heap && address < t->heap + sizeof(struct heap);
-    bool body = address + bytes > t->table && address < t->table + t->bytes;
-    t->is = t->is || head || body;
-}
-
-static bool copy_table_once(struct mover *m)
-{
-    const struct heap *old = m->heap;
-    size_t slots = old->table_slots;
-    const struct heap_entry *table = old->table;
-    bool good = slots >= HEAP_FIRST_SLOTS && (slots & (slots - 1)) == 0 &&
-                view_has(m, (uint64_t)table, slots * sizeof(struct heap_entry));
-    if (!good) {
-        move_fail(m, MOVE_HEAP, "its table");
-        return false;
-    }
-    if (slots > m->heap_slots) {
-        m->heap_table = move_alloc(m, slots * sizeof(struct heap_entry));
-        m->sources = move_alloc(m, slots * sizeof(struct source *));
-        m->heap_slots = slots;
-    }
-    m->heap_mask = slots - 1;
-    if (m->error != MOVE_OK) {
-        return false;
-    }
-    __builtin_memcpy(m->heap_table, table, slots * sizeof(struct heap_entry));
-    return true;
-}
-
-// An entry that is moved while the table of a living one is copied would be missing. The heap's stores are logged like all
-// others, so the log tells whether that may have been.
-static bool copy_table(struct mover *m)
-{
-    enum { TRIES = 4 };
-    if (!m->live) {
-        return copy_table_once(m);
-    }
-    const struct undo_log *log = address_old(m, &undo_log);
-    for (int i = 0; i < TRIES; i++) {
-        struct undo_mark before = undo_mark_here(log);
-        if (!copy_table_once(m)) {
-            return false;
-        }
-        struct torn t = {.table = (uint64_t)m->heap->table, .bytes = (m->heap_mask + 1) * sizeof(struct heap_entry),
-                         .heap = (uint64_t)&m->heap->table};
-        if (undo_since(log, before, if_torn, &t) && !t.is) {
-            return true;
-        }
-    }
-    m->next_whole = true;
-    return true;
-}
-
 static uint32_t records_in_table(const struct mover *m)
 {
     uint32_t count = 0;
@@ -166,7 +106,7 @@ static uint32_t records_in_table(const struct mover *m)
 
 static bool open_sources(struct mover *m)
 {
-    if (!copy_table(m)) {
+    if (!table_copy(m)) {
         return false;
     }
     while (m->source_count + records_in_table(m) > m->source_max && more_sources(m)) {
@@ -636,7 +576,7 @@ void objects_drain(struct mover *m)
         if (m->updating) {
             update_visit(m, &v);
         } else {
-            plan_copy(m, plan_of_type(m, v.type), v.from, v.to, v.bytes);
+            plan_move(m, plan_of_type(m, v.type), v.from, v.to, v.bytes);
         }
         if (m->raw && m->live) {
             note_unsure(m, v.from);

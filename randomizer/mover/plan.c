@@ -187,8 +187,10 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
         store(to, now);
         m->report->pointers++;
     } else {
-        m->report->wild += kind != TYPE_SCAN;
-        if (m->mode != MOVE_OVER && kind != TYPE_SCAN && old - USER_MIN < USER_MAX - USER_MIN) {
+        bool wild = kind != TYPE_SCAN;
+        m->report->wild += wild;
+        m->raw = m->raw || wild; // what it leads to may be there in the next pass
+        if (m->mode != MOVE_OVER && wild && old - USER_MIN < USER_MAX - USER_MIN) {
             store(to, 0); // it says where things are in one layout, and leads nowhere in another
         }
     }
@@ -344,9 +346,6 @@ void plan_copy(struct mover *m, const struct type_plan *plan, const uint64_t *fr
         return;
     }
     copy_words(from, to, bytes);
-    m->self = (uint64_t)from;
-    m->self_bytes = m->mode == MOVE_OVER && !m->updating ? bytes : 0;
-    m->self_to = (uint64_t)to;
     if (plan->kind == PLAN_SLOTS) {
         copy_slots(m, plan, from, to, bytes);
     } else if (plan->kind == PLAN_WALK) {
@@ -355,4 +354,14 @@ void plan_copy(struct mover *m, const struct type_plan *plan, const uint64_t *fr
     if (m->check) {
         check_unknown(m, plan, from, to, bytes);
     }
+}
+
+void plan_move(struct mover *m, const struct type_plan *plan, const uint64_t *from, uint64_t *to,
+               uint64_t bytes)
+{
+    m->self = (uint64_t)from;
+    m->self_to = (uint64_t)to;
+    m->self_bytes = m->mode == MOVE_OVER ? bytes : 0; // in a checkpoint, it is not where its place says
+    plan_copy(m, plan, from, to, bytes);
+    m->self_bytes = 0;
 }
