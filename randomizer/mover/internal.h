@@ -19,6 +19,7 @@ struct source {
     const uint32_t *info;       // of each slot, the predecessor's
     uint32_t *seen;             // the same as it was when the object was placed
     uint64_t *to;               // new address of each slot's object; 0: not visited
+    uint32_t placed;            // so many are not 0
     uint32_t *queued;           // the pass that brought it up to date last
     bool gone;                  // not in the predecessor's heap any more
     bool dropped;               // and its copies were dropped
@@ -118,7 +119,7 @@ struct mover {
 
     // view.c
     struct region view[MOVE_REGIONS];
-    uint32_t views;
+    uint32_t views, last_view; // looked at last
 
     // address.c
     const struct elf_header *elf;
@@ -199,7 +200,7 @@ void update_globals(struct mover *m);
 
 // view.c
 void view_open(struct mover *m); // again: what has changed since
-bool view_has(const struct mover *m, uint64_t address, uint64_t bytes);
+bool view_has(struct mover *m, uint64_t address, uint64_t bytes);
 bool view_close_one(struct mover *m); // false: none is left
 
 // address.c: where everything is, from the module and the layout records of both.
@@ -217,7 +218,7 @@ bool table_copy(struct mover *m); // m->heap_table; false: m->error, or of a liv
 
 // objects.c
 bool objects_open(struct mover *m); // false: m->error, or of a living one: not now
-uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot); // 0: m->error
+uint64_t object_place(struct mover *m, struct source *s, uint32_t slot); // 0: m->error
 uint32_t object_type(const struct source *s, uint32_t slot);
 uint32_t object_bytes(const struct source *s, uint32_t slot); // as the predecessor had it
 void objects_update(struct mover *m); // a second pass: what has been freed, reused or stored to

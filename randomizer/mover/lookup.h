@@ -6,7 +6,7 @@
 #pragma once
 #include "randomizer/mover/internal.h"
 
-static inline const struct source *source_at(struct mover *m, uint64_t old)
+static inline struct source *source_at(struct mover *m, uint64_t old)
 {
     const struct heap_entry *table = m->heap_table;
     uint64_t granule = old >> GRANULE_SHIFT;
@@ -23,7 +23,7 @@ static inline const struct source *source_at(struct mover *m, uint64_t old)
 
 // The heap object at old has a place from now on; 0: it leads to none. *slot and *where: which one,
 // and where in it.
-static inline uint64_t object_found(struct mover *m, const struct source *s, uint64_t old,
+static inline uint64_t object_found(struct mover *m, struct source *s, uint64_t old,
                                     uint32_t *at, uint64_t *where)
 {
     uint64_t offset = old - s->start;
@@ -53,7 +53,7 @@ static inline uint64_t object_found(struct mover *m, const struct source *s, uin
     return to;
 }
 
-static inline uint64_t object_new(struct mover *m, const struct source *s, uint64_t old)
+static inline uint64_t object_new(struct mover *m, struct source *s, uint64_t old)
 {
     uint32_t slot;
     uint64_t offset, to = object_found(m, s, old, &slot, &offset);
@@ -86,7 +86,7 @@ static inline uint64_t address_of_untyped(struct mover *m, uint64_t old)
     if (old - USER_MIN >= m->user_span) {
         return old - m->key < m->key_span ? address_of_checkpoint(m, old) : 0;
     }
-    const struct source *source = source_at(m, old);
+    struct source *source = source_at(m, old);
     if (source) {
         return object_new(m, source, old);
     }
@@ -100,7 +100,7 @@ static inline uint64_t address_new(struct mover *m, uint64_t old)
     if (old - USER_MIN >= m->user_span) {
         return old - m->key < m->key_span ? address_of_checkpoint(m, old) : 0;
     }
-    const struct source *source = source_at(m, old);
+    struct source *source = source_at(m, old);
     if (source) {
         return object_new(m, source, old);
     }

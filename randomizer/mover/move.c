@@ -75,7 +75,7 @@ void *move_alloc(struct mover *m, size_t bytes)
 
 static bool is_there(const void *m, uintptr_t address, size_t bytes)
 {
-    return view_has(m, address, bytes);
+    return view_has((struct mover *)(uintptr_t)m, address, bytes); // which only remembers where it looked
 }
 
 // For tests: what a transaction began with is what its rollback has left.

@@ -7,7 +7,7 @@
 
 // ---- What the predecessor has ----
 
-static bool sound(const struct mover *m, const struct record *r)
+static bool sound(struct mover *m, const struct record *r)
 {
     const struct slab *slab = (const struct slab *)r;
     if (!view_has(m, (uint64_t)r, sizeof(*slab)) || !view_has(m, r->start, r->bytes)) {
@@ -193,7 +193,7 @@ bool objects_open(struct mover *m)
 
 // ---- To-space ----
 
-static void *place_small(struct mover *m, const struct source *s, uint32_t slot, uint32_t *bytes,
+static void *place_small(struct mover *m, struct source *s, uint32_t slot, uint32_t *bytes,
                          uint32_t *type)
 {
     int c = slab_class(s->slot_bytes - 1);
@@ -223,7 +223,14 @@ uint32_t object_bytes(const struct source *s, uint32_t slot)
     return s->slot_bytes != 0 ? s->info[slot] & INFO_BYTES : (uint32_t)s->large_bytes;
 }
 
-static uint64_t place_saved(struct mover *m, const struct source *s, uint32_t slot)
+static void note_place(struct mover *m, struct source *s, uint32_t slot, uint64_t to)
+{
+    s->to[slot] = to;
+    s->placed++;
+    m->report->objects++;
+}
+
+static uint64_t place_saved(struct mover *m, struct source *s, uint32_t slot)
 {
     uint32_t info = s->slot_bytes != 0 ? s->info[slot] : 0;
     uint32_t bytes = object_bytes(s, slot), type = object_type(s, slot);
@@ -233,17 +240,16 @@ static uint64_t place_saved(struct mover *m, const struct source *s, uint32_t sl
         if (s->slot_bytes != 0) {
             s->seen[slot] = info;
         }
-        s->to[slot] = to;
+        note_place(m, s, slot, to);
         m->stack[m->depth++] = (struct visit){
             (const uint64_t *)source_slot(s, slot), contents, bytes, type};
-        m->report->objects++;
         m->report->bytes += bytes;
     }
     return to;
 }
 
 // Of another length, perhaps; an object that keeps its length keeps its slot's.
-static uint64_t place_updated(struct mover *m, const struct source *s, uint32_t slot)
+static uint64_t place_updated(struct mover *m, struct source *s, uint32_t slot)
 {
     uint32_t bytes = object_bytes(s, slot), type = object_type(s, slot), now;
     if (type >= m->heap->type_count || !update_bytes(m, type, bytes, &now)) {
@@ -261,15 +267,14 @@ static uint64_t place_updated(struct mover *m, const struct source *s, uint32_t 
         move_fail(m, MOVE_NO_MEMORY, "an object of %u bytes", now);
         return 0;
     }
-    s->to[slot] = (uint64_t)to;
+    note_place(m, s, slot, (uint64_t)to);
     m->stack[m->depth++] = (struct visit){
         (const uint64_t *)source_slot(s, slot), to, bytes, type};
-    m->report->objects++;
     m->report->bytes += now;
     return (uint64_t)to;
 }
 
-uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
+uint64_t object_place(struct mover *m, struct source *s, uint32_t slot)
 {
     uint32_t bytes, type;
     void *to;
@@ -294,10 +299,9 @@ uint64_t object_place(struct mover *m, const struct source *s, uint32_t slot)
                   bytes);
         return 0;
     }
-    s->to[slot] = (uint64_t)to;
+    note_place(m, s, slot, (uint64_t)to);
     m->stack[m->depth++] = (struct visit){
         (const uint64_t *)source_slot(s, slot), to, bytes, type};
-    m->report->objects++;
     m->report->bytes += bytes;
     return (uint64_t)to;
 }
@@ -309,23 +313,22 @@ static void forget(struct mover *m, struct source *s, uint32_t slot)
     m->report->objects--;
     m->report->bytes -= s->slot_bytes ? s->seen[slot] & INFO_BYTES : s->large_bytes;
     heap_displace((void *)s->to[slot]);
+    s->placed--;
     s->to[slot] = 0;
     s->seen[slot] = 0;
 }
 
 // The next slot whose record is not what it was when its object was placed; of one that was not
-// placed, not zero. Most are: four at a time.
+// placed, not zero. Most are: many at a time.
 static uint32_t next_changed(const struct source *s, uint32_t slot)
 {
-    typedef uint32_t four __attribute__((vector_size(16), aligned(4)));
-    while (slot + 4 <= s->slots) {
-        four differ = *(const four *)&s->info[slot] ^ *(const four *)&s->seen[slot];
-        typedef uint64_t two __attribute__((vector_size(16)));
-        two both = (two)differ;
-        if ((both[0] | both[1]) != 0) {
+    typedef uint32_t many __attribute__((vector_size(64), aligned(4)));
+    enum { MANY = sizeof(many) / sizeof(uint32_t) };
+    for (; slot + 2 * MANY <= s->slots; slot += 2 * MANY) {
+        const many *is = (const many *)&s->info[slot], *was = (const many *)&s->seen[slot];
+        if (__builtin_reduce_or((is[0] ^ was[0]) | (is[1] ^ was[1])) != 0) {
             break;
         }
-        slot += 4;
     }
     while (slot < s->slots && s->info[slot] == s->seen[slot]) {
         slot++;
@@ -584,7 +587,7 @@ void objects_drain(struct mover *m)
     }
 }
 
-static void take_leak(struct mover *m, const struct source *s, uint32_t slot)
+static void take_leak(struct mover *m, struct source *s, uint32_t slot)
 {
     m->report->leaks++;
     // What only a field pointed to that is gone now, is gone, too.
@@ -594,22 +597,27 @@ static void take_leak(struct mover *m, const struct source *s, uint32_t slot)
     }
 }
 
+// All that live have a place: what does not live any more has lost its own.
+static bool is_complete(const struct source *s)
+{
+    const struct slab *slab = (const struct slab *)s->record;
+    return s->slot_bytes != 0 ? s->placed + slab->free_count == s->slots : s->placed == 1;
+}
+
 void objects_rest(struct mover *m)
 {
     for (uint32_t i = 0; i < m->source_count && m->error == MOVE_OK; i++) {
-        const struct source *s = &m->source_list[i];
-        if (s->gone) {
+        struct source *s = &m->source_list[i];
+        if (s->gone || is_complete(s)) {
             continue;
         }
         if (s->slot_bytes == 0) {
-            if (s->to[0] == 0) {
-                take_leak(m, s, 0);
-            }
+            take_leak(m, s, 0);
             continue;
         }
         for (uint32_t slot = next_changed(s, 0); slot < s->slots && m->error == MOVE_OK;
              slot = next_changed(s, slot + 1)) {
-            if (s->info[slot] & INFO_LIVING) {
+            if (s->info[slot] & INFO_LIVING && s->to[slot] == 0) {
                 take_leak(m, s, slot);
             }
         }

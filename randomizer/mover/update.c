@@ -150,7 +150,7 @@ static uint64_t section_new(struct mover *m, const struct section *s, uint64_t o
     return inside && (offset == 0 || !(was->flags & SHF_EXEC)) ? to + offset : 0;
 }
 
-static uint64_t heap_new(struct mover *m, const struct source *s, uint64_t old, const char *type)
+static uint64_t heap_new(struct mover *m, struct source *s, uint64_t old, const char *type)
 {
     uint32_t slot;
     uint64_t offset, to = object_found(m, s, old, &slot, &offset);
@@ -172,7 +172,7 @@ static uint64_t address_updated(struct mover *m, uint64_t old, const char *type,
     if (old - USER_MIN >= USER_MAX - USER_MIN) {
         return 0;
     }
-    const struct source *source = source_at(m, old);
+    struct source *source = source_at(m, old);
     const struct section *section = source ? nullptr : section_at(m, old);
     if (source) {
         uint64_t now = heap_new(m, source, old, type);

@@ -110,11 +110,19 @@ void view_open(struct mover *m)
     }
 }
 
-bool view_has(const struct mover *m, uint64_t address, uint64_t bytes)
+static bool is_in(const struct region *r, uint64_t address, uint64_t bytes)
+{
+    return address >= r->from && address + bytes <= r->from + r->bytes && address + bytes >= address;
+}
+
+bool view_has(struct mover *m, uint64_t address, uint64_t bytes)
 {
     uint32_t low = 0, high = m->views;
     if (m->mode == MOVE_SAVE) {
         return true; // our own
+    }
+    if (m->last_view < m->views && is_in(&m->view[m->last_view], address, bytes)) {
+        return true;
     }
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -124,8 +132,8 @@ bool view_has(const struct mover *m, uint64_t address, uint64_t bytes)
             high = middle;
         }
     }
-    return low < m->views && address >= m->view[low].from &&
-           address + bytes <= m->view[low].from + m->view[low].bytes;
+    m->last_view = low;
+    return low < m->views && is_in(&m->view[low], address, bytes);
 }
 
 bool view_close_one(struct mover *m)

@@ -10,7 +10,7 @@
 struct heap heap;
 struct heap_numbers heap_numbers;
 
-uint64_t object_place(struct mover *, const struct source *, uint32_t)
+uint64_t object_place(struct mover *, struct source *, uint32_t)
 {
     fail();
     return 0;

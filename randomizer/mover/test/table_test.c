@@ -33,7 +33,7 @@ static void protect(int prot)
 }
 
 // Asked before each copy.
-bool view_has(const struct mover *, uint64_t address, uint64_t bytes)
+bool view_has(struct mover *, uint64_t address, uint64_t bytes)
 {
     if (to_come > 0) {
         to_come--;
