@@ -45,6 +45,8 @@ extern "C" {
 
 #define UNDO_DEVICE_SPACE 1
 #define UNDO_DEVICE       __attribute__((address_space(UNDO_DEVICE_SPACE)))
+// The same place, as one that others see.
+#define UNDO_DEVICE_AT(pointer) ((UNDO_DEVICE __typeof__(*(pointer)) *)(pointer))
 #define UNDO_ASM          "# undo-log: accounted for\n\t"
 // Hands to the log what is written without the compiler's seeing it (by the kernel). UNDO_LOGGED is
 // defined where the pass runs; without it, nothing is logged.

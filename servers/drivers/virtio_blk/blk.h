@@ -16,6 +16,7 @@
 #pragma once
 #include "kernel/abi/handle.h"
 #include "lib/block/ring.h"
+#include "lib/rt/undo_log.h"
 #include "lib/virtio/device.h"
 
 enum {
@@ -99,7 +100,6 @@ struct blk {
     uint32_t free_slots; // a bit each
     uint64_t last_answer_ns, timeout_ns;
     bool repeating;      // first look at the rings after a crash: what is found there runs again
-    struct blk_job job;
     struct { uint64_t completed, failed, resets, repeated; } count;
     // What the engine needs done; a host test puts its own here.
     void (*kick)(struct blk *);                          // tell the device to look at the queue
