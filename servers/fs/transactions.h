@@ -19,6 +19,8 @@ struct transactions {
     // fn(arg) runs when this transaction has committed, in one of its own; once, however often it
     // is asked for; at once outside of transactions. false: no memory, it will not run.
     bool (*at_commit)(void (*fn)(void *arg), void *arg);
+    // Another number in each transaction.
+    uint64_t (*number)(void);
     // Before something other than compiled code overwrites state: it can be undone then.
     void (*preserve)(const void *memory, size_t bytes);
 };
