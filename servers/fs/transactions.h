@@ -29,3 +29,4 @@ struct transactions {
 #define KEY_ROOM    UINT64_MAX       // lines that can be written to
 #define KEY_SETTLED (UINT64_MAX - 1) // no metadata on its way to the disk
 #define KEY_CHORES  (UINT64_MAX - 2) // see chores.c
+#define KEY_INDEX   (UINT64_MAX - 3) // see dir_index.c
