@@ -330,7 +330,9 @@ static struct line *next_in_run(struct cache *c, const struct line *last, uint64
         }
     }
     cache_note_use(c, l);
-    l->wanted = 0;
+    if (l->wanted) {
+        l->wanted = 0;
+    }
     return l;
 }
 
@@ -343,7 +345,7 @@ static int run(struct cache *c, uint64_t block, uint32_t count, enum need need, 
     uint64_t want;
     struct line *l;
     uint32_t done = first_part(c, block, count, &want), limit = CACHE_RUN_LINES << c->line_shift;
-    if (need == TO_READ && in_request(c)) {
+    if (need == TO_READ && done < count && in_request(c)) {
         cache_gather(c, block, count);
     }
     int error = cache_ready(c, block, count, want, need, &l);

@@ -88,9 +88,11 @@ void cache_add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
 
 void cache_note_use(struct cache *c, struct line *l)
 {
-    l->referenced = true;
+    if (!l->referenced) {
+        l->referenced = true;
+    }
     uint32_t n = sizeof(c->recent) / sizeof(c->recent[0]);
-    if (c->recent[(c->recent_next + n - 1) % n] != l) {
+    if (c->recent[(c->recent_next + n - 1) % n] != l && c->recent[(c->recent_next + n - 2) % n] != l) {
         c->recent[c->recent_next] = l;
         c->recent_next = (c->recent_next + 1) % n;
     }

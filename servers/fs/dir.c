@@ -36,7 +36,7 @@ int dir_find(struct volume *v, struct inode *dir, const char *name, uint32_t len
              struct dir_entry **out)
 {
     struct dir_index *x;
-    int error = dir_index_prepare(v, dir);
+    int error = dir->dir ? 0 : dir_index_prepare(v, dir);
     error = error ? error : dir_index_use(v, dir, &x);
     if (error) {
         return error;

@@ -8,6 +8,7 @@
 
 enum {
     ALL_ENTRIES_MAX = 300000, // of all indexes together, unless the last few alone need more
+    LAST_FEW = 4,
     BUCKETS_MIN = 32,
 };
 
@@ -46,6 +47,19 @@ static void free_index(struct volume *v, struct dir_index *x)
     free(x->buckets);
     free(x->room);
     free(x);
+}
+
+// Used so lately that its place in the list is good enough: whoever goes to and fro between a few leaves the
+// list alone.
+static bool is_near_end(const struct volume *v, const struct dir_index *x)
+{
+    for (int n = 0; n < LAST_FEW; n++) {
+        if (x == v->dirs_last) {
+            return true;
+        }
+        x = x->next;
+    }
+    return false;
 }
 
 void dir_index_drop(struct volume *v, struct inode *dir)
@@ -202,7 +216,7 @@ static bool has_older_than(const struct volume *v, int count)
 int dir_index_use(struct volume *v, struct inode *dir, struct dir_index **out)
 {
     if (dir->dir) {
-        if (v->dirs_last != dir->dir) {
+        if (!is_near_end(v, dir->dir)) {
             lru_remove(v, dir->dir);
             lru_add(v, dir->dir);
         }
@@ -223,7 +237,7 @@ int dir_index_use(struct volume *v, struct inode *dir, struct dir_index **out)
     lru_add(v, x);
     *out = dir->dir = x;
     // The last few stay in any case: an operation may be using them.
-    while (v->dir_entries > ALL_ENTRIES_MAX && has_older_than(v, 4)) {
+    while (v->dir_entries > ALL_ENTRIES_MAX && has_older_than(v, 2 * LAST_FEW)) {
         dir_index_drop(v, v->dirs_first->dir);
     }
     return 0;
@@ -253,7 +267,7 @@ static void make_index(const void *arg)
 int dir_index_prepare(struct volume *v, struct inode *dir)
 {
     struct wanted_index w = {v, dir->number};
-    if (dir->dir || inode_size(dir) <= block_bytes(v) || !v->device->tx->may_await()) {
+    if (inode_size(dir) <= block_bytes(v) || !v->device->tx->may_await()) {
         return 0;
     }
     if (v->index_failed == dir->number) { // who asks finds out why
