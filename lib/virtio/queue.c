@@ -95,6 +95,7 @@ enum status virtq_add_indirect(struct virtq *q, struct virtq_desc *table, uint64
                                void *cookie)
 {
     uint16_t length = (uint16_t)(out + in), head = q->free_head;
+    uint32_t in_bytes = sum_in(parts, out, in);
 
     if (length == 0 || q->free_count == 0) {
         return ERR_AGAIN;
@@ -109,7 +110,7 @@ enum status virtq_add_indirect(struct virtq *q, struct virtq_desc *table, uint64
                                         VIRTQ_INDIRECT, 0};
     q->free_head = q->next[head];
     q->free_count--;
-    enqueue(q, head, 1, sum_in(parts, out, in), cookie);
+    enqueue(q, head, 1, in_bytes, cookie);
     return OK;
 }
 
@@ -128,9 +129,10 @@ bool virtq_publish(struct virtq *q)
 
 static void free_chain(struct virtq *q, uint16_t head)
 {
-    uint16_t length = q->chain[head].length, last = head;
+    uint16_t last = head;
+    uint32_t length = q->chain[head].length;
 
-    for (uint16_t i = 1; i < length; i++) {
+    for (uint32_t i = 1; i < length; i++) {
         last = q->next[last];
     }
     q->next[last] = q->free_head;
@@ -158,7 +160,7 @@ enum status virtq_take(struct virtq *q, void **cookie, uint32_t *written)
     }
     *cookie = q->chain[id].cookie;
     *written = bytes < q->chain[id].in_bytes ? bytes : q->chain[id].in_bytes;
-    q->used_idx++;
     free_chain(q, (uint16_t)id);
+    q->used_idx++;
     return OK;
 }

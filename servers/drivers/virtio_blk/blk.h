@@ -56,14 +56,12 @@ struct blk_session {
     struct blk_buffer buffer[BLOCK_BUFFERS];
     uint64_t waiting[BLOCK_WORDS];   // entries to look at
     uint64_t under_way[BLOCK_WORDS]; // entries that a slot has
-    uint32_t slots;                  // how many
     bool closing;                    // nothing new is started
     bool tell;                       // completions were written since the client was last notified
 };
 
-// A request at the device.
+// A request at the device, unless the slot is free.
 struct blk_slot {
-    bool used;
     uint8_t session, tries;
     uint16_t entry;
     enum block_op op;
@@ -138,3 +136,4 @@ uint32_t blk_completions(struct blk *b, uint64_t now_ns);
 // 0 if nothing is under way.
 uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed);
 uint32_t blk_under_way(const struct blk *b);
+bool blk_is_busy(const struct blk_session *s); // something of it is at the device

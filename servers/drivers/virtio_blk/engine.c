@@ -11,9 +11,20 @@ static const uint8_t no_answer = 0xff; // what the status byte holds until the d
 void blk_engine_init(struct blk *b)
 {
     b->free_slots = UINT32_MAX >> (32 - BLK_SLOTS);
-    for (uint32_t i = 0; i < BLK_SLOTS; i++) {
-        b->slot[i].used = false;
+}
+
+static bool is_used(const struct blk *b, uint32_t slot)
+{
+    return !(b->free_slots >> slot & 1);
+}
+
+bool blk_is_busy(const struct blk_session *s)
+{
+    uint64_t any = 0;
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
+        any |= s->under_way[w];
     }
+    return any != 0;
 }
 
 uint32_t blk_under_way(const struct blk *b)
@@ -52,7 +63,6 @@ static void take_all(struct blk_session *s)
         s->waiting[w] = entry_mask(s->entries, w);
         s->under_way[w] = 0;
     }
-    s->slots = 0;
     s->tell = true;
 }
 
@@ -66,15 +76,13 @@ void blk_begin_again(struct blk *b)
     }
 }
 
-// The next entry that waits and is not under way, -1 if there is none. Takes it.
+// The next entry that waits and is not under way, -1 if there is none.
 static int next_waiting(struct blk_session *s)
 {
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
         uint64_t bits = s->waiting[w] & ~s->under_way[w];
         if (bits != 0) {
-            int bit = __builtin_ctzll(bits);
-            s->waiting[w] &= ~(1ull << bit);
-            return (int)w * 64 + bit;
+            return (int)w * 64 + __builtin_ctzll(bits);
         }
         if (s->waiting[w] != 0) { // a client that submits an entry twice gets it run once
             s->waiting[w] = 0;
@@ -98,8 +106,6 @@ static void end_slot(struct blk *b, uint32_t i, enum status status)
 
     blk_finish_entry(s, slot->entry, status);
     s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
-    s->slots--;
-    slot->used = false;
     b->free_slots |= 1u << i;
     count_end(b, status);
 }
@@ -135,8 +141,7 @@ static enum status queue_job(struct blk *b, uint32_t i, struct blk_job *job)
 static struct blk_slot slot_for(uint32_t session, uint32_t entry, uint32_t tries,
                                 const struct blk_job *job, uint64_t now_ns)
 {
-    return (struct blk_slot){.used = true,
-                             .session = (uint8_t)session,
+    return (struct blk_slot){.session = (uint8_t)session,
                              .tries = (uint8_t)tries,
                              .entry = (uint16_t)entry,
                              .op = job->op,
@@ -152,7 +157,6 @@ static void take_slot(struct blk *b, uint32_t i, struct blk_slot slot)
     b->slot[i] = slot;
     b->free_slots &= ~(1u << i);
     s->under_way[entry / 64] |= 1ull << (entry % 64);
-    s->slots++;
 }
 
 static void drop_slot(struct blk *b, uint32_t i)
@@ -162,8 +166,6 @@ static void drop_slot(struct blk *b, uint32_t i)
 
     s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
     s->waiting[slot->entry / 64] |= 1ull << (slot->entry % 64);
-    s->slots--;
-    slot->used = false;
     b->free_slots |= 1u << i;
 }
 
@@ -191,6 +193,7 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     }
     struct blk_job job; // here, and not in *b: what lies on the stack is not logged
     enum status status = blk_read_entry(b, session, (uint32_t)entry, &job);
+    s->waiting[entry / 64] &= ~(1ull << (entry % 64));
     if (status == ERR_AGAIN) {
         return true; // nothing was there; perhaps the next
     }
@@ -273,7 +276,7 @@ static void repeat_slots(struct blk *b, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < BLK_SLOTS; i++) {
         struct blk_slot *slot = &b->slot[i];
-        if (!slot->used) {
+        if (!is_used(b, i)) {
             continue;
         }
         struct blk_job job;
@@ -311,7 +314,7 @@ uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed)
         const struct blk_slot *slot = &b->slot[i];
         // A device that answers others is slow, not dead.
         uint64_t since = slot->since_ns > b->last_answer_ns ? slot->since_ns : b->last_answer_ns;
-        late |= slot->used && now_ns >= since + b->timeout_ns;
+        late |= is_used(b, i) && now_ns >= since + b->timeout_ns;
     }
     if (late || failed || b->queue.broken) {
         restart_device(b, now_ns);
