@@ -121,7 +121,7 @@ static int index_block(struct volume *v, struct dir_index *x, uint32_t number)
         return error;
     }
     uint32_t largest = 0;
-    for (uint32_t at = 0; at < dir_block_usable(v);) {
+    for (uint32_t at = 0, end = dir_block_usable(v); at < end;) {
         struct ext2_dir_entry *d = dir_block_entry(v, bytes, at);
         if (!d) {
             return volume_damaged(v, "an entry of directory", x->dir->number);
