@@ -46,7 +46,8 @@ tx_flags = $(if $(filter 1,$(TX)),$(if $(filter $(TX_NATIVE),$(1)),,-emit-llvm $
 TX_PLUGINS := $(if $(filter 1,$(TX)),$(O)/passes/undo_log.so $(O)/passes/type_map.so)
 # Programs that no request runs in: their C library's stores need no log either.
 TX_PROGRAMS := bench shell workload
-TX_PASSES := undo-log<closed>,function(early-cse<memssa>)
+# The heap keeps the promise of undo_note_fresh.
+TX_PASSES := undo-log<closed;fresh;allocator=slab_alloc>,function(early-cse<memssa>)
 tx_passes = $(if $(filter $(TX_PROGRAMS),$(1)),function(early-cse<memssa>),$(TX_PASSES))
 tx_link = $(if $(filter 1,$(TX)),--load-pass-plugin=$(UNDO_LOG_PLUGIN) '--lto-newpm-passes=$(call tx_passes,$(1))')
 

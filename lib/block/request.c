@@ -10,6 +10,7 @@
 #include "lib/block/disk.h"
 #include "lib/rt/ipc.h"
 #include "lib/rt/tx.h"
+#include "lib/rt/undo_log.h"
 
 void disk_request_init(struct disk_request *r, enum block_op op, uint64_t sector)
 {
@@ -120,7 +121,7 @@ static void complete(struct disk *d, int i, enum status status)
 // is there without a state after it is one that the driver has not seen.
 static void publish_entry(struct disk *d, int i)
 {
-    struct block_entry *e = &d->ring->entry[i];
+    UNDO_DEVICE struct block_entry *e = UNDO_DEVICE_AT(&d->ring->entry[i]);
     const struct disk_request *r = d->owner[i];
 
     if (e->number == d->number[i] &&
@@ -158,7 +159,7 @@ static void publish(void *arg)
             publish_entry(d, w * 64 + __builtin_ctzll(bits));
         }
         if (queued != 0) {
-            atomic_fetch_or(&d->ring->submitted[w], queued);
+            atomic_fetch_or(&UNDO_DEVICE_AT(d->ring)->submitted[w], queued);
         }
     }
     enum status status = ipc_notify(d->doorbell);
@@ -166,7 +167,9 @@ static void publish(void *arg)
         end_queued(d, status);
     }
     for (int w = 0; w < BLOCK_WORDS; w++) {
-        d->queued[w] = 0;
+        if (d->queued[w] != 0) {
+            d->queued[w] = 0;
+        }
     }
 }
 

@@ -93,7 +93,7 @@ static bool on_overflow(size_t bytes)
         loop_restart(LOOP_OVERFLOW);
     }
     uint64_t end = (uint64_t)undo_log.end, more = UNDO_EXTENSION;
-    while (more < bytes + UNDO_GROUP_MAX) {
+    while (more < bytes + UNDO_SLACK) {
         more *= 2;
     }
     if (end - (uint64_t)undo_log.start + more > UNDO_MAX || log_map(end, more) == 0) {

@@ -3,7 +3,7 @@
 // asked for, and an heir finds what its predecessor had committed to and not yet done.
 #include "lib/rt/internal.h"
 
-enum { NOTIFIES = 64 };
+enum { NOTIFIES = 64, KEPT = 16 };
 
 struct deferred {
     struct deferred *next;
@@ -14,6 +14,9 @@ struct deferred {
 };
 
 static struct deferred *first, **last = &first;
+// Most requests defer one thing or two: these need no heap.
+static struct deferred kept[KEPT];
+static uint32_t kept_free = (1u << KEPT) - 1;
 static handle_t notifies[NOTIFIES];
 static uint32_t notify_count;
 
@@ -30,7 +33,9 @@ void defer_notify(void)
     for (uint32_t i = 0; i < notify_count; i++) {
         (void)ipc_notify(notifies[i]);
     }
-    notify_count = 0;
+    if (notify_count > 0) {
+        notify_count = 0;
+    }
 }
 
 void rt_notify_at_commit(handle_t port)
@@ -53,10 +58,34 @@ void rt_notify_at_commit(handle_t port)
 
 // ---- Actions and answers ----
 
-static struct deferred *append(void)
+static struct deferred *take(void)
 {
-    struct deferred *d = new(struct deferred);
+    if (kept_free == 0) {
+        return new(struct deferred);
+    }
+    struct deferred *d = &kept[__builtin_ctz(kept_free)];
+    kept_free &= kept_free - 1;
+    return d;
+}
+
+static void give_back(struct deferred *d)
+{
+    if (d >= kept && d < kept + KEPT) {
+        kept_free |= 1u << (d - kept);
+    } else {
+        delete(d);
+    }
+}
+
+static struct deferred *append(void (*fn)(void *arg), void *arg, handle_t reply, handle_t close_after)
+{
+    struct deferred *d = take();
     if (d) {
+        d->next = nullptr;
+        d->fn = fn;
+        d->arg = arg;
+        d->reply = reply;
+        d->close_after = close_after;
         *last = d;
         last = &d->next;
     }
@@ -74,20 +103,12 @@ bool rt_at_commit(void (*fn)(void *arg), void *arg)
             return true;
         }
     }
-    struct deferred *d = append();
-    if (d) {
-        d->fn = fn;
-        d->arg = arg;
-    }
-    return d != nullptr;
+    return append(fn, arg, HANDLE_NONE, HANDLE_NONE) != nullptr;
 }
 
 void rt_close_at_commit(handle_t handle)
 {
-    struct deferred *d = tx_running() ? append() : nullptr;
-    if (d) {
-        d->close_after = handle;
-    } else {
+    if (!tx_running() || !append(nullptr, nullptr, HANDLE_NONE, handle)) {
         (void)sys_handle_close(handle);
     }
 }
@@ -107,10 +128,8 @@ bool defer_answer(const struct request *rq, const struct ipc_message *m)
         answer(rq->reply, rq->close_after, *m);
         return true;
     }
-    struct deferred *d = append();
+    struct deferred *d = append(nullptr, nullptr, rq->reply, rq->close_after);
     if (d) {
-        d->reply = rq->reply;
-        d->close_after = rq->close_after;
         d->m = *m;
     }
     return d != nullptr;
@@ -133,6 +152,6 @@ bool defer_next(void)
     } else {
         (void)sys_handle_close(d->close_after);
     }
-    delete(d);
+    give_back(d);
     return true;
 }

@@ -72,6 +72,8 @@ MOVE_ADDRESSES static void *large_alloc(size_t bytes, uint32_t type)
         return nullptr;
     }
     heap.larges++;
+    undo_note_fresh((void *)large->record.start, bytes);
+    undo_note_change((void *)large->record.start, bytes);
     return (void *)large->record.start;
 }
 
@@ -93,6 +95,16 @@ static void large_free(struct record *record)
 
 // ---- Allocation ----
 
+// A function of its own: the log knows that what slab_alloc gives is fresh.
+static void *small_alloc(size_t bytes, uint32_t type, bool zero)
+{
+    void *p = slab_alloc(bytes, type, slab_class(bytes));
+    if (p && (zero || heap.policy.zero)) { // fresh mappings are zero
+        __builtin_memset(p, 0, bytes);
+    }
+    return p;
+}
+
 static void *allocate(size_t bytes, uint32_t type, bool zero)
 {
     if (bytes > SIZE_MAX - heap.policy.pad_bytes) {
@@ -100,13 +112,9 @@ static void *allocate(size_t bytes, uint32_t type, bool zero)
     }
     bytes += heap.policy.pad_bytes;
     bool large = bytes >= HEAP_LARGE;
-    void *p = large ? large_alloc(bytes, type) : slab_alloc(bytes, type, slab_class(bytes));
-    if (!p) {
-        return nullptr;
-    }
-    count(1, (int64_t)bytes);
-    if ((zero || heap.policy.zero) && !large) { // fresh mappings are zero
-        __builtin_memset(p, 0, bytes);
+    void *p = large ? large_alloc(bytes, type) : small_alloc(bytes, type, zero);
+    if (p) {
+        count(1, (int64_t)bytes);
     }
     return p;
 }

@@ -2,6 +2,7 @@
 // Shared by the heap's files only.
 #pragma once
 #include "lib/rt/internal.h"
+#include "lib/rt/undo_log.h"
 
 // ---- All state of the heap, which the mover reads of a predecessor's (randomizer/mover/heap.c) ----
 
@@ -36,7 +37,6 @@ struct heap {
     // heap_pages.c
     uint64_t window, window_used;
     uint64_t mapped, limit;
-    uint64_t random_state;
     struct free_record *free_records[HEAP_RECORD_SHIFTS]; // by size
     uint64_t chunk, chunk_end;                            // what is left of the newest chunk
     // heap_table.c
@@ -111,6 +111,8 @@ struct slab {
     struct record record;
     uint8_t size_class;
     uint16_t slot_count, free_count;
+    uint16_t freed_count;   // slots that the transaction `freed_in` freed: the last ones of free[]
+    uint64_t freed_in;
     uint32_t partial_index; // in the class's array, if free_count > 0
     uint16_t *free;         // the free slots
     uint32_t info[];        // of each slot; free[] follows
@@ -152,6 +154,15 @@ struct record *table_find(uint64_t address); // nullptr: not the heap's
 
 // ---- heap_slab.c: small objects ----
 
+// How many free slots held an object when this transaction began. One that is given out again has its old contents in the
+// log first: what is stored to an object that was made in the same transaction is not logged.
+static inline uint32_t slab_recent(const struct slab *slab)
+{
+    return slab->freed_in == undo_log.transaction ? slab->freed_count : 0;
+}
+// Takes the pick'th free slot off a list that has recent ones.
+void slab_unlist(struct slab *slab, const struct slab_shape *shape, uint32_t pick);
+
 // A random free slot of a random slab of the class, which has one; the object is not counted.
 MOVE_ADDRESSES static inline void *slab_take(struct size_class *class, const struct slab_shape *shape, size_t bytes,
                               uint32_t type, uint64_t random)
@@ -159,7 +170,11 @@ MOVE_ADDRESSES static inline void *slab_take(struct size_class *class, const str
     struct slab *slab = class->partial[((random >> 32) * class->partial_count) >> 32];
     uint32_t pick = (uint32_t)(((random & 0xffffffff) * slab->free_count) >> 32);
     uint32_t slot = slab->free[pick];
-    slab->free[pick] = slab->free[--slab->free_count];
+    if (__builtin_expect(slab_recent(slab) != 0, 0)) {
+        slab_unlist(slab, shape, pick);
+    } else {
+        slab->free[pick] = slab->free[--slab->free_count];
+    }
     class->free_slots--;
     if (slab->free_count == 0) {
         struct slab *last = class->partial[--class->partial_count];

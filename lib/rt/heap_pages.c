@@ -19,10 +19,13 @@ struct free_record {
     struct free_record *next;
 };
 
+// Not undone: another place is as good as the one of a request that was given up.
+RT_OWN static uint64_t random_state;
+
 uint64_t heap_random(void)
 {
     // The splitmix64 generator.
-    uint64_t z = heap.random_state += 0x9e3779b97f4a7c15;
+    uint64_t z = *UNDO_DEVICE_AT(&random_state) += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
     return z ^ z >> 31;
@@ -31,7 +34,7 @@ uint64_t heap_random(void)
 void pages_init(uint64_t limit_bytes)
 {
     heap.limit = limit_bytes;
-    heap.random_state = rt_random64();
+    random_state = rt_random64();
     heap.window = 0;
 }
 

@@ -182,6 +182,19 @@ MOVE_ADDRESSES bool slab_reserve(int size_class, uint64_t objects)
     return true;
 }
 
+MOVE_ADDRESSES void slab_unlist(struct slab *slab, const struct slab_shape *shape, uint32_t pick)
+{
+    uint32_t last = --slab->free_count, others = last + 1u - slab->freed_count;
+    if (pick >= others) {
+        UNDO_WRITTEN((const void *)(slab->record.start + slot_offset(shape, slab->free[pick])), shape->slot_bytes);
+        slab->free[pick] = slab->free[last];
+        slab->freed_count--;
+    } else {
+        slab->free[pick] = slab->free[others - 1];
+        slab->free[others - 1] = slab->free[last];
+    }
+}
+
 void *slab_alloc(size_t bytes, uint32_t type, int size_class)
 {
     struct size_class *class = &heap.classes[size_class];
@@ -245,6 +258,8 @@ void slab_free(struct record *record, void *p)
     if (slab->free_count == 0) {
         partial_add(class, slab);
     }
+    slab->freed_count = (uint16_t)(slab_recent(slab) + 1);
+    slab->freed_in = undo_log.transaction;
     slab->free[slab->free_count++] = (uint16_t)slot;
     class->free_slots++;
     // An empty slab goes back to the kernel when as much again stays free.

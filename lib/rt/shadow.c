@@ -90,13 +90,25 @@ static void take(uint64_t start, uint64_t bytes)
     shadow.used += sizeof(piece) + padded;
 }
 
+// What is in a free slot is nobody's.
+static void take_slots(const struct slab *slab)
+{
+    const struct slab_shape *shape = &slab_shapes[slab->size_class];
+    for (uint32_t slot = 0; slot < slab->slot_count; slot++) {
+        if (slab->info[slot] & INFO_LIVING) {
+            take(slab->record.start + slot_offset(shape, slot), slab->info[slot] & INFO_BYTES);
+        }
+    }
+}
+
 static void take_record(const struct record *r)
 {
-    take(r->start, r->bytes);
     if (r->kind == RECORD_SLAB) {
         const struct slab *slab = (const struct slab *)r;
+        take_slots(slab);
         take((uint64_t)slab, sizeof(*slab) + slab->slot_count * (sizeof(uint32_t) + sizeof(uint16_t)));
     } else {
+        take(r->start, r->bytes);
         take((uint64_t)r, sizeof(struct large));
     }
 }

@@ -8,10 +8,10 @@ enum { WORD = 8 };
 // Before undo_init there is no transaction, but start-up code stores already: the log is a small one
 // that overflows again and again, which costs little and says that nothing can be undone.
 // Both belong to one incarnation: an heir has a log of its own (RT_OWN in lib/rt/internal.h).
-__attribute__((section(".bss.own"))) static uint8_t early[8 * UNDO_GROUP_MAX]
+__attribute__((section(".bss.own"))) static uint8_t early[4 * UNDO_SLACK]
     __attribute__((aligned(WORD)));
 __attribute__((section(".data.own"))) struct undo_log undo_log = {.cursor = early,
-                            .limit = early + sizeof(early) - UNDO_GROUP_MAX,
+                            .limit = early + sizeof(early) - UNDO_SLACK,
                             .base = early,
                             .start = early,
                             .end = early + sizeof(early)};
@@ -21,7 +21,7 @@ void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_
 {
     uint8_t *base = memory;
     undo_log = (struct undo_log){.cursor = base,
-                                 .limit = base + bytes - UNDO_GROUP_MAX,
+                                 .limit = base + bytes - UNDO_SLACK,
                                  .base = base,
                                  .start = base,
                                  .end = base + bytes,
@@ -54,20 +54,36 @@ static bool overflow(size_t bytes)
 
 uint8_t *undo_full(void)
 {
-    (void)overflow(UNDO_GROUP_MAX);
+    (void)overflow(UNDO_SLACK);
     return undo_log.cursor;
 }
 
-static void store_word(uint8_t *at, uint64_t word)
+typedef uint64_t word __attribute__((may_alias, aligned(1)));
+
+static inline void store_word(uint8_t *at, uint64_t value)
 {
-    memcpy(at, &word, WORD);
+    *(word *)at = value;
 }
 
-static uint64_t load_word(const uint8_t *at)
+static inline uint64_t load_word(const uint8_t *at)
 {
-    uint64_t word;
-    memcpy(&word, at, WORD);
-    return word;
+    return *(const word *)at;
+}
+
+// As memcpy does it for what is long, which most ranges are; the last bytes by a word that overlaps.
+static inline void copy_range(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+    if (bytes < WORD) {
+        for (size_t i = 0; i < bytes; i++) {
+            to[i] = from[i];
+        }
+        return;
+    }
+    uint64_t last = load_word(from + bytes - WORD);
+    uint8_t *end = to + bytes - WORD;
+    size_t words = bytes / WORD;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+    store_word(end, last);
 }
 
 static int holds(const struct undo_held *h, uintptr_t start, size_t bytes)
@@ -94,17 +110,23 @@ static int is_fresh(uintptr_t start, size_t bytes)
     return 0;
 }
 
+static int is_known(uintptr_t start, size_t bytes)
+{
+    return holds(logged_at(start), start, bytes) ||
+           (bytes >= UNDO_FRESH_FROM && is_fresh(start, bytes));
+}
+
 void undo_range(const void *memory, size_t bytes)
 {
     struct undo_log *log = &undo_log;
     uintptr_t start = (uintptr_t)memory;
     if (bytes == 0 || (start >= log->stack_low && start < log->stack_high) ||
-        holds(logged_at(start), start, bytes) ||
-        (bytes >= UNDO_FRESH_FROM && is_fresh(start, bytes))) {
+        (bytes >= UNDO_LOGGED_FROM && is_known(start, bytes))) {
         return;
     }
     size_t padded = (bytes + WORD - 1) & ~(size_t)(WORD - 1);
-    while (bytes > SIZE_MAX - 4 * WORD || padded + 2 * WORD > (size_t)(log->end - log->cursor)) {
+    while (bytes > SIZE_MAX - 4 * WORD || log->cursor > log->limit ||
+           padded + 2 * WORD > (size_t)(log->limit - log->cursor)) { // and as much room is left as was
         if (!overflow(bytes)) {
             return;
         }
@@ -112,13 +134,15 @@ void undo_range(const void *memory, size_t bytes)
     uint8_t *at = log->cursor;
     log->reach = at + padded + 2 * WORD;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    memcpy(at, memory, bytes);
+    copy_range(at, memory, bytes);
     store_word(at + padded, bytes);
     store_word(at + padded + WORD, start | UNDO_TAG_RANGE);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->cursor = at + padded + 2 * WORD;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    *logged_at(start) = (struct undo_held){start, bytes, log->transaction};
+    if (bytes >= UNDO_LOGGED_FROM) {
+        *logged_at(start) = (struct undo_held){start, bytes, log->transaction};
+    }
 }
 
 void undo_note_fresh(const void *memory, size_t bytes)
@@ -128,6 +152,16 @@ void undo_note_fresh(const void *memory, size_t bytes)
         log->fresh[log->fresh_next++ % UNDO_FRESH_RANGES] =
             (struct undo_held){(uintptr_t)memory, bytes, log->transaction};
     }
+}
+
+void undo_note_change(const void *memory, size_t bytes)
+{
+    struct undo_log *log = &undo_log;
+    uint8_t *at = log->cursor > log->limit ? undo_full() : log->cursor;
+    store_word(at, bytes);
+    store_word(at + WORD, (uintptr_t)memory | UNDO_TAG_FRESH);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->cursor = at + 2 * WORD;
 }
 
 static void begin_lap(struct undo_log *log)
@@ -149,7 +183,8 @@ static void reset(struct undo_log *log)
     log->fresh_next = 0;
     log->overflowed = 0;
     log->base = log->cursor;
-    if (log->cursor - log->start > (log->end - log->start) / 2) {
+    ptrdiff_t lap = log->cursor - log->start;
+    if (lap > (log->limit - log->start) / 2 || lap > UNDO_LAP_MAX) {
         begin_lap(log);
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -179,6 +214,11 @@ struct entry {
     uint8_t *old; // also where the record begins
 };
 
+static bool is_without_old(uint64_t tag)
+{
+    return (tag & UNDO_TAG_FRESH) == UNDO_TAG_FRESH;
+}
+
 // The record that ends at `at`.
 static struct entry read_back(const uint8_t *at)
 {
@@ -187,10 +227,27 @@ static struct entry read_back(const uint8_t *at)
     if (tag & UNDO_TAG_RANGE) {
         e.bytes = load_word(at - 2 * WORD);
         e.old -= (e.bytes + WORD - 1) & ~(size_t)(WORD - 1);
+    } else if (tag >= UNDO_TAG_WORD) {
+        e.bytes = tag / UNDO_TAG_WORD * WORD;
+        e.old = (uint8_t *)at - WORD - e.bytes;
+    } else if (is_without_old(tag)) {
+        e.bytes = load_word(at - 2 * WORD);
     } else if (tag & ~UNDO_ADDRESS) {
         e.bytes = (tag & UNDO_TAG_1) ? 1 : (tag & UNDO_TAG_2) ? 2 : 4;
     }
     return e;
+}
+
+static void put_back(const struct entry *e, uint64_t tag)
+{
+    if (is_without_old(tag)) {
+        return;
+    }
+    if (e->bytes == WORD) {
+        store_word((uint8_t *)e->address, load_word(e->old));
+    } else {
+        memcpy((void *)e->address, e->old, e->bytes);
+    }
 }
 
 static int skipped(const struct undo_log *log, uintptr_t address)
@@ -220,7 +277,7 @@ enum undo_result undo_rollback_of(struct undo_log *log,
     for (const uint8_t *at = log->cursor; open && at > log->base;) {
         struct entry e = read_back(at);
         if (!skipped(log, e.address) && (!is_there || is_there(context, e.address, e.bytes))) {
-            memcpy((void *)e.address, e.old, e.bytes);
+            put_back(&e, load_word(at - WORD));
         }
         at = e.old;
     }
@@ -263,8 +320,11 @@ static bool ends_record(const uint8_t *from, const uint8_t *to)
     if (room < 2 * WORD) {
         return false;
     }
-    bool range = load_word(from - WORD) & UNDO_TAG_RANGE;
-    return !range || load_word(from - 2 * WORD) <= (room - 2 * WORD) / WORD * WORD;
+    uint64_t tag = load_word(from - WORD);
+    if (tag & UNDO_TAG_RANGE) {
+        return load_word(from - 2 * WORD) <= (room - 2 * WORD) / WORD * WORD;
+    }
+    return tag / UNDO_TAG_WORD * WORD + WORD <= room;
 }
 
 static bool visit_back(const uint8_t *from, const uint8_t *to,

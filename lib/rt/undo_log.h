@@ -8,11 +8,13 @@
 // has one thread; the log knows no other.
 //
 // Records lie back to back from `base` up, and are read from `cursor` down, so the last word of a
-// record is its tag: the address, with at most one of the bits UNDO_TAG_… added.
+// record is its tag: the address, with at most one of UNDO_TAG_… added.
 //
 //     8 bytes      [old 8]                                [address]
 //     1, 2, 4      [old, zero-extended to 8]              [address | UNDO_TAG_1, _2, _4]
+//     n words      [old 8 n]                              [address | n * UNDO_TAG_WORD], n from 2 to 15
 //     n bytes      [old n, rounded up to 8] [n]           [address | UNDO_TAG_RANGE]
+//     no old ones  [n]                                    [address | UNDO_TAG_FRESH]
 //
 // What code compiled with the pass may rely on, and must keep to:
 // - Memory that devices or other tasks see is not part of a transaction: pointers to it are
@@ -38,13 +40,23 @@ extern "C" {
 #define UNDO_TAG_2     (UINT64_C(1) << 57)
 #define UNDO_TAG_4     (UINT64_C(1) << 58)
 #define UNDO_TAG_RANGE (UINT64_C(1) << 59)
-#define UNDO_ADDRESS   ((UINT64_C(1) << 56) - 1)
+#define UNDO_TAG_FRESH (UNDO_TAG_1 | UNDO_TAG_2) // nothing to be undone, but changed
+#define UNDO_TAG_WORD  (UINT64_C(1) << 60)
+#define UNDO_WORDS_MAX 15
+#define UNDO_TAG_SHIFT 56 // all of them lie in the word's highest byte
+#define UNDO_ADDRESS   ((UINT64_C(1) << UNDO_TAG_SHIFT) - 1)
 
-// Emitted code compares the cursor with `limit` once for a group of records; none is longer.
+// Records that are made together, before the cursor steps over them, are no longer than this.
 #define UNDO_GROUP_MAX 512
+// Emitted code compares the cursor with `limit` when it may have logged so much since the last time.
+#define UNDO_SLACK 2048
+// What is kept for who copies ahead. More is pages that are touched for the first time: some 1200 instructions each.
+#define UNDO_LAP_MAX (2 << 20)
 
 #define UNDO_DEVICE_SPACE 1
 #define UNDO_DEVICE       __attribute__((address_space(UNDO_DEVICE_SPACE)))
+// The same place, as one that others see.
+#define UNDO_DEVICE_AT(pointer) ((UNDO_DEVICE __typeof__(*(pointer)) *)(pointer))
 #define UNDO_ASM          "# undo-log: accounted for\n\t"
 // Hands to the log what is written without the compiler's seeing it (by the kernel). UNDO_LOGGED is
 // defined where the pass runs; without it, nothing is logged.
@@ -74,16 +86,17 @@ struct undo_skip {
 #define UNDO_SKIPS        128
 #define UNDO_FRESH_RANGES 8
 #define UNDO_FRESH_FROM   256 // shorter ones are copied sooner than looked for
+#define UNDO_LOGGED_FROM  64 // likewise
 #define UNDO_LOGGED_BITS  8
 
 // The pass knows the offsets of the first two fields.
 //
 // The memory is start..end. Committed records stay where they are, behind them begins the next
 // transaction (base): they tell whoever copies the service's state ahead of a move what has changed
-// since. Beyond the middle a commit begins again at the start: another lap.
+// since. Beyond the middle, or UNDO_LAP_MAX, a commit begins again at the start: another lap.
 struct undo_log {
     uint8_t *cursor; // where the next record begins
-    uint8_t *limit;  // above it, a group may not fit any more
+    uint8_t *limit;  // above it, UNDO_SLACK bytes do not fit any more
     uint8_t *base, *start, *end;
     uint8_t *lap_end; // where the lap before this one ended
     uint8_t *reach;   // to here a range's record has been written in this lap, or is just being
@@ -115,7 +128,7 @@ enum undo_result {
     UNDO_OVERFLOWED, // memory is as the transaction left it; only the next rung can help
 };
 
-// The log is memory[0..bytes), of at least 4 * UNDO_GROUP_MAX bytes; the stack [stack_low,
+// The log is memory[0..bytes), of at least 4 * UNDO_SLACK bytes; the stack [stack_low,
 // stack_high) belongs to no transaction: rollback itself stands there.
 void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_high,
                bool (*on_overflow)(size_t bytes));
@@ -158,6 +171,9 @@ void undo_skip_remove(uintptr_t low);
 // memory that held state at its beginning will not be given out before its end. An allocator that
 // keeps what is freed apart until the commit keeps this promise; -undo-log-fresh needs it, too.
 void undo_note_fresh(const void *memory, size_t bytes);
+// The same for whoever copies ahead: stores to it have no records. Of a small object the store to its slot's own record
+// says so.
+void undo_note_change(const void *memory, size_t bytes);
 
 // ---- Hooks that the pass emits calls to ----
 

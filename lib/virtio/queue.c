@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The split virtqueue of virtio 1.x without event indices: see queue.h.
 #include "lib/virtio/queue.h"
+#include "lib/rt/undo_log.h"
 #include <stdatomic.h>
 
 static const uint32_t page = 4096;
@@ -63,7 +64,7 @@ static void enqueue(struct virtq *q, uint16_t head, uint16_t length, uint32_t in
                     void *cookie)
 {
     q->chain[head] = (struct virtq_chain){cookie, in_bytes, length};
-    q->avail->ring[q->avail_idx & (q->size - 1)] = head;
+    UNDO_DEVICE_AT(q->avail)->ring[q->avail_idx & (q->size - 1)] = head;
     q->avail_idx++;
     q->under_way++;
 }
@@ -79,7 +80,7 @@ enum status virtq_add(struct virtq *q, const struct virtq_part *parts, uint16_t 
     for (uint16_t i = 0; i < length; i++) {
         bool last = i + 1 == length;
         uint16_t flags = (uint16_t)(direction(i, out) | (last ? 0 : VIRTQ_NEXT));
-        q->desc[at] = (struct virtq_desc){parts[i].address, parts[i].bytes, flags,
+        *UNDO_DEVICE_AT(&q->desc[at]) = (struct virtq_desc){parts[i].address, parts[i].bytes, flags,
                                           last ? 0 : q->next[at]};
         q->free_head = q->next[at];
         at = q->next[at];
@@ -94,6 +95,7 @@ enum status virtq_add_indirect(struct virtq *q, struct virtq_desc *table, uint64
                                void *cookie)
 {
     uint16_t length = (uint16_t)(out + in), head = q->free_head;
+    uint32_t in_bytes = sum_in(parts, out, in);
 
     if (length == 0 || q->free_count == 0) {
         return ERR_AGAIN;
@@ -101,20 +103,20 @@ enum status virtq_add_indirect(struct virtq *q, struct virtq_desc *table, uint64
     for (uint16_t i = 0; i < length; i++) {
         bool last = i + 1 == length;
         uint16_t flags = (uint16_t)(direction(i, out) | (last ? 0 : VIRTQ_NEXT));
-        table[i] = (struct virtq_desc){parts[i].address, parts[i].bytes, flags,
+        *UNDO_DEVICE_AT(&table[i]) = (struct virtq_desc){parts[i].address, parts[i].bytes, flags,
                                        last ? 0 : (uint16_t)(i + 1)};
     }
-    q->desc[head] = (struct virtq_desc){table_address, length * (uint32_t)sizeof table[0],
+    *UNDO_DEVICE_AT(&q->desc[head]) = (struct virtq_desc){table_address, length * (uint32_t)sizeof table[0],
                                         VIRTQ_INDIRECT, 0};
     q->free_head = q->next[head];
     q->free_count--;
-    enqueue(q, head, 1, sum_in(parts, out, in), cookie);
+    enqueue(q, head, 1, in_bytes, cookie);
     return OK;
 }
 
 bool virtq_publish(struct virtq *q)
 {
-    volatile uint16_t *idx = &q->avail->idx;
+    volatile UNDO_DEVICE uint16_t *idx = UNDO_DEVICE_AT(&q->avail->idx);
 
     if (*idx == q->avail_idx) {
         return false;
@@ -127,9 +129,10 @@ bool virtq_publish(struct virtq *q)
 
 static void free_chain(struct virtq *q, uint16_t head)
 {
-    uint16_t length = q->chain[head].length, last = head;
+    uint16_t last = head;
+    uint32_t length = q->chain[head].length;
 
-    for (uint16_t i = 1; i < length; i++) {
+    for (uint32_t i = 1; i < length; i++) {
         last = q->next[last];
     }
     q->next[last] = q->free_head;
@@ -157,7 +160,7 @@ enum status virtq_take(struct virtq *q, void **cookie, uint32_t *written)
     }
     *cookie = q->chain[id].cookie;
     *written = bytes < q->chain[id].in_bytes ? bytes : q->chain[id].in_bytes;
-    q->used_idx++;
     free_chain(q, (uint16_t)id);
+    q->used_idx++;
     return OK;
 }

@@ -21,16 +21,17 @@ struct virtq_part {
 struct virtq_chain {
     void *cookie;      // nullptr: not under way
     uint32_t in_bytes; // room for what the device writes
-    uint16_t length;   // descriptors
+    uint32_t length;   // descriptors
 };
 
 struct virtq {
-    uint16_t size; // descriptors, a power of two
-    uint16_t free_head, free_count;
+    // In this order what changes together lies together, in one record of the undo log.
     uint16_t avail_idx; // next to be filled; the device sees it at virtq_publish
-    uint16_t used_idx;  // next to be taken
+    uint16_t free_head, free_count;
     uint16_t under_way; // chains
-    bool broken;        // the device broke the rules
+    uint16_t used_idx;  // next to be taken
+    uint16_t size; // descriptors, a power of two
+    bool broken;   // the device broke the rules
     struct virtq_desc *desc;
     struct virtq_avail *avail;
     volatile struct virtq_used *used;

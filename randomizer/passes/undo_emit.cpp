@@ -10,8 +10,23 @@ using namespace llvm;
 
 namespace samsara {
 
+static bool isScalar(uint64_t Size) { return Size <= 8 && isPowerOf2_64(Size); }
+
+// Whole words, whose number the tag tells.
+static bool isWords(uint64_t Size) {
+  return Size % 8 == 0 && Size / 8 <= UNDO_WORDS_MAX;
+}
+
 uint64_t recordBytes(uint64_t Size) {
-  return alignTo(Size, 8) + (Size <= 8 && isPowerOf2_64(Size) ? 8 : 16);
+  return alignTo(Size, 8) + (isScalar(Size) || isWords(Size) ? 8 : 16);
+}
+
+// Instructions of one record: the old bytes (16 at a time, the last ones may
+// overlap), its address, and what tells its size.
+static uint64_t recordCost(uint64_t Size) {
+  uint64_t Rest = Size % 16;
+  uint64_t Pieces = Size / 16 + (Rest ? (isScalar(Rest) || Size > 16 ? 1 : 2) : 0);
+  return 2 * Pieces + 2 + (Size == 8 ? 0 : isScalar(Size) || isWords(Size) ? 1 : 2);
 }
 
 static FunctionCallee declare(Module &M, StringRef Name, FunctionType *T) {
@@ -48,8 +63,11 @@ void Hooks::dropUnused() {
       Unused->eraseFromParent();
 }
 
-// Overlapping and touching spans of one base become one record, if it is not
-// longer than what is copied in place, nor takes more room.
+constexpr int64_t GapMax = 32;
+
+// Spans of one base become one record where that is cheaper, with what lies
+// between them. It is mapped like its ends, being shorter than a page, and state
+// of the same object like them.
 void Emitter::join(SmallVectorImpl<Span> &Spans) {
   if (NoMerge)
     return;
@@ -63,7 +81,8 @@ void Emitter::join(SmallVectorImpl<Span> &Spans) {
       int64_t End = Last.Start + (int64_t)Last.Size;
       int64_t NewEnd = std::max(End, S.Start + (int64_t)S.Size);
       uint64_t NewSize = (uint64_t)(NewEnd - Last.Start);
-      if (S.Start <= End && NewSize <= InlineBytes &&
+      if (S.Start <= End + GapMax && NewSize <= InlineBytes &&
+          recordCost(NewSize) <= recordCost(Last.Size) + recordCost(S.Size) &&
           recordBytes(NewSize) <=
               recordBytes(Last.Size) + recordBytes(S.Size)) {
         Last.Size = NewSize;
@@ -89,9 +108,8 @@ void Emitter::fence(IRBuilder<> &B) {
 uint64_t Emitter::emitRecord(IRBuilder<> &B, Value *Cursor, uint64_t Used, Value *Ptr,
                     uint64_t Size) {
   ++N.Records;
-  bool Scalar = Size <= 8 && isPowerOf2_64(Size);
-  uint64_t Tag = UNDO_TAG_RANGE;
-  if (Scalar) {
+  uint64_t Tag = isWords(Size) ? Size / 8 * UNDO_TAG_WORD : UNDO_TAG_RANGE;
+  if (isScalar(Size)) {
     Tag = Size == 8 ? 0 : UNDO_TAG_1 * Size;
     Value *Old = B.CreateAlignedLoad(B.getIntNTy(Size * 8), Ptr, Align(1));
     B.CreateAlignedStore(B.CreateZExt(Old, H.I64), at(B, Cursor, Used),
@@ -101,41 +119,55 @@ uint64_t Emitter::emitRecord(IRBuilder<> &B, Value *Cursor, uint64_t Used, Value
     B.CreateMemCpyInline(at(B, Cursor, Used), Align(8), Ptr, Align(1),
                          B.getInt64(Size));
     Used += alignTo(Size, 8);
-    B.CreateAlignedStore(B.getInt64(Size), at(B, Cursor, Used), Align(8));
-    Used += 8;
+    if (!isWords(Size)) {
+      B.CreateAlignedStore(B.getInt64(Size), at(B, Cursor, Used), Align(8));
+      Used += 8;
+    }
   }
-  Value *Word = B.CreatePtrToInt(Ptr, H.I64);
+  B.CreateAlignedStore(Ptr, at(B, Cursor, Used), Align(8));
+  // The tag is the highest byte: storing it there takes one instruction, to make
+  // a word of both in a register two or three.
   if (Tag)
-    Word = B.CreateOr(Word, B.getInt64(Tag));
-  B.CreateAlignedStore(Word, at(B, Cursor, Used), Align(8));
+    B.CreateAlignedStore(B.getInt8(Tag >> UNDO_TAG_SHIFT),
+                         at(B, Cursor, Used + UNDO_TAG_SHIFT / 8), Align(1));
   return Used + 8;
 }
 
-void Emitter::emit(Group &G, const Group *After) {
+// The cursor, or where there is room. B goes on before At.
+Value *Emitter::checked(IRBuilder<> &B, Value *Cursor, Instruction *At) {
+  ++N.Checks;
+  Value *Limit = B.CreateLoad(
+      H.Ptr, B.CreateConstGEP1_64(B.getInt8Ty(), H.Log, 8), "undo.limit");
+  Value *IsFull = B.CreateICmpUGT(Cursor, Limit, "undo.is.full");
+  BasicBlock *Before = At->getParent();
+  Instruction *Cold = SplitBlockAndInsertIfThen(
+      IsFull, At, false, MDBuilder(H.C).createUnlikelyBranchWeights());
+  B.SetInsertPoint(Cold);
+  B.SetCurrentDebugLocation(At->getDebugLoc());
+  CallInst *Again = B.CreateCall(H.Full, {}, "undo.again");
+  Again->setCallingConv(CallingConv::PreserveMost);
+  location(Again, At);
+  B.SetInsertPoint(At->getParent(), At->getParent()->begin());
+  PHINode *Phi = B.CreatePHI(H.Ptr, 2, "undo.at");
+  Phi->addIncoming(Cursor, Before);
+  Phi->addIncoming(Again, Cold->getParent());
+  B.SetInsertPoint(At);
+  return Phi;
+}
+
+void Emitter::emitCheck(Instruction *At) {
+  IRBuilder<> B(At);
+  if (!NoBounds)
+    checked(B, B.CreateLoad(H.Ptr, H.Log, "undo.cursor"), At);
+}
+
+void Emitter::emit(Group &G, const Group *After, bool Check) {
   ++N.Groups;
   IRBuilder<> B(G.Head);
   Value *Cursor = After ? After->End
                         : B.CreateLoad(H.Ptr, H.Log, "undo.cursor");
-  if (!NoBounds && !After) {
-    Value *Limit = B.CreateLoad(
-        H.Ptr, B.CreateConstGEP1_64(B.getInt8Ty(), H.Log, 8), "undo.limit");
-    Value *IsFull = B.CreateICmpUGT(Cursor, Limit, "undo.is.full");
-    BasicBlock *Before = G.Head->getParent();
-    Instruction *Cold = SplitBlockAndInsertIfThen(
-        IsFull, G.Head, false,
-        MDBuilder(H.C).createUnlikelyBranchWeights());
-    B.SetInsertPoint(Cold);
-    B.SetCurrentDebugLocation(G.Head->getDebugLoc());
-    CallInst *Again = B.CreateCall(H.Full, {}, "undo.again");
-    Again->setCallingConv(CallingConv::PreserveMost);
-    location(Again, G.Head);
-    B.SetInsertPoint(G.Head->getParent(), G.Head->getParent()->begin());
-    PHINode *Phi = B.CreatePHI(H.Ptr, 2, "undo.at");
-    Phi->addIncoming(Cursor, Before);
-    Phi->addIncoming(Again, Cold->getParent());
-    Cursor = Phi;
-    B.SetInsertPoint(G.Head);
-  }
+  if (!NoBounds && Check)
+    Cursor = checked(B, Cursor, G.Head);
   uint64_t Used = 0;
   for (auto &[Base, Spans] : G.Spans) {
     join(Spans);

@@ -20,10 +20,8 @@ struct Group {
   llvm::MapVector<llvm::Value *, llvm::SmallVector<Span, 4>> Spans;
   uint64_t Bytes = 0;
   // The group that was made last on the one way here, with nothing between that
-  // logs (index in the function's list, or -1). Its cursor is still the log's, and
-  // Before bytes have been made since a comparison with the limit.
+  // logs (index in the function's list, or -1). Its cursor is still the log's.
   int After = -1;
-  uint64_t Before = 0;
   llvm::Value *End = nullptr; // the cursor behind it, once it is emitted
 };
 
@@ -45,8 +43,10 @@ class Emitter {
 public:
   Emitter(llvm::Function &F, Hooks &H, Counters &N) : F(F), H(H), N(N) {}
 
-  // After: where G goes on, or null.
-  void emit(Group &G, const Group *After);
+  // After: where G goes on, or null. Check: there may be no room for it.
+  void emit(Group &G, const Group *After, bool Check);
+  // Looks for room only.
+  void emitCheck(llvm::Instruction *At);
   void emit(const Write &W); // a range
 
 private:
@@ -59,6 +59,7 @@ private:
   void fence(llvm::IRBuilder<> &B);
   uint64_t emitRecord(llvm::IRBuilder<> &B, llvm::Value *Cursor, uint64_t Used,
                       llvm::Value *Ptr, uint64_t Size);
+  llvm::Value *checked(llvm::IRBuilder<> &B, llvm::Value *Cursor, llvm::Instruction *At);
   void location(llvm::CallInst *Call, const llvm::Instruction *Like);
 };
 

@@ -3,6 +3,7 @@
 #include "randomizer/passes/undo_function.h"
 #include "lib/rt/undo_log.h"
 #include "randomizer/passes/undo_loops.h"
+#include "randomizer/passes/undo_room.h"
 #include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/InstIterator.h"
@@ -24,21 +25,55 @@ struct Cover {
   uint64_t Size;
 };
 
+// What the log's own functions leave is no less room than there was.
+bool mayLog(const CallBase &Call) {
+  const Function *F = Call.getCalledFunction();
+  return !Call.isInlineAsm() && !isa<IntrinsicInst>(Call) &&
+         !(F && F->getName().starts_with("undo_") &&
+           (F->isDeclaration() || F->hasFnAttribute(PlainAttribute)));
+}
+
 class FunctionLog {
 public:
-  FunctionLog(Function &F, DominatorTree &DT, const Program &P, Hooks &H,
-              Counters &N)
-      : F(F), DT(DT), P(P), N(N), DL(F.getDataLayout()), E(F, H, N) {}
+  FunctionLog(Function &F, const Program &P, Hooks &H, Counters &N)
+      : F(F), DT(F), P(P), N(N), DL(F.getDataLayout()), E(F, H, N) {
+    Made.F = &F;
+    Made.DT = &DT;
+  }
 
-  bool run() {
+  Plan &plan() {
     Loops = findLoopRecords(F, DT, P);
     findTransactions();
     // Dominators first, so that what they keep is known. Unreachable blocks
     // are not visited; they never run.
     for (BasicBlock *B : ReversePostOrderTraversal<Function *>(&F))
       planBlock(*B);
-    for (Group &G : Groups)
-      E.emit(G, G.After < 0 ? nullptr : &Groups[G.After]);
+    return Made;
+  }
+
+  // Of one that is not to be logged.
+  Plan &planCalls() {
+    for (Instruction &I : instructions(F))
+      if (auto *Call = dyn_cast<CallBase>(&I); Call && mayLog(*Call))
+        Made.Steps[I.getParent()].push_back({Call, -1});
+    return Made;
+  }
+
+  bool emit() {
+    SmallVector<Instruction *, 4> Checks;
+    SmallVector<bool, 16> Checked(Groups.size());
+    for (BasicBlock &Block : F)
+      for (const Step &S : Made.Steps.lookup(&Block))
+        if (S.Group >= 0)
+          Checked[S.Group] = S.Check;
+        else if (S.Check)
+          Checks.push_back(S.At);
+    for (size_t I = 0; I < Groups.size(); ++I) {
+      Group &G = Groups[I];
+      E.emit(G, G.After < 0 ? nullptr : &Groups[G.After], Checked[I]);
+    }
+    for (Instruction *At : Checks)
+      E.emitCheck(At);
     for (const Write &W : Ranges)
       E.emit(W);
     for (Instruction *I : Needless)
@@ -48,12 +83,13 @@ public:
 
 private:
   Function &F;
-  DominatorTree &DT;
+  DominatorTree DT;
   const Program &P;
   Counters &N;
   const DataLayout &DL;
   Emitter E;
-  std::vector<Group> Groups;
+  Plan Made;
+  std::vector<Group> &Groups = Made.Groups;
   SmallVector<Write, 16> Ranges;
   SmallVector<Instruction *, 4> Needless;
   DenseMap<Value *, SmallVector<Cover, 4>> Covers;
@@ -149,6 +185,8 @@ private:
           Last = -1;
         if (P.mayCommit(*Call))
           Transaction = Call;
+        if (mayLog(*Call))
+          Made.Steps[&Block].push_back({Call, -1});
       }
       if (I->isTerminator())
         for (Write &W : Loops.Before[&Block])
@@ -177,26 +215,16 @@ private:
       return;
     }
     if (!Open || NoGroups || !isKnownAt(W.Base, Open->Head) ||
-        Open->Before + Open->Bytes + recordBytes(W.Size) > UNDO_GROUP_MAX) {
+        Open->Bytes + recordBytes(W.Size) > UNDO_GROUP_MAX) {
       Open = &Groups.emplace_back();
       Open->Head = W.At;
-      goOn(*Open, recordBytes(W.Size));
+      Open->After = NoChains ? -1 : Last;
+      Last = (int)Groups.size() - 1;
+      Made.Steps[W.At->getParent()].push_back({W.At, Last});
     }
     Open->Bytes += recordBytes(W.Size);
     Open->Spans[W.Base].push_back({W.Offset, W.Size});
     Covers[W.Base].push_back({Open->Head, Transaction, W.Offset, W.Size});
-  }
-
-  // One comparison with the limit is good for as much as the largest group.
-  void goOn(Group &G, uint64_t Bytes) {
-    if (Last >= 0 && !NoChains) {
-      uint64_t Before = Groups[Last].Before + Groups[Last].Bytes;
-      if (Before + Bytes <= UNDO_GROUP_MAX) {
-        G.After = Last;
-        G.Before = Before;
-      }
-    }
-    Last = (int)Groups.size() - 1;
   }
 
   bool isKnownAt(Value *V, Instruction *Where) {
@@ -219,9 +247,24 @@ bool checkCommits(Function &F) {
   return true;
 }
 
-bool logFunction(Function &F, const Program &P, Hooks &H, Counters &N) {
-  DominatorTree DT(F);
-  return FunctionLog(F, DT, P, H, N).run();
+bool logFunctions(ArrayRef<Function *> Fs, const Program &P, Hooks &H, Counters &N) {
+  std::vector<std::unique_ptr<FunctionLog>> Logs;
+  Room R(P);
+  for (Function *F : Fs) {
+    Logs.push_back(std::make_unique<FunctionLog>(*F, P, H, N));
+    R.add(Logs.back()->plan());
+  }
+  SmallVector<std::unique_ptr<FunctionLog>, 0> Plain;
+  for (Function &F : *Fs[0]->getParent())
+    if (!F.isDeclaration() && F.hasFnAttribute(PlainAttribute)) {
+      Plain.push_back(std::make_unique<FunctionLog>(F, P, H, N));
+      R.add(Plain.back()->planCalls());
+    }
+  R.find();
+  bool Changed = false;
+  for (auto &Log : Logs)
+    Changed |= Log->emit();
+  return Changed;
 }
 
 } // namespace samsara

@@ -8,7 +8,8 @@
 namespace samsara {
 
 // True if the code was changed.
-bool logFunction(llvm::Function &F, const Program &P, Hooks &H, Counters &N);
+bool logFunctions(llvm::ArrayRef<llvm::Function *> Fs, const Program &P, Hooks &H,
+                  Counters &N);
 
 // A function with a commit inside must say so, for its callers' sake.
 bool checkCommits(llvm::Function &F);

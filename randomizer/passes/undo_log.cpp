@@ -95,10 +95,10 @@ void writeCounters(const Module &M, const Counters &N) {
   Out << formatv("{{\"module\": \"{0}\", \"writes\": {1}, \"stack\": {2}, "
                  "\"device\": {3}, \"fresh\": {4}, \"covered\": {5}, "
                  "\"joined\": {6}, \"records\": {7}, \"groups\": {8}, "
-                 "\"calls\": {9}, \"loops\": {10}}}\n",
+                 "\"calls\": {9}, \"loops\": {10}, \"checks\": {11}}}\n",
                  M.getSourceFileName(), N.Writes, N.Stack, N.Device,
                  N.FreshMemory, N.Covered, N.Joined, N.Records, N.Groups,
-                 N.Calls, N.Loops);
+                 N.Calls, N.Loops, N.Checks);
 }
 
 // What stands below the transactions: nobody will log its stores.
@@ -132,8 +132,7 @@ PreservedAnalyses UndoLogPass::run(Module &M, ModuleAnalysisManager &) {
       Allocators.push_back(Name);
     Program P(M, Closed, Fresh || FreshOption, Allocators);
     Hooks H(M);
-    for (Function *F : Logged)
-      Changed |= logFunction(*F, P, H, N);
+    Changed |= logFunctions(Logged, P, H, N);
     H.dropUnused();
   }
   if (!StatsFile.empty())

@@ -18,7 +18,8 @@ struct Counters {
   uint64_t Covered = 0;     // dropped: another record holds the bytes
   uint64_t Joined = 0;      // records saved by joining neighbours
   uint64_t Records = 0;     // emitted in place
-  uint64_t Groups = 0;      // comparisons with the limit
+  uint64_t Groups = 0;      // of them, each with one step of the cursor
+  uint64_t Checks = 0;      // comparisons with the limit
   uint64_t Calls = 0;       // emitted calls of undo_range
 };
 

@@ -35,15 +35,25 @@ Program::Program(Module &M, bool Closed, bool Fresh,
 }
 
 // Calls of what is not here (assembly) commit if they are declared so. A call
-// through a pointer commits if anything does that a pointer may lead to.
+// through a pointer commits if anything does that such a pointer may lead to:
+// what takes the same arguments. After a call that does not return there is
+// nothing that a record could stand for.
 bool Program::mayCommit(const CallBase &Call) const {
   if (Call.isInlineAsm() || isa<IntrinsicInst>(Call))
     return false;
   if (commits(Call))
     return true;
+  if (Call.doesNotReturn())
+    return false;
   auto *Callee = dyn_cast<Function>(
       Call.getCalledOperand()->stripPointerCastsAndAliases());
-  return Callee ? mayCommit(*Callee) : PointersCommit;
+  return Callee ? mayCommit(*Callee) : mayLeadToCommit(*Call.getFunctionType());
+}
+
+bool Program::mayLeadToCommit(const FunctionType &Called) const {
+  return any_of(CommittingTypes, [&](const FunctionType *T) {
+    return T->isVarArg() || Called.isVarArg() || T->params() == Called.params();
+  });
 }
 
 bool Program::mayCommit(const Function &F) const {
@@ -63,7 +73,8 @@ void Program::findCommitting() {
           }))
         continue;
       Committing.insert(&F);
-      PointersCommit |= F.hasAddressTaken();
+      if (F.hasAddressTaken())
+        CommittingTypes.insert(F.getFunctionType());
       Changed = true;
     }
   }
@@ -73,7 +84,7 @@ bool Program::isAllocator(const Function &F) const {
   StringRef Name = F.getName();
   return StringSwitch<bool>(Name)
              .Cases("malloc", "calloc", "aligned_alloc", "rt_malloc",
-                    "rt_calloc", "rt_memalign", "rt_new", true)
+                    "rt_calloc", "rt_memalign", "rt_new", "rt_new_sized", true)
              .Default(false) ||
          is_contained(Allocators, Name);
 }
@@ -96,7 +107,6 @@ bool Program::isOwn(const Value *Ptr) const {
   });
 }
 
-// All calls are in sight.
 bool Program::isKnownInside(const Function &F) const {
   return !F.isDeclaration() && (Closed || F.hasLocalLinkage()) &&
          !F.use_empty() &&

@@ -30,6 +30,8 @@ public:
   // A transaction may end during this call, or in this function.
   bool mayCommit(const llvm::CallBase &Call) const;
   bool mayCommit(const llvm::Function &F) const;
+  // All calls are in sight.
+  bool isKnownInside(const llvm::Function &F) const;
 
 private:
   llvm::Module &M;
@@ -38,12 +40,13 @@ private:
   llvm::DenseSet<const llvm::Argument *> OwnArguments;
   llvm::DenseSet<const llvm::Function *> FreshResults;
   llvm::DenseSet<const llvm::Function *> Committing;
-  bool PointersCommit = false; // a function whose address is taken commits
+  // Of functions that may commit and whose address is taken.
+  llvm::DenseSet<const llvm::FunctionType *> CommittingTypes;
 
   bool isAllocator(const llvm::Function &F) const;
   bool isFresh(const llvm::Value *Object) const;
   bool isOwn(const llvm::Value *Ptr) const;
-  bool isKnownInside(const llvm::Function &F) const;
+  bool mayLeadToCommit(const llvm::FunctionType &Called) const;
   void findCommitting();
   void findFreshResults();
   void findOwnArguments();

@@ -15,7 +15,9 @@ PLUGIN = BUILD / "passes" / "undo_log.so"
 UNDO = ROOT / "randomizer" / "test" / "undo"
 LLVM = Path("/usr/lib/llvm-19/bin")
 CASES = sorted([*UNDO.glob("*.ll"), *UNDO.glob("error_*.c")])
-WHOLE = "undo-log<closed>,function(early-cse<memssa>)"  # as mk/rules.mk links modules
+# As mk/rules.mk links modules, and without the allocator's promise.
+WHOLE_FRESH = "undo-log<closed;fresh;allocator=play_alloc>,function(early-cse<memssa>)"
+WHOLE = "undo-log<closed>,function(early-cse<memssa>)"
 FRESH = ["-mllvm", "-undo-log-fresh", "-mllvm", "-undo-log-allocators=play_alloc"]
 
 
@@ -70,11 +72,12 @@ def harness(folder):
 
 def play(folder, program, options, *arguments, how="files"):
     """Compiles the program and the heap with the pass, file by file or when all is linked, and plays its transactions."""
-    flags = {"files": plugin_flags(), "whole": ["-flto"], "without": []}[how]
+    flags = {"files": plugin_flags(), "whole": ["-flto"], "whole-fresh": ["-flto"], "without": []}[how]
+    passes = {"whole": WHOLE, "whole-fresh": WHOLE_FRESH}.get(how)
     program = [compiled(folder, source, "-fno-strict-aliasing", *flags, *options)
                for source in (program, "randomizer/test/undo/heap.c")]
     binary = folder / "play"
-    link = ["-fuse-ld=lld", f"-Wl,--load-pass-plugin={PLUGIN}", "-Xlinker", f"--lto-newpm-passes={WHOLE}"] if how == "whole" else []
+    link = ["-fuse-ld=lld", f"-Wl,--load-pass-plugin={PLUGIN}", "-Xlinker", f"--lto-newpm-passes={passes}"] if passes else []
     subprocess.run([str(LLVM / "clang"), "-o", str(binary), *link, *harness(folder), *program], check=True)
     for numbers in arguments:
         done = subprocess.run([str(binary), *map(str, numbers)], capture_output=True, text=True, timeout=300)
@@ -93,14 +96,15 @@ def test_every_store_is_undone(tmp_path, options, fresh):
     if "avx2" in options and not cpu_has("avx2") or "avx512" in options and not cpu_has("avx512f", "avx512vl"):
         pytest.skip("not on this processor")
     # To the end, many times; and stopped after any number of instructions, which is slow.
-    play(tmp_path, "randomizer/test/undo/stores.c", options.split() + (FRESH if fresh else []), (2000, 0), (4, 3))
+    play(tmp_path, "randomizer/test/undo/stores.c", options.split() + (FRESH if fresh else []), (2000, 0), (4, 3), (500, 0, "overflow"))
 
 
 @pytest.mark.parametrize("options", ["-O0", "-O1", "-O2", "-Os", "-O3 -mavx2"])
-def test_every_store_is_undone_in_a_whole_program(tmp_path, options):
+@pytest.mark.parametrize("how", ["whole", "whole-fresh"])
+def test_every_store_is_undone_in_a_whole_program(tmp_path, options, how):
     if "avx2" in options and not cpu_has("avx2"):
         pytest.skip("not on this processor")
-    play(tmp_path, "randomizer/test/undo/stores.c", options.split(), (2000, 0), (4, 3), how="whole")
+    play(tmp_path, "randomizer/test/undo/stores.c", options.split(), (2000, 0), (4, 3), (500, 0, "overflow"), how=how)
 
 
 def test_the_test_notices(tmp_path):

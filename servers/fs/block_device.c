@@ -140,6 +140,11 @@ static void await(uint64_t key, void (*start)(const void *arg), const void *arg,
     rt_await(key, start, arg, bytes);
 }
 
+static uint64_t number(void)
+{
+    return undo_log.transaction;
+}
+
 static void preserve(const void *memory, size_t bytes)
 {
     UNDO_WRITTEN(memory, bytes);
@@ -149,6 +154,7 @@ static const struct transactions tx = {.may_await = rt_may_await,
                                        .await = await,
                                        .wake = rt_wake,
                                        .at_commit = rt_at_commit,
+                                       .number = number,
                                        .preserve = preserve};
 
 enum status block_device_open(struct device **out, uint64_t memory_max)

@@ -2,6 +2,7 @@
 // The cache's requests to the disk, waiting for them, and giving out blocks.
 #include "servers/fs/cache_io.h"
 #include "lib/rt/heap.h"
+#include "lib/rt/undo_log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,51 +254,6 @@ int cache_get_new(struct cache *c, uint64_t block, uint8_t **out)
     return get(c, block, TO_REPLACE, out);
 }
 
-// The line of `block`, if it continues `last` in memory and is as needed.
-static struct line *next_in_run(struct cache *c, const struct line *last, uint64_t block,
-                                uint64_t want, enum need need)
-{
-    uint64_t number = block >> c->line_shift;
-    struct line *l = need == TO_REPLACE ? cache_place(c, number, !in_request(c))
-                                        : cache_find(c, number);
-    if (!l || l->memory != last->memory + CACHE_LINE_BYTES || cache_lacking(l, want, need)) {
-        return nullptr;
-    }
-    cache_note_use(c, l);
-    l->wanted = 0;
-    return l;
-}
-
-int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_t **out,
-              uint32_t *got)
-{
-    if (block >= c->blocks || count > c->blocks - block) {
-        return EUCLEAN;
-    }
-    enum need need = fill ? TO_READ : TO_REPLACE;
-    uint64_t want;
-    struct line *l;
-    uint32_t done = first_part(c, block, count, &want), limit = CACHE_RUN_LINES << c->line_shift;
-    if (fill && in_request(c)) {
-        cache_gather(c, block, count);
-    }
-    int error = cache_ready(c, block, count, want, need, &l);
-    if (error) {
-        return error;
-    }
-    *out = l->memory + ((size_t)(block & c->line_mask) << c->block_shift);
-    while (done < count && done < limit) {
-        uint32_t n = first_part(c, block + done, count - done, &want);
-        l = next_in_run(c, l, block + done, want, need);
-        if (!l) {
-            break;
-        }
-        done += n;
-    }
-    *got = done;
-    return 0;
-}
-
 // One record for blocks that lie side by side.
 static void preserve_runs(struct cache *c, const struct line *l, uint64_t blocks)
 {
@@ -307,6 +263,128 @@ static void preserve_runs(struct cache *c, const struct line *l, uint64_t blocks
         uint32_t n = gap ? (uint32_t)__builtin_ctzll(gap) : 64;
         c->device->tx->preserve(l->memory + ((size_t)at << c->block_shift), (size_t)n << c->block_shift);
         blocks &= ~mask_bits(at, n);
+    }
+}
+
+static void copy_unlogged(uint8_t *to, const uint8_t *from, uint64_t bytes)
+{
+    UNDO_DEVICE uint64_t *words = UNDO_DEVICE_AT((uint64_t *)to);
+    for (uint64_t n = 0; n < bytes / sizeof(*words); n++) {
+        words[n] = ((const uint64_t *)from)[n];
+    }
+}
+
+// Whether giving the line other memory costs less than logging what is valid of `want`: the other blocks move,
+// which nothing may be doing anything with.
+static bool is_cheaper(const struct line *l, uint64_t want)
+{
+    uint64_t over = l->valid & want, others = l->valid & ~want;
+    return !(l->reading | l->writing) && __builtin_popcountll(over) > __builtin_popcountll(others);
+}
+
+// Whether the line got other memory, at `where` unless that is null.
+static bool exchange(struct cache *c, struct line *l, uint64_t want, const uint8_t *where,
+                     struct cache_exchange *x)
+{
+    bool may = in_request(c) && x->count < CACHE_EXCHANGES && is_cheaper(l, want);
+    struct line *free = may ? cache_exchange_memory(c, l, where) : nullptr;
+    if (!free) {
+        return false;
+    }
+    for (uint64_t others = l->valid & ~want; others; others &= others - 1) {
+        size_t at = (size_t)__builtin_ctzll(others) << c->block_shift;
+        copy_unlogged(l->memory + at, free->memory + at, c->block_bytes);
+    }
+    x->line[x->count] = l;
+    x->free[x->count++] = free;
+    return true;
+}
+
+void cache_take_back(struct cache_exchange *x)
+{
+    while (x->count) {
+        struct line *l = x->line[--x->count], *free = x->free[x->count];
+        uint8_t *memory = l->memory;
+        l->memory = free->memory;
+        free->memory = memory;
+    }
+}
+
+// The line of `block`, if it continues `last` in memory and is as needed.
+static struct line *next_in_run(struct cache *c, const struct line *last, uint64_t block,
+                                uint64_t want, enum need need, struct cache_exchange *x)
+{
+    uint64_t number = block >> c->line_shift;
+    const uint8_t *where = last->memory + CACHE_LINE_BYTES;
+    struct line *l = need == TO_REPLACE ? cache_place(c, number, !in_request(c))
+                                        : cache_find(c, number);
+    if (!l || cache_lacking(l, want, need)) {
+        return nullptr;
+    }
+    if (!x || !exchange(c, l, want, where, x)) {
+        if (l->memory != where) {
+            return nullptr;
+        }
+        if (x) {
+            preserve_runs(c, l, l->valid & want);
+        }
+    }
+    cache_note_use(c, l);
+    if (l->wanted) {
+        l->wanted = 0;
+    }
+    return l;
+}
+
+static int run(struct cache *c, uint64_t block, uint32_t count, enum need need, uint8_t **out,
+               uint32_t *got, struct cache_exchange *x)
+{
+    if (block >= c->blocks || count > c->blocks - block) {
+        return EUCLEAN;
+    }
+    uint64_t want;
+    struct line *l;
+    uint32_t done = first_part(c, block, count, &want), limit = CACHE_RUN_LINES << c->line_shift;
+    if (need == TO_READ && done < count && in_request(c)) {
+        cache_gather(c, block, count);
+    }
+    int error = cache_ready(c, block, count, want, need, &l);
+    if (error) {
+        return error;
+    }
+    if (x && !exchange(c, l, want, nullptr, x)) {
+        preserve_runs(c, l, l->valid & want);
+    }
+    *out = l->memory + ((size_t)(block & c->line_mask) << c->block_shift);
+    while (done < count && done < limit) {
+        uint32_t n = first_part(c, block + done, count - done, &want);
+        l = next_in_run(c, l, block + done, want, need, x);
+        if (!l) {
+            break;
+        }
+        done += n;
+    }
+    *got = done;
+    return 0;
+}
+
+int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_t **out,
+              uint32_t *got)
+{
+    return run(c, block, count, fill ? TO_READ : TO_REPLACE, out, got, nullptr);
+}
+
+int cache_run_over(struct cache *c, uint64_t block, uint32_t count, uint8_t **out, uint32_t *got,
+                   struct cache_exchange *x)
+{
+    return run(c, block, count, TO_REPLACE, out, got, x);
+}
+
+void cache_clear(struct cache *c, uint8_t *memory)
+{
+    UNDO_DEVICE uint64_t *words = UNDO_DEVICE_AT((uint64_t *)memory);
+    for (uint32_t n = 0; n < c->block_bytes / sizeof(*words); n++) {
+        words[n] = 0;
     }
 }
 

@@ -16,7 +16,7 @@
 // Memory of a line is undone like all state, but what the disk or a caller's grant moves into it is
 // not. Therefore
 // - the disk is only asked to move anything when a transaction has committed;
-// - in a request, nothing is put into a line that held something else when the request began;
+// - in a request, nothing is put into memory that held something else when the request began;
 // - a block that is being written to the disk does not change.
 #pragma once
 #include "servers/fs/device.h"
@@ -78,6 +78,10 @@ struct cache {
     uint32_t hand;                 // of the clock
     struct line *unused_first, *unused_last;
     uint32_t unused_count;
+    // Not used any more since transaction number `retired_in`, which may be undone.
+    struct line *retired_first, *retired_last;
+    uint32_t retired_count;
+    uint64_t retired_in;
     struct line **buckets;
     uint32_t bucket_shift;
     struct line dirty_ring; // head
@@ -128,6 +132,20 @@ int cache_get_new(struct cache *c, uint64_t block, uint8_t **out);
 // With `fill`, they are read in; without, see cache_get_new.
 int cache_run(struct cache *c, uint64_t block, uint32_t count, bool fill, uint8_t **out,
               uint32_t *got);
+// The same for contents of a file that are in use and are going to be overwritten, by something other than
+// compiled code: all that is valid can be undone. Lines of which most is overwritten get other memory, of the
+// rest a copy is logged.
+enum { CACHE_EXCHANGES = CACHE_RUN_LINES + 1 };
+struct cache_exchange {
+    struct line *line[CACHE_EXCHANGES], *free[CACHE_EXCHANGES]; // which has the memory now
+    uint32_t count;
+};
+int cache_run_over(struct cache *c, uint64_t block, uint32_t count, uint8_t **out, uint32_t *got,
+                   struct cache_exchange *x);
+// They could not be overwritten: they get back the memory that they had.
+void cache_take_back(struct cache_exchange *x);
+// Zeros where nothing is valid: needs no undoing.
+void cache_clear(struct cache *c, uint8_t *memory);
 // Something other than compiled code is going to overwrite these blocks of one run. What is valid
 // of them can be undone then.
 void cache_preserve(struct cache *c, uint64_t block, uint32_t count);

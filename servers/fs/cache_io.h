@@ -41,6 +41,9 @@ void cache_add_lines(struct cache *c, uint8_t *memory, uint64_t bytes);
 struct line *cache_place(struct cache *c, uint64_t number, bool evict);
 // Keeps the line from being taken away by the next few calls.
 void cache_note_use(struct cache *c, struct line *l);
+// Swaps the memory of a line with that of a free one, which must lie at `where` unless that is null; nullptr: there
+// is none. The free one is not given out again before this transaction has committed.
+struct line *cache_exchange_memory(struct cache *c, struct line *l, const uint8_t *where);
 // Waits until so many lines are free, or a few more than now. ENOMEM.
 int cache_wait_for_room(struct cache *c, uint32_t lines);
 

@@ -40,6 +40,42 @@ static struct line *take_unused(struct cache *c)
     return l;
 }
 
+// What was retired by transactions before this one holds nothing that anybody could want back.
+static void collect_retired(struct cache *c)
+{
+    if (c->retired_first && c->retired_in != c->device->tx->number()) {
+        *(c->unused_first ? &c->unused_last->unused_next : &c->unused_first) = c->retired_first;
+        c->unused_last = c->retired_last;
+        c->unused_count += c->retired_count;
+        c->retired_first = nullptr;
+        c->retired_count = 0;
+    }
+}
+
+static void retire(struct cache *c, struct line *l)
+{
+    l->unused_next = nullptr;
+    *(c->retired_first ? &c->retired_last->unused_next : &c->retired_first) = l;
+    c->retired_last = l;
+    c->retired_count++;
+    c->retired_in = c->device->tx->number();
+}
+
+struct line *cache_exchange_memory(struct cache *c, struct line *l, const uint8_t *where)
+{
+    collect_retired(c);
+    struct line *free = c->unused_first;
+    if (!free || (where && free->memory != where)) {
+        return nullptr;
+    }
+    (void)take_unused(c);
+    uint8_t *memory = free->memory;
+    free->memory = l->memory;
+    l->memory = memory;
+    retire(c, free);
+    return free;
+}
+
 void cache_add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
 {
     for (uint64_t at = 0; at + CACHE_LINE_BYTES <= bytes && c->line_count < c->line_max;
@@ -52,9 +88,11 @@ void cache_add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
 
 void cache_note_use(struct cache *c, struct line *l)
 {
-    l->referenced = true;
+    if (!l->referenced) {
+        l->referenced = true;
+    }
     uint32_t n = sizeof(c->recent) / sizeof(c->recent[0]);
-    if (c->recent[(c->recent_next + n - 1) % n] != l) {
+    if (c->recent[(c->recent_next + n - 1) % n] != l && c->recent[(c->recent_next + n - 2) % n] != l) {
         c->recent[c->recent_next] = l;
         c->recent_next = (c->recent_next + 1) % n;
     }
@@ -148,6 +186,7 @@ static void grow(struct cache *c)
 static void refill(void *arg)
 {
     struct cache *c = arg;
+    collect_retired(c);
     if (c->line_count < c->line_max) {
         grow(c);
     }
@@ -164,6 +203,7 @@ struct line *cache_place(struct cache *c, uint64_t number, bool evict)
     if (l) {
         return l;
     }
+    collect_retired(c);
     if (c->unused_count <= reserve(c)) {
         (void)c->device->tx->at_commit(refill, c); // else some request will have to wait for it
     }
@@ -189,6 +229,7 @@ static void make_room(const void *arg)
 {
     const struct room_wanted *w = arg;
     struct cache *c = w->cache;
+    collect_retired(c);
     if (!free_some(c, w->lines)) {
         cache_write_some(c);
         if (c->ios_under_way) {
@@ -213,6 +254,7 @@ int cache_wait_for_room(struct cache *c, uint32_t lines)
 void cache_make_room(struct cache *c, uint64_t bytes)
 {
     uint32_t lines = (uint32_t)(bytes / CACHE_LINE_BYTES) + 2;
+    collect_retired(c);
     while (in_request(c) && c->unused_count < lines && lines < c->line_count / 2 && !c->no_room) {
         (void)cache_wait_for_room(c, lines);
     }

@@ -228,7 +228,9 @@ int cache_ready(struct cache *c, uint64_t block, uint32_t count, uint64_t want, 
         if (!lacking) {
             cache_note_use(c, l);
             c->hits++;
-            l->wanted = 0; // if this request is undone, it is kept for it as before
+            if (l->wanted) { // if this request is undone, it is kept for it as before
+                l->wanted = 0;
+            }
             *out = l;
             return 0;
         }

@@ -36,7 +36,8 @@ int dir_find(struct volume *v, struct inode *dir, const char *name, uint32_t len
              struct dir_entry **out)
 {
     struct dir_index *x;
-    int error = dir_index_use(v, dir, &x);
+    int error = dir->dir ? 0 : dir_index_prepare(v, dir);
+    error = error ? error : dir_index_use(v, dir, &x);
     if (error) {
         return error;
     }
@@ -122,7 +123,7 @@ int dir_make_room(struct volume *v, struct inode *dir, uint32_t length)
 static bool put_entry(struct volume *v, uint8_t *bytes, struct dir_entry *e)
 {
     uint32_t need = entry_bytes(e->length);
-    for (uint32_t at = 0; at < dir_block_usable(v);) {
+    for (uint32_t at = 0, end = dir_block_usable(v); at < end;) {
         struct ext2_dir_entry *d = dir_block_entry(v, bytes, at);
         if (!d) {
             return false;
@@ -281,7 +282,7 @@ int dir_read(struct volume *v, struct inode *dir, uint64_t *cursor, dir_emit *em
         uint8_t *bytes;
         uint64_t place, start = *cursor & ~(uint64_t)(block_bytes(v) - 1);
         error = dir_block_get(v, dir, (uint32_t)(start >> v->cache.block_shift), &bytes, &place);
-        for (uint32_t at = 0; !error && at < dir_block_usable(v);) {
+        for (uint32_t at = 0, end = dir_block_usable(v); !error && at < end;) {
             struct ext2_dir_entry *d = dir_block_entry(v, bytes, at);
             if (!d) {
                 return volume_damaged(v, "an entry of directory", dir->number);

@@ -61,7 +61,7 @@ void dir_block_clear(struct volume *v, uint8_t *bytes)
 uint32_t dir_block_largest_room(const struct volume *v, uint8_t *bytes)
 {
     uint32_t largest = 0;
-    for (uint32_t at = 0; at < dir_block_usable(v);) {
+    for (uint32_t at = 0, end = dir_block_usable(v); at < end;) {
         struct ext2_dir_entry *e = dir_block_entry(v, bytes, at);
         if (!e) {
             return 0;

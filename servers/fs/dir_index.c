@@ -8,6 +8,7 @@
 
 enum {
     ALL_ENTRIES_MAX = 300000, // of all indexes together, unless the last few alone need more
+    LAST_FEW = 4,
     BUCKETS_MIN = 32,
 };
 
@@ -46,6 +47,19 @@ static void free_index(struct volume *v, struct dir_index *x)
     free(x->buckets);
     free(x->room);
     free(x);
+}
+
+// Used so lately that its place in the list is good enough: whoever goes to and fro between a few leaves the
+// list alone.
+static bool is_near_end(const struct volume *v, const struct dir_index *x)
+{
+    for (int n = 0; n < LAST_FEW; n++) {
+        if (x == v->dirs_last) {
+            return true;
+        }
+        x = x->next;
+    }
+    return false;
 }
 
 void dir_index_drop(struct volume *v, struct inode *dir)
@@ -107,7 +121,7 @@ static int index_block(struct volume *v, struct dir_index *x, uint32_t number)
         return error;
     }
     uint32_t largest = 0;
-    for (uint32_t at = 0; at < dir_block_usable(v);) {
+    for (uint32_t at = 0, end = dir_block_usable(v); at < end;) {
         struct ext2_dir_entry *d = dir_block_entry(v, bytes, at);
         if (!d) {
             return volume_damaged(v, "an entry of directory", x->dir->number);
@@ -148,6 +162,29 @@ int dir_index_reserve(struct dir_index *x, uint32_t blocks)
     return 0;
 }
 
+// Has all blocks brought in. A request that misses one is undone and begins again: that is dear once an
+// index has been begun.
+static int fetch_blocks(struct volume *v, struct inode *dir)
+{
+    uint32_t blocks = (uint32_t)blocks_for(v, inode_size(dir));
+    for (uint32_t n = 0; n < blocks; n++) {
+        struct run r;
+        uint8_t *bytes;
+        int error = map_find(v, dir, n, &r);
+        if (error || !r.place) {
+            return error; // a hole is found damaged later
+        }
+        if (n % 64 == 0) {
+            cache_prefetch(&v->cache, r.place, r.count < 64 ? r.count : 64);
+        }
+        error = cache_get(&v->cache, r.place, &bytes);
+        if (error) {
+            return error;
+        }
+    }
+    return 0;
+}
+
 static int fill_index(struct volume *v, struct dir_index *x)
 {
     uint64_t size = inode_size(x->dir);
@@ -160,17 +197,11 @@ static int fill_index(struct volume *v, struct dir_index *x)
     if (!x->buckets || dir_index_reserve(x, x->blocks)) {
         return ENOMEM;
     }
-    for (uint32_t n = 0; n < x->blocks; n++) {
-        struct run r;
-        if (!(n % 64) && !map_find(v, x->dir, n, &r) && r.place) {
-            cache_prefetch(&v->cache, r.place, r.count < 64 ? r.count : 64);
-        }
-        int error = index_block(v, x, n);
-        if (error) {
-            return error;
-        }
+    int error = fetch_blocks(v, x->dir);
+    for (uint32_t n = 0; n < x->blocks && !error; n++) {
+        error = index_block(v, x, n);
     }
-    return 0;
+    return error;
 }
 
 static bool has_older_than(const struct volume *v, int count)
@@ -185,7 +216,7 @@ static bool has_older_than(const struct volume *v, int count)
 int dir_index_use(struct volume *v, struct inode *dir, struct dir_index **out)
 {
     if (dir->dir) {
-        if (v->dirs_last != dir->dir) {
+        if (!is_near_end(v, dir->dir)) {
             lru_remove(v, dir->dir);
             lru_add(v, dir->dir);
         }
@@ -206,10 +237,49 @@ int dir_index_use(struct volume *v, struct inode *dir, struct dir_index **out)
     lru_add(v, x);
     *out = dir->dir = x;
     // The last few stay in any case: an operation may be using them.
-    while (v->dir_entries > ALL_ENTRIES_MAX && has_older_than(v, 4)) {
+    while (v->dir_entries > ALL_ENTRIES_MAX && has_older_than(v, 2 * LAST_FEW)) {
         dir_index_drop(v, v->dirs_first->dir);
     }
     return 0;
+}
+
+// ---- Between requests ----
+
+struct wanted_index {
+    struct volume *v;
+    ext2_ino_t dir;
+};
+
+static void make_index(const void *arg)
+{
+    const struct wanted_index *w = arg;
+    struct inode *dir;
+    struct dir_index *x;
+    int error = inode_get_nameless(w->v, w->dir, &dir);
+    if (!error) {
+        error = dir_index_use(w->v, dir, &x);
+        inode_put(w->v, dir);
+    }
+    w->v->index_failed = error ? w->dir : 0;
+    w->v->device->tx->wake(KEY_INDEX);
+}
+
+int dir_index_prepare(struct volume *v, struct inode *dir)
+{
+    struct wanted_index w = {v, dir->number};
+    if (inode_size(dir) <= block_bytes(v) || !v->device->tx->may_await()) {
+        return 0;
+    }
+    if (v->index_failed == dir->number) { // who asks finds out why
+        v->index_failed = 0;
+        return 0;
+    }
+    int error = map_supported(dir);
+    error = error ? error : fetch_blocks(v, dir);
+    if (!error) {
+        v->device->tx->await(KEY_INDEX, make_index, &w, sizeof(w));
+    }
+    return error;
 }
 
 struct dir_entry *dir_index_find(const struct dir_index *x, const char *name, uint32_t length)

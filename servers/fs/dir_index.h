@@ -18,6 +18,9 @@ struct dir_index {
 // Makes the index if it is not there. The last few that were used are never thrown out by this.
 int dir_index_use(struct volume *v, struct inode *dir, struct dir_index **out);
 void dir_index_drop(struct volume *v, struct inode *dir);
+// There is none. In a request that has changed nothing yet: has a large one made between requests, so that it
+// stays when the request has to wait for something else, and is undone.
+int dir_index_prepare(struct volume *v, struct inode *dir);
 
 struct dir_entry *dir_index_find(const struct dir_index *x, const char *name, uint32_t length);
 // An entry for that name, not in any index yet; nullptr without memory.

@@ -129,7 +129,7 @@ static int write_part(struct volume *v, uint64_t place, uint32_t skip, size_t by
         return error;
     }
     if (fresh) {
-        memset(memory, 0, block_bytes(v));
+        cache_clear(&v->cache, memory);
     } else {
         cache_preserve(&v->cache, place, 1);
     }
@@ -143,18 +143,18 @@ static int write_whole(struct volume *v, uint64_t place, uint32_t blocks, bool f
                        file_copy *copy, void *arg, uint64_t done, uint32_t *got)
 {
     uint8_t *memory;
-    int error = cache_run(&v->cache, place, blocks, false, &memory, got);
+    struct cache_exchange x = {.count = 0};
+    int error = fresh ? cache_run(&v->cache, place, blocks, false, &memory, got) // what is there is nobody's
+                      : cache_run_over(&v->cache, place, blocks, &memory, got, &x);
     if (error) {
         return error;
-    }
-    if (!fresh) { // else what is there is nobody's
-        cache_preserve(&v->cache, place, *got);
     }
     error = copy(arg, done, memory, (size_t)*got << v->cache.block_shift);
     if (error && fresh) {
         memset(memory, 0, (size_t)*got << v->cache.block_shift);
     }
     if (error && !fresh) {
+        cache_take_back(&x);
         cache_dirty_valid(&v->cache, place, *got);
     } else {
         cache_dirty(&v->cache, place, *got, CLASS_DATA);

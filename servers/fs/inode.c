@@ -31,8 +31,14 @@ static struct inode *find(struct volume *v, ext2_ino_t number)
 
 // ---- Lists ----
 
+// Stays there when it is used again: what everybody passes through (the root, say) would come and go.
 static void unused_add(struct volume *v, struct inode *i)
 {
+    if (i->listed) {
+        return;
+    }
+    i->listed = true;
+    i->used = false;
     i->next = nullptr;
     i->prev = v->unused_last;
     *(v->unused_last ? &v->unused_last->next : &v->unused_first) = i;
@@ -41,6 +47,10 @@ static void unused_add(struct volume *v, struct inode *i)
 
 static void unused_remove(struct volume *v, struct inode *i)
 {
+    if (!i->listed) {
+        return;
+    }
+    i->listed = false;
     *(i->prev ? &i->prev->next : &v->unused_first) = i->next;
     *(i->next ? &i->next->prev : &v->unused_last) = i->prev;
 }
@@ -80,6 +90,7 @@ static void forget(struct volume *v, struct inode *i)
         at = &(*at)->hash_next;
     }
     *at = i->hash_next;
+    unused_remove(v, i);
     not_changed(v, i);
     dir_forget(v, i);
     v->inode_count--;
@@ -87,13 +98,17 @@ static void forget(struct volume *v, struct inode *i)
     free(i);
 }
 
-static void trim(struct volume *v, uint32_t limit)
+// Who was used again since the last time is spared, unless that is not enough.
+static void trim(struct volume *v, uint32_t limit, bool spare)
 {
     struct inode *i = v->unused_first;
     while (i && v->inode_count > limit) {
         struct inode *next = i->next;
-        if (!i->dirty && !i->orphan) {
+        if (i->references) {
             unused_remove(v, i);
+        } else if (i->used && spare) {
+            i->used = false;
+        } else if (!i->dirty && !i->orphan) {
             forget(v, i);
         }
         i = next;
@@ -102,13 +117,14 @@ static void trim(struct volume *v, uint32_t limit)
 
 void inode_drop_unused(struct volume *v)
 {
-    trim(v, 0);
+    trim(v, 0, false);
 }
 
 static struct inode *make(struct volume *v, ext2_ino_t number)
 {
     if (v->inode_count >= v->inode_limit) {
-        trim(v, v->inode_limit - 1);
+        trim(v, v->inode_limit - 1, true);
+        trim(v, v->inode_limit - 1, false);
     }
     size_t on_disk = EXT2_INODE_SIZE(v->fs->super), known = sizeof(struct ext2_inode_large);
     struct inode *i = new_sized(struct inode, sizeof(*i) + (on_disk > known ? on_disk - known : 0));
@@ -179,7 +195,6 @@ int inode_store(struct volume *v, struct inode *i)
     bool dead = i->dead;
     not_changed(v, i);
     if (dead && !i->references) {
-        unused_remove(v, i);
         forget(v, i);
     }
     return 0;
@@ -190,8 +205,11 @@ int inode_store(struct volume *v, struct inode *i)
 static struct inode *find_and_hold(struct volume *v, ext2_ino_t number)
 {
     struct inode *i = find(v, number);
-    if (i && !i->references++) {
-        unused_remove(v, i);
+    if (i) {
+        i->references++;
+        if (!i->used) {
+            i->used = true;
+        }
     }
     return i;
 }
@@ -247,7 +265,6 @@ void inode_put(struct volume *v, struct inode *i)
     if (!--i->references) {
         unused_add(v, i);
         if (i->dead && !i->dirty) {
-            unused_remove(v, i);
             forget(v, i);
         }
     }

@@ -27,9 +27,11 @@ struct inode {
     ext2_ino_t number;
     uint32_t references;
     struct inode *hash_next;
-    struct inode *next, *prev;               // among the unused
+    struct inode *next, *prev;               // among the unused, if `listed`
     struct inode *dirty_next, *dirty_prev;   // among the changed
     struct inode *orphan_next, *orphan_prev; // among those without a name (orphan.h)
+    bool listed; // among the unused, also while it is in use again
+    bool used;   // since it was listed
     bool orphan;
     bool dirty;
     bool grown_dir; // a directory with blocks that the disk does not know yet

@@ -232,14 +232,16 @@ static errcode_t insert_block(struct volume *v, struct inode *i, const struct ru
                         nullptr, &place);
 }
 
-// Where the next block of the file is best put: after the one before it, else near the inode.
-static uint64_t goal(struct volume *v, struct inode *i, uint32_t first)
+// Where the next block of the file is best put: after the one before it, else near the inode. A large file begins
+// where a line of the cache does: whoever overwrites it in large pieces then overwrites whole lines.
+static uint64_t goal(struct volume *v, struct inode *i, uint32_t first, uint32_t count)
 {
     struct run before;
     if (first && !map_find(v, i, first - 1, &before) && before.place) {
         return before.place + 1;
     }
-    return space_goal(v, i->number);
+    uint64_t place = space_goal(v, i->number), line = v->cache.line_mask + 1;
+    return !first && count >= line ? (place + line - 1) & ~(line - 1) : place;
 }
 
 // Keeps the window right without reading it again, if the new blocks come at the end of what it
@@ -262,7 +264,7 @@ int map_add(struct volume *v, struct inode *i, uint32_t first, uint32_t count, s
         count = EXT_INIT_MAX_LEN;
     }
     struct run r = {.first = first};
-    int error = space_take_blocks(v, goal(v, i, first), extents ? count : 1, &r.place, &r.count);
+    int error = space_take_blocks(v, goal(v, i, first, count), extents ? count : 1, &r.place, &r.count);
     if (error) {
         return error;
     }

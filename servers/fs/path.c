@@ -51,7 +51,7 @@ int path_read_link(struct volume *v, struct inode *link, char *to, size_t room, 
 // A walk in progress: what is left of the path, where it stands.
 struct walker {
     struct volume *v;
-    char *at, *end; // in v->path_buffer[which]
+    const char *at, *end; // in the caller's path, or in v->path_buffer[which] once a link was followed
     int which;
     uint32_t links;
     struct inode *dir; // referenced
@@ -203,9 +203,7 @@ int path_walk(struct volume *v, const char *path, size_t bytes, uint32_t how, st
     if (!bytes || *path != '/' || memchr(path, 0, bytes)) {
         return EINVAL;
     }
-    char *buffer = v->path_buffer[0];
-    memcpy(buffer, path, bytes);
-    struct walker w = {.v = v, .at = buffer, .end = buffer + bytes};
+    struct walker w = {.v = v, .at = path, .end = path + bytes};
     int error = inode_get(v, EXT2_ROOT_INO, &w.dir);
     if (!error && !inode_is_dir(w.dir)) {
         error = volume_damaged(v, "the root is no directory: inode", EXT2_ROOT_INO);

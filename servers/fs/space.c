@@ -8,19 +8,28 @@
 
 enum { GROUP_BLOCKS = 1, GROUP_INODES = 2 };
 
+// Mostly for the so-manieth time: no store, nothing for the log.
+static void note(struct volume *v, dgrp_t group, uint8_t what)
+{
+    if (!(v->group_dirty[group] & what)) {
+        v->group_dirty[group] |= what;
+    }
+    if (!v->tables_dirty) {
+        v->tables_dirty = true;
+    }
+}
+
 static void note_blocks(struct volume *v, uint64_t place, uint32_t count)
 {
     dgrp_t last = ext2fs_group_of_blk2(v->fs, place + count - 1);
     for (dgrp_t g = ext2fs_group_of_blk2(v->fs, place); g <= last; g++) {
-        v->group_dirty[g] |= GROUP_BLOCKS;
+        note(v, g, GROUP_BLOCKS);
     }
-    v->tables_dirty = true;
 }
 
 static void note_inode(struct volume *v, ext2_ino_t number)
 {
-    v->group_dirty[ext2fs_group_of_ino(v->fs, number)] |= GROUP_INODES;
-    v->tables_dirty = true;
+    note(v, ext2fs_group_of_ino(v->fs, number), GROUP_INODES);
 }
 
 // ---- Held back ----

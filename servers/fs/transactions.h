@@ -19,6 +19,8 @@ struct transactions {
     // fn(arg) runs when this transaction has committed, in one of its own; once, however often it
     // is asked for; at once outside of transactions. false: no memory, it will not run.
     bool (*at_commit)(void (*fn)(void *arg), void *arg);
+    // Another number in each transaction.
+    uint64_t (*number)(void);
     // Before something other than compiled code overwrites state: it can be undone then.
     void (*preserve)(const void *memory, size_t bytes);
 };
@@ -27,3 +29,4 @@ struct transactions {
 #define KEY_ROOM    UINT64_MAX       // lines that can be written to
 #define KEY_SETTLED (UINT64_MAX - 1) // no metadata on its way to the disk
 #define KEY_CHORES  (UINT64_MAX - 2) // see chores.c
+#define KEY_INDEX   (UINT64_MAX - 3) // see dir_index.c

@@ -46,6 +46,7 @@ struct volume {
     uint32_t chores;        // asked for
     uint32_t chores_failed; // and nobody has been told yet
     int chores_error;
+    ext2_ino_t index_failed; // of that directory, likewise
 
     // inode.c
     struct inode **inode_buckets;

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-static _Alignas(8) uint8_t memory[4096];
+static _Alignas(8) uint8_t memory[4096 + UNDO_SLACK];
 static uint8_t bytes[8192], before[8192];
 static size_t asked;
 
@@ -198,6 +198,37 @@ static void test_what_cannot_be_a_record_is_not_followed(void **state)
     assert_false(since((struct undo_mark){0}));
 }
 
+// As the pass writes it, and as an allocator says that there is nothing to be undone.
+static void test_words_and_fresh_memory(void **state)
+{
+    (void)state;
+    begin();
+    struct undo_mark mark = undo_mark_of(&undo_log);
+    uint64_t tag = 3 * UNDO_TAG_WORD | (uintptr_t)(bytes + 40);
+    memcpy(undo_log.cursor, bytes + 40, 24);
+    memcpy(undo_log.cursor + 24, &tag, 8);
+    undo_log.cursor += 32;
+    memset(bytes + 40, 0xee, 24);
+    undo_note_change(bytes + 4000, 1000);
+    memset(bytes + 4000, 0xdd, 1000);
+    overwrite(10, 3);
+    assert_true(since(mark));
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, 4000);
+    assert_int_equal(bytes[4500], 0xdd);
+}
+
+static void test_a_range_leaves_room_for_records(void **state)
+{
+    (void)state;
+    begin();
+    overwrite(0, 4080);
+    assert_int_equal(asked, 0);
+    assert_true(undo_log.cursor <= undo_log.limit);
+    overwrite(5000, 1);
+    assert_int_equal(asked, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +242,8 @@ int main(void)
         cmocka_unit_test(test_changes_over_two_laps_are_told),
         cmocka_unit_test(test_what_is_being_written_is_not_relied_on),
         cmocka_unit_test(test_what_cannot_be_a_record_is_not_followed),
+        cmocka_unit_test(test_words_and_fresh_memory),
+        cmocka_unit_test(test_a_range_leaves_room_for_records),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

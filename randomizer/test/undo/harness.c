@@ -90,6 +90,23 @@ static void undo(uint32_t round, uint64_t stop)
     compare(before, round, stop);
 }
 
+// A log that is too small for any of it, up to an unmapped page: whoever does not look for room in time dies there.
+static int overflow(uint32_t rounds, uintptr_t low, uintptr_t high)
+{
+    size_t page = 4096, bytes = (4 * UNDO_SLACK + page - 1) / page * page;
+    uint8_t *log = mmap(nullptr, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(log + bytes, page, PROT_NONE);
+    undo_init(log, bytes, low, high, nullptr);
+    for (uint32_t round = 0; round < rounds; round++) {
+        run(random_below(~0u), 0);
+        if (round % 3 == 0) { // else records of several transactions pile up
+            play_heap_commit();
+            undo_commit();
+        }
+    }
+    return undo_log.overflows > 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     uint32_t rounds = argc > 1 ? (uint32_t)atoi(argv[1]) : 10;
@@ -100,6 +117,9 @@ int main(int argc, char **argv)
     state_bytes = (size_t)(__stop_state - __start_state);
     before = malloc(state_bytes);
     after = malloc(state_bytes);
+    if (argc > 3) {
+        return overflow(rounds, low, high);
+    }
     static uint8_t signal_stack[1 << 16];
     sigaltstack(&(stack_t){.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)}, nullptr);
     sigaction(SIGTRAP, &(struct sigaction){.sa_handler = on_step, .sa_flags = SA_ONSTACK}, nullptr);

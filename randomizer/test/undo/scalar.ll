@@ -8,7 +8,8 @@ define void @one(ptr %p, i32 %v) {
 ; CHECK: call preserve_mostcc ptr @undo_full()
 ; CHECK: [[OLD:%.*]] = load i32, ptr %p, align 1
 ; CHECK: zext i32 [[OLD]] to i64
-; CHECK: or i64 {{.*}}, 288230376151711744
+; CHECK: store ptr %p, ptr {{.*}}, align 8
+; CHECK: store i8 4, ptr {{.*}}, align 1
 ; CHECK: fence syncscope("singlethread") release
 ; CHECK-NEXT: getelementptr i8, ptr {{.*}}, i64 16
 ; CHECK-NEXT: store ptr {{.*}}, ptr @undo_log
@@ -19,9 +20,9 @@ define void @one(ptr %p, i32 %v) {
 }
 define void @eight(ptr %p, i64 %v) {
 ; CHECK-LABEL: @eight(
-; CHECK-NOT: or i64
+; CHECK-NOT: store i8
 ; CHECK: load i64, ptr %p, align 1
-; CHECK-NOT: or i64
+; CHECK-NOT: store i8
 ; CHECK: store i64 %v, ptr %p
   store i64 %v, ptr %p
   ret void

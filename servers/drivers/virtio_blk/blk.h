@@ -16,6 +16,7 @@
 #pragma once
 #include "kernel/abi/handle.h"
 #include "lib/block/ring.h"
+#include "lib/rt/undo_log.h"
 #include "lib/virtio/device.h"
 
 enum {
@@ -55,14 +56,12 @@ struct blk_session {
     struct blk_buffer buffer[BLOCK_BUFFERS];
     uint64_t waiting[BLOCK_WORDS];   // entries to look at
     uint64_t under_way[BLOCK_WORDS]; // entries that a slot has
-    uint32_t slots;                  // how many
     bool closing;                    // nothing new is started
     bool tell;                       // completions were written since the client was last notified
 };
 
-// A request at the device.
+// A request at the device, unless the slot is free.
 struct blk_slot {
-    bool used;
     uint8_t session, tries;
     uint16_t entry;
     enum block_op op;
@@ -99,7 +98,6 @@ struct blk {
     uint32_t free_slots; // a bit each
     uint64_t last_answer_ns, timeout_ns;
     bool repeating;      // first look at the rings after a crash: what is found there runs again
-    struct blk_job job;
     struct { uint64_t completed, failed, resets, repeated; } count;
     // What the engine needs done; a host test puts its own here.
     void (*kick)(struct blk *);                          // tell the device to look at the queue
@@ -138,3 +136,4 @@ uint32_t blk_completions(struct blk *b, uint64_t now_ns);
 // 0 if nothing is under way.
 uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed);
 uint32_t blk_under_way(const struct blk *b);
+bool blk_is_busy(const struct blk_session *s); // something of it is at the device

@@ -11,9 +11,20 @@ static const uint8_t no_answer = 0xff; // what the status byte holds until the d
 void blk_engine_init(struct blk *b)
 {
     b->free_slots = UINT32_MAX >> (32 - BLK_SLOTS);
-    for (uint32_t i = 0; i < BLK_SLOTS; i++) {
-        b->slot[i].used = false;
+}
+
+static bool is_used(const struct blk *b, uint32_t slot)
+{
+    return !(b->free_slots >> slot & 1);
+}
+
+bool blk_is_busy(const struct blk_session *s)
+{
+    uint64_t any = 0;
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
+        any |= s->under_way[w];
     }
+    return any != 0;
 }
 
 uint32_t blk_under_way(const struct blk *b)
@@ -39,7 +50,7 @@ void blk_take_submitted(struct blk *b, uint32_t session)
     }
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
         if (atomic_load_explicit(&s->ring->submitted[w], memory_order_relaxed) != 0) {
-            s->waiting[w] |= atomic_exchange(&s->ring->submitted[w], 0) &
+            s->waiting[w] |= atomic_exchange(&UNDO_DEVICE_AT(s->ring)->submitted[w], 0) &
                              entry_mask(s->entries, w);
         }
     }
@@ -52,7 +63,6 @@ static void take_all(struct blk_session *s)
         s->waiting[w] = entry_mask(s->entries, w);
         s->under_way[w] = 0;
     }
-    s->slots = 0;
     s->tell = true;
 }
 
@@ -66,19 +76,27 @@ void blk_begin_again(struct blk *b)
     }
 }
 
-// The next entry that waits and is not under way, -1 if there is none. Takes it.
+// The next entry that waits and is not under way, -1 if there is none.
 static int next_waiting(struct blk_session *s)
 {
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
         uint64_t bits = s->waiting[w] & ~s->under_way[w];
         if (bits != 0) {
-            int bit = __builtin_ctzll(bits);
-            s->waiting[w] &= ~(1ull << bit);
-            return (int)w * 64 + bit;
+            return (int)w * 64 + __builtin_ctzll(bits);
         }
-        s->waiting[w] = 0; // a client that submits an entry twice gets it run once
+        if (s->waiting[w] != 0) { // a client that submits an entry twice gets it run once
+            s->waiting[w] = 0;
+        }
     }
     return -1;
+}
+
+static void count_end(struct blk *b, enum status status)
+{
+    b->count.completed++;
+    if (status != OK) {
+        b->count.failed++;
+    }
 }
 
 static void end_slot(struct blk *b, uint32_t i, enum status status)
@@ -88,14 +106,12 @@ static void end_slot(struct blk *b, uint32_t i, enum status status)
 
     blk_finish_entry(s, slot->entry, status);
     s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
-    s->slots--;
-    slot->used = false;
     b->free_slots |= 1u << i;
-    b->count.completed++;
-    b->count.failed += status != OK;
+    count_end(b, status);
 }
 
-// Puts the checked job into the queue under slot i.
+// Puts the checked job into the queue under slot i. Anything but OK and ERR_AGAIN (the queue is full)
+// is what the request ends with.
 static enum status queue_job(struct blk *b, uint32_t i, struct blk_job *job)
 {
     static const uint32_t type[] = {VIRTIO_BLK_IN, VIRTIO_BLK_OUT, VIRTIO_BLK_FLUSH};
@@ -105,8 +121,8 @@ static enum status queue_job(struct blk *b, uint32_t i, struct blk_job *job)
     uint16_t in = (uint16_t)(job->op == BLOCK_READ ? job->data + 1 : 1);
     uint16_t out = (uint16_t)(job->data + 2 - in);
 
-    c->header[i] = (struct virtio_blk_header){.type = type[job->op], .sector = job->sector};
-    c->status[i] = no_answer;
+    *UNDO_DEVICE_AT(&c->header[i]) = (struct virtio_blk_header){.type = type[job->op], .sector = job->sector};
+    *UNDO_DEVICE_AT(&c->status[i]) = no_answer;
     job->part[0] = (struct virtq_part){control_at + offsetof(struct blk_control, header) +
                                            i * sizeof c->header[0],
                                        sizeof c->header[0]};
@@ -121,33 +137,26 @@ static enum status queue_job(struct blk *b, uint32_t i, struct blk_job *job)
                               job->part, out, in, &b->slot[i]);
 }
 
-// Gives slot i, which has its session, entry and tries, to the device. Anything but OK and
-// ERR_AGAIN (the queue is full) is what the request ends with.
-static enum status start_slot(struct blk *b, uint32_t i, uint64_t now_ns)
+// All of a slot at once: one record in the undo log.
+static struct blk_slot slot_for(uint32_t session, uint32_t entry, uint32_t tries,
+                                const struct blk_job *job, uint64_t now_ns)
 {
-    struct blk_slot *slot = &b->slot[i];
-    struct blk_job *job = &b->job;
-    enum status status = queue_job(b, i, job);
-
-    if (status == OK) {
-        slot->op = job->op;
-        slot->bytes = job->op == BLOCK_READ ? job->bytes : 0;
-        slot->since_ns = now_ns;
-    }
-    return status;
+    return (struct blk_slot){.session = (uint8_t)session,
+                             .tries = (uint8_t)tries,
+                             .entry = (uint16_t)entry,
+                             .op = job->op,
+                             .bytes = job->op == BLOCK_READ ? job->bytes : 0,
+                             .since_ns = now_ns};
 }
 
-static void take_slot(struct blk *b, uint32_t i, uint32_t session, uint32_t entry)
+static void take_slot(struct blk *b, uint32_t i, struct blk_slot slot)
 {
-    struct blk_session *s = &b->session[session];
+    struct blk_session *s = &b->session[slot.session];
+    uint32_t entry = slot.entry;
 
-    b->slot[i] = (struct blk_slot){.used = true,
-                                   .session = (uint8_t)session,
-                                   .tries = 1,
-                                   .entry = (uint16_t)entry};
+    b->slot[i] = slot;
     b->free_slots &= ~(1u << i);
     s->under_way[entry / 64] |= 1ull << (entry % 64);
-    s->slots++;
 }
 
 static void drop_slot(struct blk *b, uint32_t i)
@@ -157,8 +166,6 @@ static void drop_slot(struct blk *b, uint32_t i)
 
     s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
     s->waiting[slot->entry / 64] |= 1ull << (slot->entry % 64);
-    s->slots--;
-    slot->used = false;
     b->free_slots |= 1u << i;
 }
 
@@ -184,21 +191,24 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     if (entry < 0) {
         return false;
     }
-    enum status status = blk_read_entry(b, session, (uint32_t)entry, &b->job);
+    struct blk_job job; // here, and not in *b: what lies on the stack is not logged
+    enum status status = blk_read_entry(b, session, (uint32_t)entry, &job);
+    s->waiting[entry / 64] &= ~(1ull << (entry % 64));
     if (status == ERR_AGAIN) {
         return true; // nothing was there; perhaps the next
     }
-    b->count.repeated += b->repeating;
-    status = without_device(b, status, &b->job);
+    if (b->repeating) {
+        b->count.repeated++;
+    }
+    status = without_device(b, status, &job);
     if (status != STATUS_COUNT) {
         blk_finish_entry(s, (uint32_t)entry, status);
-        b->count.completed++;
-        b->count.failed += status != OK;
+        count_end(b, status);
         return true;
     }
     uint32_t i = (uint32_t)__builtin_ctz(b->free_slots);
-    take_slot(b, i, session, (uint32_t)entry);
-    if (start_slot(b, i, now_ns) != OK) {
+    take_slot(b, i, slot_for(session, (uint32_t)entry, 1, &job, now_ns));
+    if (queue_job(b, i, &job) != OK) {
         drop_slot(b, i);
         return false;
     }
@@ -266,19 +276,20 @@ static void repeat_slots(struct blk *b, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < BLK_SLOTS; i++) {
         struct blk_slot *slot = &b->slot[i];
-        if (!slot->used) {
+        if (!is_used(b, i)) {
             continue;
         }
-        enum status status = blk_read_entry(b, slot->session, slot->entry, &b->job);
+        struct blk_job job;
+        enum status status = blk_read_entry(b, slot->session, slot->entry, &job);
         if (slot->tries == BLK_TRIES || !b->working) {
             end_slot(b, i, ERR_IO);
             continue;
         }
-        slot->tries++;
         status =
             status == ERR_AGAIN ? ERR_ARG : status; // taken back by a client that may not do so
         if (status == OK) {
-            status = start_slot(b, i, now_ns);
+            *slot = slot_for(slot->session, slot->entry, slot->tries + 1u, &job, now_ns);
+            status = queue_job(b, i, &job);
         }
         if (status != OK) {
             end_slot(b, i, status == ERR_AGAIN ? ERR_IO : status);
@@ -303,7 +314,7 @@ uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed)
         const struct blk_slot *slot = &b->slot[i];
         // A device that answers others is slow, not dead.
         uint64_t since = slot->since_ns > b->last_answer_ns ? slot->since_ns : b->last_answer_ns;
-        late |= slot->used && now_ns >= since + b->timeout_ns;
+        late |= is_used(b, i) && now_ns >= since + b->timeout_ns;
     }
     if (late || failed || b->queue.broken) {
         restart_device(b, now_ns);

@@ -110,9 +110,11 @@ enum status blk_read_entry(const struct blk *b, uint32_t session, uint32_t index
 
 void blk_finish_entry(struct blk_session *s, uint32_t index, enum status status)
 {
-    struct block_entry *e = &s->ring->entry[index];
+    UNDO_DEVICE struct block_entry *e = UNDO_DEVICE_AT(&s->ring->entry[index]);
 
-    *(volatile uint32_t *)&e->status = status;
+    *(volatile UNDO_DEVICE uint32_t *)&e->status = status;
     atomic_store_explicit(&e->state, BLOCK_DONE, memory_order_release);
-    s->tell = true;
+    if (!s->tell) {
+        s->tell = true;
+    }
 }

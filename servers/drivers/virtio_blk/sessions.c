@@ -81,7 +81,7 @@ static void release_buffer(struct blk_buffer *buffer)
 static void close_session(struct blk_session *s)
 {
     s->closing = true;
-    while (s->slots > 0) {
+    while (blk_is_busy(s)) {
         blk_pump_wait();
     }
     for (uint32_t i = 0; i < BLOCK_BUFFERS; i++) {
@@ -210,7 +210,7 @@ static enum status do_buffer(struct request *rq, uint32_t session, uint32_t inde
     if (!is_owner(rq, session)) {
         return ERR_STATE;
     }
-    if (s->slots > 0 && buffer->bytes != 0) { // it may be in use by the device
+    if (blk_is_busy(s) && buffer->bytes != 0) { // it may be in use by the device
         return ERR_BUSY;
     }
     enum status status = sys_mem_info(memory, &info);

@@ -167,10 +167,16 @@ static bool at_commit(void (*fn)(void *arg), void *arg)
     return true;
 }
 
+static uint64_t number(void)
+{
+    return undo_log.transaction;
+}
+
 static const struct transactions transactions = {.may_await = may_await,
                                                  .await = await,
                                                  .wake = wake,
                                                  .at_commit = at_commit,
+                                                 .number = number,
                                                  .preserve = undo_range};
 
 static int submit(struct device *, struct device_request *rq)
