@@ -3,8 +3,7 @@
 #include "kernel/system/random.h"
 
 enum {
-    MAP_EAGERLY = 16,       // pages that are there already and get their table entries with the map call
-    FAULT_AROUND = 16,      // the same around a page fault
+    FAULT_AROUND = 32,      // pages that are there already get their entries with a map call or a fault
     PAGES_AT_ONCE = 128,    // table entries changed before interrupts get a chance
     DRAWS = 64,             // attempts to find a free place at random
     PROTECT_REGIONS = 512,  // mappings that one protect call may span
@@ -176,17 +175,14 @@ static uint64_t draw_place(struct task *task, uint64_t bytes, struct gap *gap)
     return 0;
 }
 
-// Fills page table entries for pages that are there already. Failing is no harm: a page fault tries
-// again and reports it.
-static void map_present(struct task *task, struct region *r, uint64_t at, uint64_t end)
+// Fills page table entries for pages that are there already, at most as many as come with a fault. Failing
+// is no harm: a page fault tries again and reports it.
+static void map_present(struct task *task, struct region *r, uint64_t at)
 {
-    struct memory *m = r->memory;
-    for (; at < end; at += PAGE_SIZE) {
-        uint64_t pa = memory_peek(m, r->first_page + (at - start_of(r)) / PAGE_SIZE);
-        if (pa != 0 && arch_page_map(&task->space, at, pa, r->prot, memory_cache(m)) != OK) {
-            return;
-        }
-    }
+    uint64_t pa[FAULT_AROUND];
+    uint64_t count = min_u64(FAULT_AROUND, (r->end - at) / PAGE_SIZE);
+    memory_peek_at(r->memory, r->first_page + (at - start_of(r)) / PAGE_SIZE, (uint32_t)count, pa);
+    (void)!arch_pages_map(&task->space, at, pa, (uint32_t)count, r->prot, memory_cache(r->memory));
 }
 
 enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64_t first_page,
@@ -217,7 +213,7 @@ enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64
     tree_insert_between(&task->regions, &r->node, gap.before, gap.after);
     task->mapped_pages += bytes / PAGE_SIZE;
     if (m->populated != 0) {
-        map_present(task, r, start, min_u64(r->end, start + MAP_EAGERLY * PAGE_SIZE));
+        map_present(task, r, start);
     }
     *at = start;
     return OK;
@@ -236,13 +232,13 @@ enum status region_fault(struct task *task, uint64_t at, uint32_t need)
         return ERR_MEMORY;
     }
     enum status status = arch_page_map(&task->space, at, pa, r->prot, memory_cache(m));
-    if (status == OK && m->populated * PAGE_SIZE == m->bytes && r->end - start_of(r) > PAGE_SIZE) {
-        map_present(task, r, at + PAGE_SIZE, min_u64(r->end, at + FAULT_AROUND * PAGE_SIZE));
+    if (status == OK && m->populated * PAGE_SIZE == m->bytes && r->end - at > PAGE_SIZE) {
+        map_present(task, r, at + PAGE_SIZE);
     }
     if (r->prot & PROT_EXEC) {
         // A protect call may have been stopped half-way: entries that were writable until now must
         // not be remembered as such by another CPU.
-        arch_flush(&task->space, at, FAULT_AROUND);
+        arch_flush(&task->space, at, 1 + FAULT_AROUND);
     }
     return status;
 }
@@ -252,14 +248,8 @@ enum status region_fault(struct task *task, uint64_t at, uint32_t need)
 // Removes table entries of [at, end), a bounded number, and returns how far it came.
 static uint64_t unmap_pages(struct task *task, uint64_t at, uint64_t end, uint32_t *budget)
 {
-    uint64_t next = at;
     bool any = false;
-    while ((next = arch_page_next(&task->space, next)) < end && *budget > 0) {
-        any |= arch_page_unmap(&task->space, next);
-        next += PAGE_SIZE;
-        --*budget;
-    }
-    uint64_t done = min_u64(next, end);
+    uint64_t done = arch_pages_unmap(&task->space, at, end, budget, &any);
     if (any) {
         arch_flush(&task->space, at, (done - at) / PAGE_SIZE);
     }
