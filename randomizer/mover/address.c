@@ -13,15 +13,30 @@ static bool starts_with(const char *text, const char *start)
     return *start == '\0';
 }
 
+static bool same(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 const char *address_section_name(const struct mover *m, uint32_t section)
 {
     return m->elf_names + m->elf_sections[section].name;
 }
 
-bool address_is_own(const struct mover *m, uint32_t section)
+static uint8_t kind_of(const char *name)
 {
-    const char *name = address_section_name(m, section);
-    return starts_with(name, ".bss.own") || starts_with(name, ".data.own");
+    if (same(name, "samsara_globals")) {
+        return SECTION_RECORDS;
+    }
+    if (starts_with(name, ".data.rel.ro") || same(name, "samsara_converts")) {
+        return 0;
+    }
+    bool own = starts_with(name, ".bss.own") || starts_with(name, ".data.own");
+    return SECTION_DATA | (own ? SECTION_OWN : 0);
 }
 
 static uint32_t hash(const struct mover *m, uint64_t granule)
@@ -58,6 +73,18 @@ static uint32_t granules_of(const struct section *s)
     return (uint32_t)((s->bytes >> SECTION_GRANULE_SHIFT) + 2);
 }
 
+static void open_section(struct mover *m, uint32_t i)
+{
+    const struct elf_section *e = &m->elf_sections[i];
+    uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
+    bool data = (e->flags & (SHF_WRITE | SHF_ALLOC)) == (SHF_WRITE | SHF_ALLOC);
+    m->sections[i] = (struct section){from, to, e->size, from, to, e->flags & SHF_EXEC,
+                                      data ? kind_of(address_section_name(m, i)) : 0};
+    if (data) {
+        m->writable[m->writable_count++] = i;
+    }
+}
+
 void address_open(struct mover *m, const void *module, const struct layout_record *layout,
                   const struct layout_record *old_layout)
 {
@@ -69,14 +96,13 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
         return;
     }
     m->sections = move_alloc(m, m->section_count * sizeof(struct section));
-    for (uint32_t i = 0; m->sections && i < m->section_count; i++) {
+    m->writable = move_alloc(m, m->section_count * sizeof(uint32_t));
+    for (uint32_t i = 0; m->error == MOVE_OK && i < m->section_count; i++) {
         if (m->old_layout->address[i] != 0) {
-            uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
-            bool code = m->elf_sections[i].flags & SHF_EXEC;
-            m->sections[i] = (struct section){from, to, m->elf_sections[i].size, from, to, code};
+            open_section(m, i);
         }
     }
-    if (m->sections) {
+    if (m->error == MOVE_OK) {
         address_index(m);
     }
 }
@@ -101,16 +127,16 @@ void address_index(struct mover *m)
     }
 }
 
-// Few and rare: a walk over all sections will do.
+// Few and rare: a walk over all that can be written will do.
 void *address_old(const struct mover *m, const void *own)
 {
     if (m->updating) {
         return update_old(m, own);
     }
     uint64_t address = (uint64_t)own;
-    for (uint32_t i = 0; i < m->section_count; i++) {
-        const struct section *s = &m->sections[i];
-        if (s->from != 0 && address - s->to < s->bytes) {
+    for (uint32_t i = 0; i < m->writable_count; i++) {
+        const struct section *s = &m->sections[m->writable[i]];
+        if (address - s->to < s->bytes) {
             return (void *)(s->from + (address - s->to));
         }
     }

@@ -35,6 +35,14 @@ struct section {
     uint64_t from, to, bytes; // from 0: not placed
     uint64_t read, write;     // where its contents are copied from and to, here; write 0: they are not
     bool code;                // one function: nothing leads into its middle
+    uint8_t kind;             // a set of enum section_kind
+};
+
+// What a writable section's name says; of others 0. Looked at once: names are long, and there are many.
+enum section_kind {
+    SECTION_DATA = 1,    // the program's, and not written by the linker alone
+    SECTION_OWN = 2,     // belongs to one incarnation: RT_OWN in lib/rt/internal.h
+    SECTION_RECORDS = 4, // of globals
 };
 
 struct bucket {
@@ -66,6 +74,7 @@ struct type_plan {
     enum plan_kind kind;
     uint32_t element, count; // bytes of one, slots of one
     bool single;             // there is but one: what follows it belongs to it, and holds no pointers
+    bool bare;               // its slots are pointers, wherever they are: no tags, no handles
     struct plan_slot *slots;
     struct type_map map;
 };
@@ -119,6 +128,8 @@ struct mover {
     const struct layout_record *layout, *old_layout;
     struct section *sections; // by index in the module
     uint32_t section_count;
+    uint32_t *writable;       // those of them that can be written and have a place
+    uint32_t writable_count;
     uint32_t *heads; // hash over granules of old section addresses
     uint32_t head_mask;
     struct bucket *buckets;
@@ -196,8 +207,6 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
 // Where the predecessor has the object that is here at `own` (of the same module).
 void *address_old(const struct mover *m, const void *own);
 const char *address_section_name(const struct mover *m, uint32_t section);
-// Belongs to one incarnation: RT_OWN in lib/rt/internal.h.
-bool address_is_own(const struct mover *m, uint32_t section);
 
 // objects.c
 bool objects_open(struct mover *m); // false: m->error, or of a living one: not now

@@ -110,6 +110,15 @@ static bool has_tail(const struct type_map *map)
     return false;
 }
 
+static bool is_bare(const struct plan_slot *slots, uint32_t count)
+{
+    bool bare = true;
+    for (uint32_t i = 0; i < count; i++) {
+        bare = bare && slots[i].tag_bytes == 0 && slots[i].kind != TYPE_HANDLE;
+    }
+    return bare;
+}
+
 bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map)
 {
     const struct type_map_header *header = map;
@@ -128,6 +137,7 @@ bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map)
     plan->single = has_tail(&plan->map);
     plan->kind = d.count ? PLAN_SLOTS : PLAN_PLAIN;
     plan->count = d.count;
+    plan->bare = is_bare(draft, d.count);
     plan->slots = move_alloc(m, (d.count + 1) * sizeof(struct plan_slot));
     if (plan->slots) {
         __builtin_memcpy(plan->slots, draft, d.count * sizeof(struct plan_slot));
@@ -193,9 +203,15 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
     }
 }
 
+// In place of a loop where there is much: see lib/rt/mem.c.
 static void copy_words(const uint64_t *from, uint64_t *to, uint64_t bytes)
 {
-    for (uint64_t i = 0; i < (bytes + 7) / 8; i++) {
+    uint64_t words = (bytes + 7) / 8;
+    if (words > 32) {
+        __builtin_memcpy(to, from, words * 8);
+        return;
+    }
+    for (uint64_t i = 0; i < words; i++) {
         to[i] = from[i];
     }
 }
@@ -308,11 +324,31 @@ static inline void copy_element(struct mover *m, const struct type_plan *plan, c
     }
 }
 
+// Of a pointer, wherever it is found, that is not null.
+static inline void copy_pointer(struct mover *m, uint32_t kind, const uint8_t *from, uint8_t *to)
+{
+    if (load(from) != 0) {
+        copy_slot(m, kind, from, to);
+    }
+}
+
+// Tables of pointers are long, and mostly empty.
+static void copy_bare(struct mover *m, const struct type_plan *plan, const uint8_t *from,
+                      uint8_t *to)
+{
+    for (const struct plan_slot *s = plan->slots, *end = s + plan->count; s < end; s++) {
+        copy_pointer(m, s->kind, from + s->offset, to + s->offset);
+    }
+}
+
 static void copy_slots(struct mover *m, const struct type_plan *plan, const uint64_t *from,
                        uint64_t *to, uint64_t bytes)
 {
     bytes = plan->single && bytes > plan->element ? plan->element : bytes;
-    for (uint64_t e = 0; e + plan->element <= bytes; e += plan->element) {
+    for (uint64_t e = 0; plan->bare && e + plan->element <= bytes; e += plan->element) {
+        copy_bare(m, plan, (const uint8_t *)from + e, (uint8_t *)to + e);
+    }
+    for (uint64_t e = 0; !plan->bare && e + plan->element <= bytes; e += plan->element) {
         copy_element(m, plan, (const uint8_t *)from + e, (uint8_t *)to + e);
     }
 }
