@@ -35,6 +35,9 @@ struct module_file {
     bool moves; // its runtime can take a predecessor's state over
     bool stays; // it is in the boot archive
     uint64_t program; // see module_program; 0: not computed yet
+    uint64_t zeroed;  // bytes of sections that the file does not hold
+    handle_t recipe;  // for the bootstrap; HANDLE_NONE: it works without
+    uint64_t recipe_bytes;
 };
 
 // A handle as the manifest names it; it is installed anew in each newborn.

@@ -54,6 +54,7 @@ void drop_bootstrap(void)
     unmap("bootstrap", own_startup.bootstrap, own_startup.bootstrap_bytes);
     unmap("layout record", own_startup.layout, own_startup.layout_bytes);
     unmap("module", own_startup.module, own_startup.module_bytes);
+    unmap("recipe", own_startup.recipe, own_startup.recipe_bytes);
     if (!own_startup.boot) { // the root task's start-up block may share pages with its boot_info
         unmap("start-up block", (uint64_t)given_startup, sizeof(*given_startup));
     }
