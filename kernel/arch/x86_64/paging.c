@@ -59,15 +59,25 @@ enum status arch_space_create(struct arch_space *space, struct account *account)
     return OK;
 }
 
+// The first used entry from i on; there is one. Most are not: four at a time.
+static uint32_t next_used(const uint64_t *table, uint32_t i)
+{
+    while (i % 4 == 0 && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & PTE_PRESENT)) {
+        i += 4;
+    }
+    while (!(table[i] & PTE_PRESENT)) {
+        i++;
+    }
+    return i;
+}
+
 // Frees the table that `entry` points to, after those below it; false: the budget is used up, and what is
 // left is sound. Tables of pages are not looked into.
 static bool free_tables(struct arch_space *space, uint64_t *entry, int level, uint32_t *budget)
 {
     uint64_t *table = table_at(*entry);
     for (uint32_t i = 0; level > 1 && (*entry & COUNT_MASK) != 0; i++) {
-        while (!(table[i] & PTE_PRESENT)) { // the count says that there is one
-            i++;
-        }
+        i = next_used(table, i);
         if (!free_tables(space, &table[i], level - 1, budget)) {
             return false;
         }
