@@ -17,10 +17,11 @@ const char *type_map_error_text(enum type_map_error error)
 
 // ---- Checking ----
 
-static uint64_t fnv(uint64_t hash, const uint8_t *bytes, size_t count)
+// By words: each heir checks all its maps.
+static uint64_t fnv(uint64_t hash, const uint64_t *words, size_t bytes)
 {
-    for (size_t i = 0; i < count; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001b3;
+    for (size_t i = 0; i < bytes / sizeof(*words); i++) {
+        hash = (hash ^ words[i]) * 0x100000001b3;
     }
     return hash;
 }
@@ -162,12 +163,12 @@ enum type_map_error type_map_open(struct type_map *map, const void *data, size_t
     }
     uint64_t needed = sizeof(*h) + (uint64_t)h->entries * sizeof(struct type_map_entry);
     if (h->entries == 0 || h->entries > TYPE_MAP_MAX_ENTRIES || h->string_bytes == 0 ||
-        h->zero != 0 || needed + h->string_bytes != h->bytes) {
+        h->zero != 0 || needed + h->string_bytes != h->bytes || h->bytes % 8 != 0) {
         return TYPE_MAP_HEADER;
     }
     const uint8_t *first = data;
-    uint64_t hash = fnv(0xcbf29ce484222325, first, offsetof(struct type_map_header, checksum));
-    if (fnv(hash, first + sizeof(*h), h->bytes - sizeof(*h)) != h->checksum) {
+    uint64_t hash = fnv(0xcbf29ce484222325, data, offsetof(struct type_map_header, checksum));
+    if (fnv(hash, (const uint64_t *)(h + 1), h->bytes - sizeof(*h)) != h->checksum) {
         return TYPE_MAP_CHECKSUM;
     }
     if (first[h->bytes - 1] != 0) {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define TYPE_MAP_MAGIC       0x50414d54u // "TMAP"
-#define TYPE_MAP_VERSION     1
+#define TYPE_MAP_VERSION     2
 #define TYPE_GLOBAL_MAGIC    0x424f4c47u // "GLOB"
 #define TYPE_MAP_FLEXIBLE    UINT32_MAX  // a count: as many as the object has room for
 #define TYPE_MAP_MAX_DEPTH   24
@@ -21,7 +21,7 @@ struct type_map_header {
     uint32_t entries;
     uint32_t string_bytes; // the last one is zero
     uint32_t zero;
-    uint64_t checksum; // FNV-1a of all before and all behind this word; equal maps, equal types
+    uint64_t checksum; // like FNV-1a, by words, of all before and all behind this one; equal maps, equal types
 };
 
 // The order is part of the format.

@@ -477,9 +477,13 @@ std::optional<type_map_kind> TypeTree::kindIn(unsigned Index,
 
 // ---- Writing ----
 
+// By words of 8 bytes.
 static uint64_t fnv(uint64_t Hash, StringRef Bytes) {
-  for (unsigned char C : Bytes)
-    Hash = (Hash ^ C) * 0x100000001b3;
+  for (; !Bytes.empty(); Bytes = Bytes.drop_front(8)) {
+    uint64_t Word;
+    memcpy(&Word, Bytes.data(), sizeof(Word));
+    Hash = (Hash ^ Word) * 0x100000001b3;
+  }
   return Hash;
 }
 
@@ -512,7 +516,8 @@ std::string TypeTree::bytes() const {
   H.bytes = sizeof(H) + Words.size() + Strings.size();
   StringRef Head(reinterpret_cast<const char *>(&H),
                  offsetof(type_map_header, checksum));
-  H.checksum = fnv(fnv(0xcbf29ce484222325, Head), Words + Strings);
+  std::string Body = Words + Strings;
+  H.checksum = fnv(fnv(0xcbf29ce484222325, Head), Body);
   return std::string(reinterpret_cast<const char *>(&H), sizeof(H)) + Words +
          Strings;
 }

@@ -76,8 +76,10 @@ static uint8_t *make_map(const struct type_map_entry *entries, uint32_t count)
     memcpy(map, &h, sizeof(h));
     memcpy(map + sizeof(h), entries, count * sizeof(*entries));
     uint64_t hash = 0xcbf29ce484222325;
-    for (uint32_t i = 0; i < bytes; i++) {
-        hash = i < 24 || i >= 32 ? (hash ^ map[i]) * 0x100000001b3 : hash;
+    for (uint32_t i = 0; i < bytes; i += 8) {
+        uint64_t word;
+        memcpy(&word, map + i, 8);
+        hash = i == 24 ? hash : (hash ^ word) * 0x100000001b3;
     }
     memcpy(map + 24, &hash, 8);
     return map;

@@ -72,10 +72,10 @@ enum { MAP_BYTES = sizeof(struct type_map_header) + sizeof(sample) + sizeof(stri
 static void seal(unsigned char *map, size_t bytes)
 {
     uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < bytes; i++) {
-        if (i < 24 || i >= 32) {
-            hash = (hash ^ map[i]) * 0x100000001b3;
-        }
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t word;
+        memcpy(&word, map + i, 8);
+        hash = i == 24 ? hash : (hash ^ word) * 0x100000001b3;
     }
     memcpy(map + 24, &hash, 8);
 }
