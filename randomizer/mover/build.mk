@@ -2,6 +2,7 @@
 # Reading type maps, tested on the host: hostile maps, and a program whose maps are held against a scan of its memory.
 $(eval $(call host_test,type_map_test,randomizer/mover/test/type_map_test.c randomizer/mover/type_map.c,))
 $(eval $(call host_test,scan_test,randomizer/mover/test/scan_test.c randomizer/mover/plan.c randomizer/mover/type_map.c,))
+$(eval $(call host_test,slots_test,randomizer/mover/test/slots_test.c randomizer/mover/plan.c randomizer/mover/type_map.c,))
 $(eval $(call host_test,verify_test,randomizer/mover/test/verify_test.c randomizer/mover/verify.c randomizer/mover/plan.c randomizer/mover/type_map.c,))
 $(eval $(call host_test,checkpoint_test,randomizer/mover/test/checkpoint_test.c randomizer/mover/checkpoint.c,))
 

@@ -7,7 +7,7 @@
 #include "randomizer/mover/move.h"
 #include "randomizer/mover/type_map.h"
 
-enum { MOVE_REGIONS = 512, MOVE_UNSURE = 4096, MOVE_ARENAS = 64, SECTION_GRANULE_SHIFT = 8 };
+enum { MOVE_REGIONS = 512, MOVE_UNSURE = 4096, MOVE_ARENAS = 64, SECTION_GRANULE_SHIFT = 10, MOVE_LARGE = 4 };
 
 // A slab or large object of the predecessor.
 struct source {
@@ -32,10 +32,11 @@ static inline uint64_t source_slot(const struct source *s, uint32_t slot)
 }
 
 struct section {
-    uint64_t from, to, bytes; // from 0: not placed
-    uint64_t read, write;     // where its contents are copied from and to, here; write 0: they are not
-    bool code;                // one function: nothing leads into its middle
-    uint8_t kind;             // a set of enum section_kind
+    uint64_t from, to;    // from 0: not placed
+    uint64_t read, write; // where its contents are copied from and to, here; write 0: they are not
+    uint32_t bytes;       // MODULE_LOADED_MAX at the most
+    bool code;            // one function: nothing leads into its middle
+    uint8_t kind;         // a set of enum section_kind
 };
 
 // What a writable section's name says; of others 0. Looked at once: names are long, and there are many.
@@ -134,6 +135,8 @@ struct mover {
     uint32_t head_mask;
     struct bucket *buckets;
     uint32_t bucket_count;
+    const struct section *large[MOVE_LARGE]; // these are not in the hash
+    uint32_t large_count;
     struct region mappings[2 * RT_MAPS]; // with some that have gone since a pass ahead
     uint32_t mapping_count;
 
