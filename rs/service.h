@@ -371,6 +371,7 @@ bool move_failed_first(struct service *s); // an heir died; was it that of a mov
 void move_schedule(struct service *s);     // the next one, as the manifest says
 void move_after_work(struct service *s);   // likewise
 void move_cancel(struct service *s);       // it died
+void move_news(void);                      // some newborn may have said that it is linked, or ahead
 
 void move_spare_died(struct service *s, const char *why);
 

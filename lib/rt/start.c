@@ -88,7 +88,9 @@ static void wait_as_spare(void)
         if (*flags & STARTUP_AHEAD) {
             spare_copies_ahead(given_startup);
         }
-        (void)sys_thread_stop(H_SELF_THREAD);
+        if (sys_thread_stop_and_tell(H_SELF_THREAD, H_RS) != OK) { // nobody to tell
+            (void)sys_thread_stop(H_SELF_THREAD);
+        }
     }
     if (spare) {
         own_startup = *given_startup;
