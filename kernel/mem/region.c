@@ -180,9 +180,16 @@ static uint64_t draw_place(struct task *task, uint64_t bytes, struct gap *gap)
 // Failing is no harm: a page fault tries again and reports it.
 static void map_present(struct task *task, struct region *r, uint64_t at, uint64_t most)
 {
-    uint64_t pa[FAULT_AROUND];
+    uint64_t pa[FAULT_AROUND], first = r->first_page + (at - start_of(r)) / PAGE_SIZE;
     uint64_t count = min_u64(most, (r->end - at) / PAGE_SIZE);
-    memory_peek_at(r->memory, r->first_page + (at - start_of(r)) / PAGE_SIZE, (uint32_t)count, pa);
+    if (count == 1) { // most mappings are short
+        pa[0] = memory_peek(r->memory, first);
+        if (pa[0] != 0) {
+            (void)!arch_page_map(&task->space, at, pa[0], r->prot, memory_cache(r->memory));
+        }
+        return;
+    }
+    memory_peek_at(r->memory, first, (uint32_t)count, pa);
     (void)!arch_pages_map(&task->space, at, pa, (uint32_t)count, r->prot, memory_cache(r->memory));
 }
 
