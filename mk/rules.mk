@@ -33,7 +33,7 @@ endef
 # log is written when a module is linked, because only the whole says what need not be logged.
 # TX_PLAIN is without either: what stands below the transactions, and what has no event loop: programs, and tests with
 # several threads.
-TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/shadow.c lib/rt/loop.c lib/rt/mem.c randomizer/mover/% \
+TX_PLAIN := lib/rt/undo_log.c lib/rt/commit.c lib/rt/shadow.c lib/rt/loop.c lib/rt/mem.c randomizer/mover/% randomizer/linker/recipe.c randomizer/linker/plan.c randomizer/linker/chacha.c \
     test/guest/storm/% test/guest/hostile/% test/guest/processor/% test/guest/tally/% test/guest/mover/% lib/test/% \
     bench/guest/% apps/workload/% apps/shell/%
 # Not undone, but moved: what the event loop remembers of one transaction in the next.

@@ -126,6 +126,7 @@ static enum status map_all(struct making *n)
     } parts[] = {
         {machine.bootstrap, PROT_READ | PROT_EXEC, 0, machine.bootstrap_bytes, &at->bootstrap},
         {b->module->memory, PROT_READ, 0, b->module->size, &at->module},
+        {b->module->recipe, PROT_READ, 0, b->module->recipe_bytes, &at->recipe},
         {s->pages_to_read, PROT_READ, b->startup_offset, PAGE_SIZE, &n->startup},
         {s->pages, rw, 0, PAGE_SIZE, &at->status},
         {s->pages, rw, b->layout_offset, s->layout_bytes, &at->layout},
@@ -134,6 +135,9 @@ static enum status map_all(struct making *n)
     n->step = "map memory";
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         *parts[i].address = i == 0 ? machine.bootstrap_at : 0;
+        if (parts[i].memory == HANDLE_NONE) {
+            continue; // no recipe
+        }
         enum status status = sys_mem_map(b->task, parts[i].memory, parts[i].address,
                                          parts[i].offset, page_round(parts[i].bytes),
                                          parts[i].prot);
@@ -248,6 +252,7 @@ static void describe_to_itself(const struct service *s, struct body *b)
 {
     struct startup *at = b->startup;
     at->module_bytes = b->module->size;
+    at->recipe_bytes = b->module->recipe_bytes;
     at->bootstrap_bytes = machine.bootstrap_bytes;
     at->layout_bytes = s->layout_bytes;
     at->flags = 0;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The reincarnation server and its host tests.
 RS_SOURCES := $(addprefix rs/,main.c resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c death.c corpse.c watch.c \
-    self.c twin.c inject.c record.c text.c events.c layout.c commands.c policy.c modules.c manifest.c archive.c) $(addprefix randomizer/linker/,module.c symbolise.c)
+    self.c twin.c inject.c record.c text.c events.c layout.c commands.c policy.c modules.c manifest.c archive.c) $(addprefix randomizer/linker/,module.c symbolise.c recipe.c plan.c chacha.c)
 $(eval $(call module,rs,$(RS_SOURCES),interfaces trace rt,-D_POSIX_C_SOURCE=200809L))
 
 $(eval $(call host_test,rs_policy,rs/test/policy_test.c rs/policy.c,))

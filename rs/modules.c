@@ -3,6 +3,7 @@
 // Those of the boot archive stay for ever; those that came with an update go with their last user.
 #include "randomizer/mover/checkpoint.h"
 #include "lib/rt/movable.h"
+#include "randomizer/linker/recipe.h"
 #include "rs/archive.h"
 #include "rs/manifest.h"
 #include "rs/service.h"
@@ -26,11 +27,87 @@ static bool has_symbol(const struct module *m, const char *name)
     return false;
 }
 
+// ---- Recipes ----
+
+static uint64_t page_round(uint64_t bytes)
+{
+    return (bytes + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE;
+}
+
+// Memory that is written through a mapping, which is gone before anybody else sees it.
+MOVE_ADDRESSES static struct recipe *paper(uint64_t bytes, uint32_t flags, handle_t *memory)
+{
+    uint64_t at = 0;
+    enum status status = sys_mem_create(bytes, flags, memory);
+    if (status == OK) {
+        status = sys_mem_map(0, *memory, &at, 0, bytes, PROT_READ | PROT_WRITE);
+        if (status != OK) {
+            (void)sys_handle_close(*memory);
+        }
+    }
+    return status == OK ? (struct recipe *)at : nullptr;
+}
+
+static void put_away(const struct recipe *r, uint64_t bytes)
+{
+    (void)sys_mem_unmap(0, (uint64_t)r, bytes);
+}
+
+// As long as it is: how long that will be is known only when it is written.
+static void make_fair_copy(struct module_file *f, const struct recipe *draft)
+{
+    uint64_t bytes = page_round(draft->bytes);
+    handle_t memory;
+    struct recipe *fair = paper(bytes, MEM_POPULATE, &memory);
+    if (fair == nullptr) {
+        return;
+    }
+    recipe_write_out(fair, draft);
+    put_away(fair, bytes);
+    if (weaken(&memory, RIGHT_READ) == OK) {
+        f->recipe = memory;
+        f->recipe_bytes = bytes;
+    } else {
+        (void)sys_handle_close(memory);
+    }
+}
+
+// Newborns can do without, and say then what is wrong with a module.
+static void make_recipe(struct module_file *f)
+{
+    struct link_failure why;
+    handle_t memory;
+    uint64_t room = page_round(recipe_room(&f->elf));
+    struct recipe *draft = paper(room, 0, &memory);
+    if (draft == nullptr) {
+        return;
+    }
+    if (recipe_make(draft, &f->elf, &why) == LINK_OK) {
+        make_fair_copy(f, draft);
+    }
+    put_away(draft, room);
+    (void)sys_handle_close(memory);
+}
+
+static uint64_t zeroed_bytes(const struct module *m)
+{
+    uint64_t zeroed = 0;
+    for (uint32_t i = 1; i < m->section_count; i++) {
+        const struct elf_section *s = &m->sections[i];
+        zeroed += module_is_loaded(s) && s->type == SHT_NOBITS ? s->size : 0;
+    }
+    return zeroed;
+}
+
 static void examine(struct module_file *f)
 {
     struct link_failure why;
     f->usable = f->bytes && module_open(&f->elf, f->bytes, f->size, &why) == LINK_OK;
     f->moves = f->usable && has_symbol(&f->elf, moves_symbol);
+    if (f->usable) {
+        f->zeroed = zeroed_bytes(&f->elf);
+        make_recipe(f);
+    }
 }
 
 static struct module_file *free_place(void)
@@ -173,6 +250,9 @@ void modules_sweep(void)
         if (f->name[0] != '\0' && !f->stays && !in_use(f)) {
             rt_unmap(f->bytes);
             rt_close_at_commit(f->memory);
+            if (f->recipe != HANDLE_NONE) {
+                rt_close_at_commit(f->recipe);
+            }
             *f = (struct module_file){0};
         }
     }

@@ -7,7 +7,7 @@
 #include "rs/events.h"
 
 enum : uint64_t {
-    LINK_LOOK_NS = 1000000,     // between looks whether the newborn is linked
+    LINK_LOOK_NS = 1000000,     // between looks whether the newborn is linked, if it does not say so
     PATIENCE_NS = 10000000000,  // for that
 };
 
@@ -64,6 +64,19 @@ static void replace(struct service *s)
     corpses_settle_later();
 }
 
+// To copy what is soon copied, and then to look for what has changed, takes longer than to copy it
+// once while the service stands still.
+static bool has_little(const struct service *s)
+{
+    enum : uint64_t { LITTLE_BYTES = 64 << 10, LITTLE_OBJECTS = 1000 };
+    return s->status->heap_bytes < LITTLE_BYTES && s->status->heap_objects < LITTLE_OBJECTS;
+}
+
+static bool is_ahead(struct service *s)
+{
+    return has_little(s) || spare_is_ahead(s, s->move.since_ns) || !spare_go_ahead(s);
+}
+
 static void look_again(struct service *s)
 {
     rt_timer(&s->link_timer, rt_now_ns() + LINK_LOOK_NS, on_look, s);
@@ -81,11 +94,22 @@ static void on_look(void *arg)
     } else if (s->state == RS_READY && s->spare == nullptr && !spare_make(s)) {
         come_to_nothing(s, "no newborn could be made");
     } else if (s->state == RS_READY && !about_to_die && s->holder == nullptr && spare_is_linked(s) &&
-               (spare_is_ahead(s, s->move.since_ns) || !spare_go_ahead(s))) {
+               is_ahead(s)) {
         replace(s);
     } else {
         spare_hurry(s);
         look_again(s);
+    }
+}
+
+// A bit does not tell whose newborn it was.
+void move_news(void)
+{
+    for (uint32_t i = 0; i < service_count; i++) {
+        struct service *s = &services[i];
+        if (s->move.wanted && spare_is_linked(s)) {
+            on_look(s);
+        }
     }
 }
 

@@ -35,6 +35,9 @@ struct module_file {
     bool moves; // its runtime can take a predecessor's state over
     bool stays; // it is in the boot archive
     uint64_t program; // see module_program; 0: not computed yet
+    uint64_t zeroed;  // bytes of sections that the file does not hold
+    handle_t recipe;  // for the bootstrap; HANDLE_NONE: it works without
+    uint64_t recipe_bytes;
 };
 
 // A handle as the manifest names it; it is installed anew in each newborn.
@@ -368,6 +371,7 @@ bool move_failed_first(struct service *s); // an heir died; was it that of a mov
 void move_schedule(struct service *s);     // the next one, as the manifest says
 void move_after_work(struct service *s);   // likewise
 void move_cancel(struct service *s);       // it died
+void move_news(void);                      // some newborn may have said that it is linked, or ahead
 
 void move_spare_died(struct service *s, const char *why);
 

@@ -24,13 +24,7 @@ enum : uint64_t {
 uint64_t spare_bytes(const struct service *s)
 {
     const struct module_file *m = s->spare->module;
-    uint64_t zeroed = 0;
-    for (uint32_t i = 1; i < m->elf.section_count; i++) {
-        const struct elf_section *section = &m->elf.sections[i];
-        bool counts = module_is_loaded(section) && section->type == SHT_NOBITS;
-        zeroed += counts ? section->size : 0;
-    }
-    uint64_t bytes = 2 * m->size + zeroed + s->entry->undo + s->entry->stack + SLACK;
+    uint64_t bytes = 2 * m->size + m->zeroed + s->entry->undo + s->entry->stack + SLACK;
     return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 

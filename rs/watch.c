@@ -142,6 +142,7 @@ void watch_news(uint64_t, void *)
         }
     }
     services_start();
+    move_news();
     if (!corpses_pending()) {
         events_wake();
     }

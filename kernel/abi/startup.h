@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define STARTUP_MAGIC 0x5a4d5352u // "RSMZ"
-enum { STARTUP_HANDLES = 48, STARTUP_ARGS = 1024, STARTUP_VERSION = 2 };
+enum { STARTUP_HANDLES = 48, STARTUP_ARGS = 1024, STARTUP_VERSION = 3 };
 
 // Handles that every task has at a fixed index.
 enum startup_handle {
@@ -42,6 +42,7 @@ struct startup {
     uint8_t seed[32];     // everything random in the layout comes from this (ChaCha20 key)
     uint64_t tsc_hz, tsc_base; // ns since boot = (rdtsc - tsc_base) * 1e9 / tsc_hz
     uint64_t module, module_bytes;       // address of the relocatable ELF file, read-only
+    uint64_t recipe, recipe_bytes;       // what it has to do for that module, worked out ahead; 0: it finds out itself
     uint64_t bootstrap, bootstrap_bytes; // where the bootstrap itself is mapped, to be unmapped by the runtime
     uint64_t layout, layout_bytes;       // address of struct layout_record, writable
     uint64_t status;                     // address of struct status_page, writable; shared with rs

@@ -108,15 +108,22 @@ bool arch_space_destroy_step(struct arch_space *, uint32_t budget);
 // (the caller flushes). ERR_QUOTA, ERR_MEMORY: nothing changed.
 MUST_USE enum status arch_page_map(struct arch_space *, uint64_t va, uint64_t pa, uint32_t prot,
                                    enum arch_cache cache);
-// Both return whether something was mapped there; the caller flushes afterwards.
-bool arch_page_unmap(struct arch_space *, uint64_t va);
+// The same for `count` pages in a row, where nothing is done for those whose pa is 0. In case of an
+// error some of the first are mapped.
+MUST_USE enum status arch_pages_map(struct arch_space *, uint64_t va, const uint64_t *pa,
+                                    uint32_t count, uint32_t prot, enum arch_cache cache);
+// Unmaps what is there of [va, end), looks at no more than *budget entries, counts them off, and returns
+// how far it came. Absent tables cost nothing. *any: something was mapped; the caller flushes.
+uint64_t arch_pages_unmap(struct arch_space *, uint64_t va, uint64_t end, uint32_t *budget,
+                          bool *any);
+// Returns whether something was mapped there; the caller flushes afterwards.
 bool arch_page_protect(struct arch_space *, uint64_t va, uint32_t prot);
 // Walks: true and *pa (page frame), *prot (enum prot) if va is mapped. *prot has PAGE_DEVICE if the
 // mapping is not write-back: such a frame is not in the direct map.
 enum { PAGE_DEVICE = 8 };
 bool arch_page_lookup(struct arch_space *, uint64_t va, uint64_t *pa, uint32_t *prot);
 // The lowest address >= va that may have something mapped; skips absent tables in big steps.
-// Lets unmap of a large sparse range stay cheap. May return va itself.
+// Lets protecting a large sparse range stay cheap. May return va itself.
 uint64_t arch_page_next(struct arch_space *, uint64_t va);
 // Drops cached translations of [va, va + pages * PAGE_SIZE) on all CPUs; waits until done. Many
 // pages: everything may be dropped.

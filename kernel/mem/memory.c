@@ -113,6 +113,20 @@ uint64_t memory_peek(const struct memory *m, uint64_t page)
     return slot != NULL ? *slot : 0;
 }
 
+void memory_peek_at(const struct memory *m, uint64_t page, uint32_t count, uint64_t *pa)
+{
+    for (uint32_t i = 0; m->fixed && i < count; i++) {
+        pa[i] = m->base + (page + i) * PAGE_SIZE;
+    }
+    for (uint32_t i = 0; !m->fixed && i < count;) {
+        const uint64_t *slot = find_slot(m, page + i, false);
+        uint64_t here = min_u64(count - i, m->levels == 0 ? count : FANOUT - (page + i) % FANOUT);
+        for (uint64_t end = i + here; i < end; i++) {
+            pa[i] = slot != NULL ? *slot++ : 0;
+        }
+    }
+}
+
 uint64_t memory_page(struct memory *m, uint64_t page)
 {
     if (m->fixed) {
@@ -126,6 +140,25 @@ uint64_t memory_page(struct memory *m, uint64_t page)
         m->populated++;
     }
     return *slot;
+}
+
+// Frees pages of a table from `i` on; returns the index of the next, FANOUT if there is none: then
+// nothing of the table is used.
+static uint32_t free_leaves(struct memory *m, uint64_t *table, uint32_t i, uint32_t *budget)
+{
+    while (i < FANOUT && m->populated > 0) {
+        if (table[i] != 0) {
+            if (*budget == 0) {
+                return i;
+            }
+            --*budget;
+            page_free(table[i]);
+            table[i] = 0;
+            m->populated--;
+        }
+        i++;
+    }
+    return FANOUT;
 }
 
 // Frees pages and tables depth first from the front, a bounded number; true when all are gone.
@@ -146,6 +179,9 @@ static bool free_tables(struct memory *m, uint32_t *budget)
         uint64_t *table = phys_to_virt(*path[depth].slot);
         bool leaf = depth + 1u == m->levels;
         uint32_t i = path[depth].index;
+        if (leaf) {
+            i = free_leaves(m, table, i, budget);
+        }
         while (i < FANOUT && table[i] == 0) {
             i++;
         }
@@ -160,10 +196,7 @@ static bool free_tables(struct memory *m, uint32_t *budget)
             if (depth-- == 0) {
                 return true;
             }
-        } else if (leaf) {
-            page_free(table[i]);
-            table[i] = 0;
-        } else {
+        } else if (!leaf) {
             depth++;
             path[depth].slot = &table[i];
             path[depth].index = 0;

@@ -36,7 +36,9 @@ MUST_USE enum status memory_create_fixed(struct account *, uint64_t pa, uint64_t
                                          uint32_t flags, bool device, struct memory **);
 // The physical address of a page, 0 if it is not there yet.
 uint64_t memory_peek(const struct memory *, uint64_t page);
-// The same, supplying it (cleared) if needed. 0: the machine has none left.
+// The same for `count` pages in a row.
+void memory_peek_at(const struct memory *, uint64_t page, uint32_t count, uint64_t *pa);
+// The address of one, supplying it (cleared) if needed. 0: the machine has none left.
 uint64_t memory_page(struct memory *, uint64_t page);
 enum arch_cache memory_cache(const struct memory *);
 bool memory_step(struct object *);

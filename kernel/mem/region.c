@@ -3,8 +3,8 @@
 #include "kernel/system/random.h"
 
 enum {
-    MAP_EAGERLY = 16,       // pages that are there already and get their table entries with the map call
-    FAULT_AROUND = 16,      // the same around a page fault
+    FAULT_AROUND = 32,      // pages that are there already get their entries with a map call or a fault
+    SUPPLY_AHEAD = 7,       // pages that come with a fault for the next page of a growing object
     PAGES_AT_ONCE = 128,    // table entries changed before interrupts get a chance
     DRAWS = 64,             // attempts to find a free place at random
     PROTECT_REGIONS = 512,  // mappings that one protect call may span
@@ -176,17 +176,21 @@ static uint64_t draw_place(struct task *task, uint64_t bytes, struct gap *gap)
     return 0;
 }
 
-// Fills page table entries for pages that are there already. Failing is no harm: a page fault tries
-// again and reports it.
-static void map_present(struct task *task, struct region *r, uint64_t at, uint64_t end)
+// Fills page table entries for pages that are there already, up to `most`, which is FAULT_AROUND at the most.
+// Failing is no harm: a page fault tries again and reports it.
+static void map_present(struct task *task, struct region *r, uint64_t at, uint64_t most)
 {
-    struct memory *m = r->memory;
-    for (; at < end; at += PAGE_SIZE) {
-        uint64_t pa = memory_peek(m, r->first_page + (at - start_of(r)) / PAGE_SIZE);
-        if (pa != 0 && arch_page_map(&task->space, at, pa, r->prot, memory_cache(m)) != OK) {
-            return;
+    uint64_t pa[FAULT_AROUND], first = r->first_page + (at - start_of(r)) / PAGE_SIZE;
+    uint64_t count = min_u64(most, (r->end - at) / PAGE_SIZE);
+    if (count == 1) { // most mappings are short
+        pa[0] = memory_peek(r->memory, first);
+        if (pa[0] != 0) {
+            (void)!arch_page_map(&task->space, at, pa[0], r->prot, memory_cache(r->memory));
         }
+        return;
     }
+    memory_peek_at(r->memory, first, (uint32_t)count, pa);
+    (void)!arch_pages_map(&task->space, at, pa, (uint32_t)count, r->prot, memory_cache(r->memory));
 }
 
 enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64_t first_page,
@@ -217,10 +221,31 @@ enum status region_map(struct task *task, struct memory *m, uint64_t *at, uint64
     tree_insert_between(&task->regions, &r->node, gap.before, gap.after);
     task->mapped_pages += bytes / PAGE_SIZE;
     if (m->populated != 0) {
-        map_present(task, r, start, min_u64(r->end, start + MAP_EAGERLY * PAGE_SIZE));
+        map_present(task, r, start, FAULT_AROUND);
     }
     *at = start;
     return OK;
+}
+
+// Whether a page is the next of an object that is filled from the front.
+static bool grows(const struct memory *m, uint64_t page)
+{
+    uint64_t pa[2];
+    if (m->fixed || page == 0) {
+        return false;
+    }
+    memory_peek_at(m, page - 1, 2, pa);
+    return pa[0] != 0 && pa[1] == 0;
+}
+
+// Supplies some pages from `at` on, as they will be wanted next: each alone would cost a fault.
+static void supply_ahead(struct task *task, struct region *r, uint64_t at)
+{
+    uint64_t page = r->first_page + (at - start_of(r)) / PAGE_SIZE;
+    uint64_t count = min_u64(SUPPLY_AHEAD, (r->end - at) / PAGE_SIZE);
+    for (uint64_t i = 0; i < count && memory_page(r->memory, page + i) != 0; i++) {
+    }
+    map_present(task, r, at, count);
 }
 
 enum status region_fault(struct task *task, uint64_t at, uint32_t need)
@@ -231,18 +256,22 @@ enum status region_fault(struct task *task, uint64_t at, uint32_t need)
     }
     struct memory *m = r->memory;
     at &= ~(uint64_t)(PAGE_SIZE - 1);
-    uint64_t pa = memory_page(m, r->first_page + (at - start_of(r)) / PAGE_SIZE);
+    uint64_t page = r->first_page + (at - start_of(r)) / PAGE_SIZE;
+    bool ahead = grows(m, page);
+    uint64_t pa = memory_page(m, page);
     if (pa == 0) {
         return ERR_MEMORY;
     }
     enum status status = arch_page_map(&task->space, at, pa, r->prot, memory_cache(m));
-    if (status == OK && m->populated * PAGE_SIZE == m->bytes && r->end - start_of(r) > PAGE_SIZE) {
-        map_present(task, r, at + PAGE_SIZE, min_u64(r->end, at + FAULT_AROUND * PAGE_SIZE));
+    if (status == OK && ahead) {
+        supply_ahead(task, r, at + PAGE_SIZE);
+    } else if (status == OK && m->populated * PAGE_SIZE == m->bytes) {
+        map_present(task, r, at + PAGE_SIZE, FAULT_AROUND);
     }
     if (r->prot & PROT_EXEC) {
         // A protect call may have been stopped half-way: entries that were writable until now must
         // not be remembered as such by another CPU.
-        arch_flush(&task->space, at, FAULT_AROUND);
+        arch_flush(&task->space, at, 1 + FAULT_AROUND);
     }
     return status;
 }
@@ -252,14 +281,8 @@ enum status region_fault(struct task *task, uint64_t at, uint32_t need)
 // Removes table entries of [at, end), a bounded number, and returns how far it came.
 static uint64_t unmap_pages(struct task *task, uint64_t at, uint64_t end, uint32_t *budget)
 {
-    uint64_t next = at;
     bool any = false;
-    while ((next = arch_page_next(&task->space, next)) < end && *budget > 0) {
-        any |= arch_page_unmap(&task->space, next);
-        next += PAGE_SIZE;
-        --*budget;
-    }
-    uint64_t done = min_u64(next, end);
+    uint64_t done = arch_pages_unmap(&task->space, at, end, budget, &any);
     if (any) {
         arch_flush(&task->space, at, (done - at) / PAGE_SIZE);
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // System calls on threads.
+#include "kernel/ipc/port.h"
 #include "kernel/mem/user.h"
 #include "kernel/system/calls.h"
 
@@ -72,6 +73,24 @@ int sys_thread_start(struct thread *t, struct regs *r)
     return OK;
 }
 
+// Whoever is told finds it stopped. Bell: a port, or HANDLE_NONE.
+static int stop_oneself(struct thread *t, uint64_t bell)
+{
+    struct handle_entry *e = NULL;
+    if (bell != HANDLE_NONE) {
+        enum status status = handle_get(&t->task->handles, bell, OBJ_PORT, RIGHT_NOTIFY, &e);
+        if (status != OK) {
+            return status;
+        }
+    }
+    t->regs.rax = OK; // what it finds when somebody starts it again
+    thread_hold(t, HOLD_STOPPED);
+    if (e != NULL) {
+        port_notify(port_of(e->object), e->badge);
+    }
+    return CALL_BLOCKED;
+}
+
 int sys_thread_stop(struct thread *t, struct regs *r)
 {
     struct thread *other;
@@ -80,9 +99,7 @@ int sys_thread_stop(struct thread *t, struct regs *r)
         return status;
     }
     if (other == t) {
-        t->regs.rax = OK; // what it finds when somebody starts it again
-        thread_hold(t, HOLD_STOPPED);
-        return CALL_BLOCKED;
+        return stop_oneself(t, r->rsi);
     }
     thread_hold(other, HOLD_STOPPED);
     if (other->wait != WAIT_FAULT) {

@@ -401,6 +401,28 @@ static void test_io_receive(void **)
     check_world();
 }
 
+// Whoever is told that a thread has stopped itself finds it so; without a bell, or with a wrong one, nobody is.
+static void test_stop_with_a_bell(void **)
+{
+    struct place p = world_task("stopper", 1 << 20, 5);
+    handle_t port = (handle_t)made(CALL(p.thread, port_create));
+    handle_t self = (handle_t)made(CALL(root_thread, handle_install, p.task_handle, 9, p.thread_handle,
+                                        RIGHT_MANAGE, 0));
+    handle_t deaf = (handle_t)made(CALL(p.thread, handle_copy, port, RIGHT_RECV, 0));
+    handle_t bell = (handle_t)made(CALL(p.thread, handle_copy, port, RIGHT_NOTIFY, 4));
+    assert_int_equal(CALL(p.thread, thread_stop, self, deaf).status, ERR_RIGHTS);
+    assert_int_equal(CALL(p.thread, thread_stop, self, self).status, ERR_TYPE);
+    assert_true(thread_runnable(p.thread));
+    (void)CALL(p.thread, thread_stop, self, bell);
+    assert_false(thread_runnable(p.thread));
+    struct handle_entry *e = handle_any(&p.task->handles, port);
+    assert_int_equal(port_of(e->object)->bits, 4);
+    made(CALL(root_thread, thread_start, p.thread_handle));
+    assert_true(thread_runnable(p.thread));
+    world_end(&p);
+    check_world();
+}
+
 static void test_registers_and_debug(void **)
 {
     struct place p = world_task("debugged", 1 << 20, 5);
@@ -457,6 +479,7 @@ int basic_tests(void)
         cmocka_unit_test(test_ports_and_log),
         cmocka_unit_test(test_io_send),
         cmocka_unit_test(test_io_receive),
+        cmocka_unit_test(test_stop_with_a_bell),
         cmocka_unit_test(test_registers_and_debug),
     };
     return cmocka_run_group_tests_name("kernel: objects and memory", tests, world_start, NULL);

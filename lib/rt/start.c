@@ -54,6 +54,7 @@ void drop_bootstrap(void)
     unmap("bootstrap", own_startup.bootstrap, own_startup.bootstrap_bytes);
     unmap("layout record", own_startup.layout, own_startup.layout_bytes);
     unmap("module", own_startup.module, own_startup.module_bytes);
+    unmap("recipe", own_startup.recipe, own_startup.recipe_bytes);
     if (!own_startup.boot) { // the root task's start-up block may share pages with its boot_info
         unmap("start-up block", (uint64_t)given_startup, sizeof(*given_startup));
     }
@@ -87,7 +88,9 @@ static void wait_as_spare(void)
         if (*flags & STARTUP_AHEAD) {
             spare_copies_ahead(given_startup);
         }
-        (void)sys_thread_stop(H_SELF_THREAD);
+        if (sys_thread_stop_and_tell(H_SELF_THREAD, H_RS) != OK) { // nobody to tell
+            (void)sys_thread_stop(H_SELF_THREAD);
+        }
     }
     if (spare) {
         own_startup = *given_startup;

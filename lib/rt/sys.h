@@ -318,7 +318,13 @@ MUST_USE SYS_INLINE enum status sys_thread_start(handle_t thread)
 
 MUST_USE SYS_INLINE enum status sys_thread_stop(handle_t thread)
 {
-    return trap1(SYS_thread_stop, thread);
+    return trap2(SYS_thread_stop, thread, HANDLE_NONE);
+}
+
+// Oneself, with a notification when that is done.
+MUST_USE SYS_INLINE enum status sys_thread_stop_and_tell(handle_t self, handle_t bell)
+{
+    return trap2(SYS_thread_stop, self, bell);
 }
 
 [[noreturn]] SYS_INLINE void sys_thread_exit(void)

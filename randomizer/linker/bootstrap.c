@@ -70,6 +70,7 @@ static void give_up(const struct startup *startup, const struct module *m,
 // Everything that a birth needs, on the bootstrap's stack.
 struct birth {
     const struct startup *startup;
+    const struct recipe *recipe; // or null
     struct module module;
     struct link_failure why;
     struct plan *plan;  // in the work area
@@ -130,14 +131,38 @@ static void check_startup(struct birth *b)
     }
 }
 
+// What is wrong with a module is told by linking without a recipe, as there is none for it.
+static void open_module(struct birth *b)
+{
+    const struct startup *s = b->startup;
+    const struct recipe *r = (const struct recipe *)s->recipe;
+    if (r != nullptr && recipe_fits(r, s->recipe_bytes, s->module_bytes)) {
+        b->recipe = r;
+        recipe_open(r, (const void *)s->module, &b->module);
+    } else {
+        must_link(b, module_open(&b->module, (const void *)s->module, s->module_bytes, &b->why));
+    }
+}
+
+static enum link_error plan(struct birth *b)
+{
+    const struct startup *s = b->startup;
+    if (b->recipe == nullptr) {
+        return plan_layout(b->plan, &b->module, s->seed, s->stack_bytes, &b->why);
+    }
+    struct plan_objects objects = recipe_objects(b->recipe);
+    return plan_again(b->plan, &objects, s->seed, s->stack_bytes, &b->why);
+}
+
 // The work area holds the plan and its tables. The addresses are planned here and copied to the
 // layout record at the end: others may look at that one meanwhile.
 static void plan_birth(struct birth *b)
 {
     const struct startup *s = b->startup;
     uint64_t entries = plan_entries(&b->module);
-    uint64_t table_bytes = entries * (2 * sizeof(uint64_t) + sizeof(uint32_t)) +
-                           b->module.symbol_count * sizeof(uint64_t);
+    uint64_t symbols = b->recipe ? 0 : b->module.symbol_count;
+    uint64_t table_bytes =
+        entries * (2 * sizeof(uint64_t) + sizeof(uint32_t)) + symbols * sizeof(uint64_t);
 
     if (s->layout_bytes - sizeof(struct layout_record) <
         b->module.section_count * sizeof(uint64_t)) {
@@ -150,16 +175,22 @@ static void plan_birth(struct birth *b)
     b->plan->address = (uint64_t *)(b->plan + 1);
     b->plan->image = b->plan->address + entries;
     b->values = b->plan->image + entries;
-    b->plan->order = (uint32_t *)(b->values + b->module.symbol_count);
-    must_link(b, plan_layout(b->plan, &b->module, s->seed, s->stack_bytes, &b->why));
+    b->plan->order = (uint32_t *)(b->values + symbols);
+    must_link(b, plan(b));
 }
 
 static void fill_image(struct birth *b)
 {
     const struct plan *p = b->plan;
     b->staging = make_and_map(b, p->image_bytes, MEM_POPULATE, &b->image_handle, 0);
-    copy_sections(&b->module, p, (uint8_t *)b->staging);
-    must_link(b, relocate(&b->module, p, (uint8_t *)b->staging, b->values, &b->why));
+    uint8_t *image = (uint8_t *)b->staging;
+    if (b->recipe != nullptr) {
+        copy_again(b->recipe, &b->module, p, image);
+        must_link(b, relocate_again(b->recipe, &b->module, p, image, &b->why));
+    } else {
+        copy_sections(&b->module, p, image);
+        must_link(b, relocate(&b->module, p, image, b->values, &b->why));
+    }
     must(b, boot_mem_unmap(b->staging, p->image_bytes), SYS_mem_unmap);
 }
 
@@ -222,8 +253,7 @@ void bootstrap_main(const struct startup *startup, uint64_t stack_top)
 {
     struct birth b = {.startup = startup};
     check_startup(&b);
-    must_link(&b,
-              module_open(&b.module, (const void *)startup->module, startup->module_bytes, &b.why));
+    open_module(&b);
     plan_birth(&b);
     fill_image(&b);
     map_clusters(&b);

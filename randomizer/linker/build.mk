@@ -40,7 +40,7 @@ $(eval $(call compile,linker-kinds,randomizer/linker/test/kinds.S,$$(CC) --targe
 $(eval $(call linker_test_module,kinds,$(call objects,linker-kinds,randomizer/linker/test/kinds.S)))
 
 # What host programs share: everything but the bootstrap.
-LINKER_CORE := $(addprefix randomizer/linker/,module.c plan.c relocate.c chacha.c symbolise.c)
+LINKER_CORE := $(addprefix randomizer/linker/,module.c plan.c relocate.c chacha.c symbolise.c recipe.c)
 LINKER_HOST := randomizer/linker/test/host.c $(LINKER_CORE)
 LINKER_DEFINES := -D_GNU_SOURCE -DMODULE_DIR='"$(LINKER_TEST)"' -DREAL_DIR='"$(O)/modules"' -DBOOTSTRAP='"$(O)/bootstrap.bin"'
 $(foreach t,linker plan malformed,$(eval $(call host_test,$(t)_test,randomizer/linker/test/$(t)_test.c $(LINKER_HOST),$(LINKER_DEFINES),-lm)))

@@ -12,22 +12,13 @@ enum { ADDRESS_BYTES = 6 }; // of user addresses: 47 bits
 
 struct planner {
     struct plan *p;
-    const struct module *m;
+    const struct plan_objects *o;
+    const struct module *m; // where shapes are found if they were not prepared; or null
     struct chacha random;
-    uint32_t first[CLASS_COUNT + 1]; // where each class starts in p->order
-    uint64_t bytes[CLASS_COUNT];     // with gaps and alignment, without what is skipped
-    struct cluster *open;            // being filled, or null
-    uint32_t open_first;             // index in p->order of its first object
-    uint64_t open_start, open_end;   // first used and first free byte, from a block's beginning
-    uint64_t open_align;             // strictest alignment in it, at least a block
-};
-
-// What counts for where an object may start.
-struct shape {
-    uint64_t align, bytes;
-    uint64_t reach; // bytes, and one more, that words may lead to; 0: its first one only
-    uint64_t first; // the first start in a block that will do; a block or more: any start must do
-    bool code;
+    struct cluster *open;          // being filled, or null
+    uint32_t open_first;           // index in p->order of its first object
+    uint64_t open_start, open_end; // first used and first free byte, from a block's beginning
+    uint64_t open_align;           // strictest alignment in it, at least a block
 };
 
 // Where to look for a place: addresses that are `phase` beyond a multiple of `align`.
@@ -58,19 +49,19 @@ static bool starts_with(const char *s, const char *prefix)
     return true;
 }
 
-static bool is_got(const struct planner *l, uint32_t object)
+static bool is_got(const struct module *m, uint32_t object)
 {
-    return object == l->m->section_count;
+    return object == m->section_count;
 }
 
-static uint64_t object_bytes(const struct planner *l, uint32_t object)
+static uint64_t object_bytes(const struct module *m, uint32_t got_entries, uint32_t object)
 {
-    return is_got(l, object) ? l->p->got_entries * sizeof(uint64_t) : l->m->sections[object].size;
+    return is_got(m, object) ? got_entries * sizeof(uint64_t) : m->sections[object].size;
 }
 
-static uint64_t object_align(const struct planner *l, uint32_t object)
+static uint64_t object_align(const struct module *m, uint32_t object)
 {
-    uint64_t align = is_got(l, object) ? 0 : l->m->sections[object].align;
+    uint64_t align = is_got(m, object) ? 0 : m->sections[object].align;
     return align < PLAN_GRANULE ? PLAN_GRANULE : align;
 }
 
@@ -104,6 +95,16 @@ static enum plan_class classify(const struct module *m, uint32_t section)
     return CLASS_DATA + wide;
 }
 
+// CLASS_COUNT: it is not placed.
+static enum plan_class class_of(const struct plan_objects *o, const struct module *m,
+                                uint32_t object)
+{
+    if (is_got(m, object)) {
+        return o->got_entries == 0 ? CLASS_COUNT : CLASS_RODATA;
+    }
+    return module_is_loaded(&m->sections[object]) ? classify(m, object) : CLASS_COUNT;
+}
+
 // Each such relocation gets a slot of its own: hardly any are left in modules built as they should
 // be, and looking for a slot that another one could share would cost more than it saves.
 static uint32_t count_got_entries(const struct module *m)
@@ -124,38 +125,36 @@ static uint32_t count_got_entries(const struct module *m)
     return entries;
 }
 
-// Sorts the objects by class into p->order and sums up sizes. Uses p->address for the class of
-// each.
-static enum link_error sort_by_class(struct planner *l, struct link_failure *why)
+// Sorts the objects by class into `order` and sums up sizes.
+static enum link_error sort_by_class(struct plan_objects *o, const struct module *m,
+                                     uint32_t *order, struct link_failure *why)
 {
-    struct plan *p = l->p;
     uint32_t count[CLASS_COUNT] = {0};
     uint64_t total = 0;
-    for (uint32_t i = 0; i < plan_entries(l->m); i++) {
-        p->address[i] = CLASS_COUNT;
-        if (is_got(l, i) ? p->got_entries == 0 : !module_is_loaded(&l->m->sections[i])) {
+    // A first round counts: what is its class is asked again in the second.
+    for (uint32_t i = 0; i < plan_entries(m); i++) {
+        enum plan_class class = class_of(o, m, i);
+        if (class == CLASS_COUNT) {
             continue;
         }
-        enum plan_class class = is_got(l, i) ? CLASS_RODATA : classify(l->m, i);
-        p->address[i] = class;
         count[class]++;
-        uint64_t bytes = object_bytes(l, i), align = object_align(l, i);
-        l->bytes[class] += bytes + align + gap_choices(align) * PLAN_GRANULE;
+        uint64_t bytes = object_bytes(m, o->got_entries, i), align = object_align(m, i);
+        o->bytes[class] += bytes + align + gap_choices(align) * PLAN_GRANULE;
         total += bytes;
         if (total > MODULE_LOADED_MAX) {
             return fail(why, LINK_TOO_BIG, i);
         }
     }
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        l->first[c + 1] = l->first[c] + count[c];
+        o->first[c + 1] = o->first[c] + count[c];
     }
     uint32_t next[CLASS_COUNT];
-    __builtin_memcpy(next, l->first, sizeof(next));
-    for (uint32_t i = 0; i < plan_entries(l->m); i++) {
-        if (p->address[i] < CLASS_COUNT) {
-            p->order[next[p->address[i]]++] = i;
+    __builtin_memcpy(next, o->first, sizeof(next));
+    for (uint32_t i = 0; i < plan_entries(m); i++) {
+        enum plan_class class = class_of(o, m, i);
+        if (class != CLASS_COUNT) {
+            order[next[class]++] = i;
         }
-        p->address[i] = PLAN_UNPLACED;
     }
     return LINK_OK;
 }
@@ -239,10 +238,11 @@ static enum link_error close_cluster(struct planner *l, bool wide, uint32_t end)
     return LINK_OK;
 }
 
-static struct shape shape_of(const struct planner *l, uint32_t object)
+static struct plan_shape shape_of(const struct module *m, uint32_t got_entries, uint32_t object)
 {
-    struct shape s = {.align = object_align(l, object), .bytes = object_bytes(l, object)};
-    s.code = !is_got(l, object) && l->m->sections[object].flags & SHF_EXEC;
+    struct plan_shape s = {.align = (uint32_t)object_align(m, object),
+                           .bytes = (uint32_t)object_bytes(m, got_entries, object)};
+    s.code = !is_got(m, object) && m->sections[object].flags & SHF_EXEC;
     s.reach = s.code ? 0 : s.bytes;
     s.first = s.align < PLAN_LINE ? PLAN_LINE + s.align : s.align;
     if (s.first + s.reach >= PLAN_BLOCK) {
@@ -252,7 +252,7 @@ static struct shape shape_of(const struct planner *l, uint32_t object)
 }
 
 // Whether an object may start there, seen from a block's beginning: see plan.h.
-static bool may_start(const struct shape *s, uint64_t at)
+static bool may_start(const struct plan_shape *s, uint64_t at)
 {
     uint64_t in_block = at % PLAN_BLOCK, in_line = at % PLAN_LINE;
     if (s->first >= PLAN_BLOCK) {
@@ -267,7 +267,7 @@ static bool may_start(const struct shape *s, uint64_t at)
 }
 
 // The next place where it may start, as it may not at `at`.
-static uint64_t next_start(const struct shape *s, uint64_t at)
+static uint64_t next_start(const struct plan_shape *s, uint64_t at)
 {
     if (s->align < PLAN_LINE) {
         at = round_up(at, PLAN_LINE) + s->align;
@@ -282,7 +282,7 @@ static uint64_t next_start(const struct shape *s, uint64_t at)
 // is random whatever comes before it in the cluster. Which page of a block that is has to be known
 // from now on; which block is drawn when the cluster is closed.
 static enum link_error open_cluster(struct planner *l, enum plan_class class, uint32_t first,
-                                    const struct shape *s)
+                                    const struct plan_shape *s)
 {
     if (l->p->cluster_count == PLAN_CLUSTERS_MAX) {
         return LINK_TOO_BIG;
@@ -301,7 +301,7 @@ static enum link_error open_cluster(struct planner *l, enum plan_class class, ui
 // Appends an object. `gap` unused granules follow it, and at least one byte: a pointer
 // one past its end must not be a pointer to the next object. Those that are moved to where they may
 // start are spread by their gap, too.
-static void append(struct planner *l, uint32_t object, const struct shape *s, uint32_t gap)
+static void append(struct planner *l, uint32_t object, const struct plan_shape *s, uint32_t gap)
 {
     uint64_t start = round_up(l->open_end, s->align);
     if (!may_start(s, start)) {
@@ -327,7 +327,7 @@ static uint64_t cluster_capacity(const struct planner *l, unsigned class)
     if (class % CLASS_WIDE == CLASS_ZERO) {
         return 0; // a cluster for each
     }
-    uint64_t share = l->bytes[class] / PLAN_CLUSTERS_A_CLASS;
+    uint64_t share = l->o->bytes[class] / PLAN_CLUSTERS_A_CLASS;
     return share < PLAN_CLUSTER_MIN ? PLAN_CLUSTER_MIN : share;
 }
 
@@ -341,8 +341,9 @@ static enum link_error place_class(struct planner *l, unsigned class)
     bool wide = class >= CLASS_WIDE;
     enum link_error error = LINK_OK;
 
-    for (uint32_t k = l->first[class]; k < l->first[class + 1]; k++) {
-        uint64_t draw = (uint64_t)chacha_word(&l->random) * (l->first[class + 1] - k);
+    uint32_t end = l->o->first[class + 1];
+    for (uint32_t k = l->o->first[class]; k < end; k++) {
+        uint64_t draw = (uint64_t)chacha_word(&l->random) * (end - k);
         uint32_t pick = k + (uint32_t)(draw >> 32);
         uint32_t object = order[pick];
         order[pick] = order[k];
@@ -350,7 +351,8 @@ static enum link_error place_class(struct planner *l, unsigned class)
 
         // Whether it still fits must not depend on where in its page the cluster starts: places
         // that are likelier for those who fit would no longer be uniform.
-        struct shape s = shape_of(l, object);
+        struct plan_shape s =
+            l->m ? shape_of(l->m, l->o->got_entries, object) : l->o->shapes[object];
         uint64_t used = l->open_end - l->open_start;
         if (l->open != nullptr && used + s.bytes > capacity) {
             error = close_cluster(l, wide, k);
@@ -363,7 +365,7 @@ static enum link_error place_class(struct planner *l, unsigned class)
         }
         append(l, object, &s, (uint32_t)((draw & UINT32_MAX) * gap_choices(s.align) >> 32));
     }
-    return l->open == nullptr ? LINK_OK : close_cluster(l, wide, l->first[class + 1]);
+    return l->open == nullptr ? LINK_OK : close_cluster(l, wide, end);
 }
 
 // The cluster table is left as it is: clearing it would cost more than planning a small module.
@@ -378,7 +380,7 @@ static void start_empty(struct plan *p)
 static void draw_window(struct planner *l)
 {
     for (unsigned c = 0; c < CLASS_WIDE; c++) {
-        if (l->bytes[c] != 0) {
+        if (l->o->bytes[c] != 0) {
             l->p->window_bytes = PLAN_WINDOW;
         }
     }
@@ -423,7 +425,7 @@ static bool is_entry(const struct module *m, uint32_t symbol)
            its[sizeof(name) - 1] == 0;
 }
 
-static enum link_error find_entry(struct plan *p, const struct module *m)
+static enum link_error find_entry(struct plan_objects *o, const struct module *m)
 {
     for (uint32_t i = m->symbol_count; i-- > 0;) { // global symbols are at the end
         if (!is_entry(m, i)) {
@@ -434,39 +436,88 @@ static enum link_error find_entry(struct plan *p, const struct module *m)
         if (!module_is_loaded(code) || !(code->flags & SHF_EXEC) || s->value >= code->size) {
             return LINK_BAD_TARGET;
         }
-        p->entry = p->address[s->section] + s->value;
+        o->entry_section = s->section;
+        o->entry_value = s->value;
         return LINK_OK;
     }
     return LINK_NO_ENTRY;
+}
+
+static enum link_error place_all(struct planner *l, const uint8_t *seed)
+{
+    // Big things first, while the window is empty.
+    static const uint8_t sequence[] = {CLASS_ZERO, CLASS_DATA, CLASS_RODATA, CLASS_TEXT};
+    chacha_start(&l->random, seed, STREAM_SECTIONS);
+    draw_window(l);
+    for (unsigned i = 0; i < 2 * sizeof(sequence); i++) {
+        enum link_error error =
+            place_class(l, sequence[i % sizeof(sequence)] + (i / sizeof(sequence)) * CLASS_WIDE);
+        if (error != LINK_OK) {
+            return error;
+        }
+    }
+    return LINK_OK;
+}
+
+// p->order holds the objects by class; m: see struct planner.
+static enum link_error lay_out(struct plan *p, const struct plan_objects *o,
+                               const struct module *m, const uint8_t *seed, uint64_t stack_bytes,
+                               struct link_failure *why)
+{
+    struct planner l = {.p = p, .o = o, .m = m};
+    start_empty(p);
+    for (uint32_t i = 0; i <= o->section_count; i++) {
+        p->address[i] = PLAN_UNPLACED;
+    }
+    p->got_entries = o->got_entries;
+    enum link_error error = place_all(&l, seed);
+    if (error == LINK_OK) {
+        p->got = p->address[o->section_count];
+        p->got_image = p->image[o->section_count];
+        p->entry = p->address[o->entry_section] + o->entry_value;
+        error = place_stack(p, seed, stack_bytes);
+    }
+    return error == LINK_OK ? LINK_OK : fail(why, error, UINT32_MAX);
+}
+
+// All that plan_objects says but the shapes.
+static enum link_error sort_objects(struct plan_objects *o, const struct module *m,
+                                    uint32_t *order, struct link_failure *why)
+{
+    *o = (struct plan_objects){.section_count = m->section_count,
+                               .got_entries = count_got_entries(m), .order = order};
+    enum link_error error = sort_by_class(o, m, order, why);
+    if (error == LINK_OK) {
+        error = find_entry(o, m);
+        return error == LINK_OK ? LINK_OK : fail(why, error, UINT32_MAX);
+    }
+    return error;
 }
 
 enum link_error plan_layout(struct plan *p, const struct module *m,
                             const uint8_t seed[CHACHA_KEY_BYTES], uint64_t stack_bytes,
                             struct link_failure *why)
 {
-    // Big things first, while the window is empty.
-    static const uint8_t sequence[] = {CLASS_ZERO, CLASS_DATA, CLASS_RODATA, CLASS_TEXT};
-    struct planner l = {.p = p, .m = m};
-    start_empty(p);
-    p->got_entries = count_got_entries(m);
-    enum link_error error = sort_by_class(&l, why);
-    if (error != LINK_OK) {
-        return error;
+    struct plan_objects o;
+    enum link_error error = sort_objects(&o, m, p->order, why);
+    return error == LINK_OK ? lay_out(p, &o, m, seed, stack_bytes, why) : error;
+}
+
+enum link_error plan_prepare(struct plan_objects *o, const struct module *m, uint32_t *order,
+                             struct plan_shape *shapes, struct link_failure *why)
+{
+    enum link_error error = sort_objects(o, m, order, why);
+    o->shapes = shapes;
+    for (uint32_t i = 0; error == LINK_OK && i < plan_entries(m); i++) {
+        shapes[i] = shape_of(m, o->got_entries, i);
     }
-    chacha_start(&l.random, seed, STREAM_SECTIONS);
-    draw_window(&l);
-    for (unsigned i = 0; i < 2 * sizeof(sequence); i++) {
-        error =
-            place_class(&l, sequence[i % sizeof(sequence)] + (i / sizeof(sequence)) * CLASS_WIDE);
-        if (error != LINK_OK) {
-            return fail(why, error, UINT32_MAX);
-        }
-    }
-    p->got = p->address[m->section_count];
-    p->got_image = p->image[m->section_count];
-    error = find_entry(p, m);
-    if (error == LINK_OK) {
-        error = place_stack(p, seed, stack_bytes);
-    }
-    return error == LINK_OK ? LINK_OK : fail(why, error, UINT32_MAX);
+    return error;
+}
+
+enum link_error plan_again(struct plan *p, const struct plan_objects *o,
+                           const uint8_t seed[CHACHA_KEY_BYTES], uint64_t stack_bytes,
+                           struct link_failure *why)
+{
+    __builtin_memcpy(p->order, o->order, o->first[CLASS_COUNT] * sizeof(uint32_t));
+    return lay_out(p, o, nullptr, seed, stack_bytes, why);
 }

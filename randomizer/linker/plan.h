@@ -51,6 +51,26 @@ enum plan_class {
     CLASS_COUNT = 2 * CLASS_WIDE,
 };
 
+// What counts for where an object may start. An object is a section, or (its number is that of sections) the
+// address table.
+struct plan_shape {
+    uint32_t align, bytes;
+    uint32_t reach; // bytes, and one more, that words may lead to; 0: its first one only
+    uint32_t first; // the first start in a block that will do; a block or more: any start must do
+    bool code;
+};
+
+// What the planner works from, the same for each birth of a module: see recipe.h.
+struct plan_objects {
+    uint32_t section_count, got_entries;
+    uint32_t first[CLASS_COUNT + 1]; // where each class starts in `order`
+    uint64_t bytes[CLASS_COUNT];     // with gaps and alignment, without what is skipped
+    uint32_t entry_section;          // start_service is there
+    uint64_t entry_value;            // and so far in it
+    const uint32_t *order;           // objects by class, within each by number
+    const struct plan_shape *shapes; // by object
+};
+
 struct cluster {
     uint64_t address; // page-aligned
     uint64_t bytes;   // page multiple
@@ -84,3 +104,11 @@ static inline uint32_t plan_entries(const struct module *m)
 enum link_error plan_layout(struct plan *p, const struct module *m,
                             const uint8_t seed[CHACHA_KEY_BYTES], uint64_t stack_bytes,
                             struct link_failure *why);
+
+// The same in two halves: what can be done once for all births, and what each does. `order` and `shapes`
+// have plan_entries() elements. plan_again() gives what plan_layout() would.
+enum link_error plan_prepare(struct plan_objects *o, const struct module *m, uint32_t *order,
+                             struct plan_shape *shapes, struct link_failure *why);
+enum link_error plan_again(struct plan *p, const struct plan_objects *o,
+                           const uint8_t seed[CHACHA_KEY_BYTES], uint64_t stack_bytes,
+                           struct link_failure *why);

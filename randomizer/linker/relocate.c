@@ -189,20 +189,33 @@ static const struct elf_rela *apply_plain(const struct relocator *l, struct plac
     return r;
 }
 
+static enum link_error apply_one(struct relocator *l, uint32_t target, struct place p,
+                                 const struct elf_rela *r, struct link_failure *why)
+{
+    uint64_t at = r->offset < p.size ? r->offset : p.size;
+    enum link_error error = apply_slow(l, r, p.image + at, p.address + at, p.size - at);
+    if (error != LINK_OK) {
+        *why = (struct link_failure){error, target, r->symbol, r->type, r->offset};
+    }
+    return error;
+}
+
 static enum link_error relocate_section(struct relocator *l, uint32_t target, struct place p,
                                         const struct elf_rela *r, const struct elf_rela *end,
                                         struct link_failure *why)
 {
-    while ((r = apply_plain(l, p, r, end)) < end) {
-        uint64_t at = r->offset < p.size ? r->offset : p.size;
-        enum link_error error = apply_slow(l, r, p.image + at, p.address + at, p.size - at);
-        if (error != LINK_OK) {
-            *why = (struct link_failure){error, target, r->symbol, r->type, r->offset};
-            return error;
-        }
-        r++;
+    enum link_error error = LINK_OK;
+    while (error == LINK_OK && (r = apply_plain(l, p, r, end)) < end) {
+        error = apply_one(l, target, p, r++, why);
     }
-    return LINK_OK;
+    return error;
+}
+
+static struct place place_of(const struct module *m, const struct plan *p, uint8_t *image,
+                             uint32_t section)
+{
+    return (struct place){image + p->image[section], p->address[section],
+                          m->sections[section].size};
 }
 
 enum link_error relocate(const struct module *m, const struct plan *p, uint8_t *image,
@@ -218,10 +231,74 @@ enum link_error relocate(const struct module *m, const struct plan *p, uint8_t *
             continue;
         }
         const struct elf_rela *r = (const struct elf_rela *)(m->bytes + s->offset);
-        struct place place = {image + p->image[s->info], p->address[s->info],
-                              m->sections[s->info].size};
-        enum link_error error =
-            relocate_section(&l, s->info, place, r, r + s->size / sizeof(*r), why);
+        enum link_error error = relocate_section(&l, s->info, place_of(m, p, image, s->info), r,
+                                                 r + s->size / sizeof(*r), why);
+        if (error != LINK_OK) {
+            return error;
+        }
+    }
+    return LINK_OK;
+}
+
+// ---- From a recipe ----
+
+void copy_again(const struct recipe *r, const struct module *m, const struct plan *p,
+                uint8_t *image)
+{
+    const struct recipe_copy *c = recipe_part(r, r->copies_at), *end = c + r->copies;
+    const uint64_t *at = p->image;
+    for (; c < end; c++) {
+        __builtin_memcpy(image + at[c->section], m->bytes + c->from, c->bytes);
+    }
+}
+
+// Most of a birth: a few instructions for each. 32 bits are enough for a distance that fits them.
+static const struct recipe_link *link_near(const struct recipe_link *l, uint32_t count,
+                                           const uint64_t *address, uint8_t *image, uint32_t here)
+{
+#pragma clang loop unroll_count(4)
+    for (const struct recipe_link *end = l + count; l < end; l++) {
+        uint32_t value = (uint32_t)address[l->target] + (uint32_t)l->constant - here;
+        __builtin_memcpy(image + l->offset, &value, sizeof(value));
+    }
+    return l;
+}
+
+static const struct recipe_link *link_far(const struct recipe_link *l, uint32_t count,
+                                          const uint64_t *address, uint8_t *image)
+{
+    for (const struct recipe_link *end = l + count; l < end; l++) {
+        uint64_t value = address[l->target] + (uint64_t)(int64_t)l->constant;
+        __builtin_memcpy(image + l->offset, &value, sizeof(value));
+    }
+    return l;
+}
+
+static void link_groups(const struct recipe *r, const struct plan *p, uint8_t *image)
+{
+    const uint64_t *address = p->address, *at = p->image;
+    const struct recipe_link *l = recipe_part(r, r->links_at);
+    const struct recipe_group *g = recipe_part(r, r->groups_at), *end = g + r->groups;
+    for (; g < end; g++) {
+        uint8_t *to = image + at[g->section];
+        l = link_near(l, g->near, address, to, (uint32_t)address[g->section]);
+        l = link_far(l, g->far, address, to);
+    }
+}
+
+enum link_error relocate_again(const struct recipe *r, const struct module *m,
+                               const struct plan *p, uint8_t *image, struct link_failure *why)
+{
+    struct relocator l = {m->sections,      m->symbols,      p->address, nullptr,
+                          m->section_count, m->symbol_count, p->window,  p->got,
+                          image + p->got_image};
+    link_groups(r, p, image);
+    const struct recipe_rare *rare = recipe_part(r, r->rares_at), *end = rare + r->rares;
+    for (; rare < end; rare++) {
+        const struct elf_rela *rela =
+            (const struct elf_rela *)(m->bytes + m->sections[rare->table].offset) + rare->index;
+        enum link_error error = apply_one(&l, rare->section, place_of(m, p, image, rare->section),
+                                          rela, why);
         if (error != LINK_OK) {
             return error;
         }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What lookup.h finds sections by: a hash over 256-byte granules of their old addresses. They lie
+// What lookup.h finds sections by: a hash over granules of 1 KiB of their old addresses. They lie
 // anywhere, and most are shorter than that. A pointer one past the end belongs to the section
-// before it: the linker leaves at least a byte between two.
+// before it: the linker leaves at least a byte between two. The largest would fill the table, and stand
+// beside it.
 #include "randomizer/mover/internal.h"
 
 static bool starts_with(const char *text, const char *start)
@@ -13,15 +14,27 @@ static bool starts_with(const char *text, const char *start)
     return *start == '\0';
 }
 
+static bool same(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 const char *address_section_name(const struct mover *m, uint32_t section)
 {
     return m->elf_names + m->elf_sections[section].name;
 }
 
-bool address_is_own(const struct mover *m, uint32_t section)
+static uint8_t kind_of(const char *name)
 {
-    const char *name = address_section_name(m, section);
-    return starts_with(name, ".bss.own") || starts_with(name, ".data.own");
+    if (starts_with(name, ".data.rel.ro") || same(name, "samsara_converts")) {
+        return 0;
+    }
+    bool own = starts_with(name, ".bss.own") || starts_with(name, ".data.own");
+    return SECTION_DATA | (own ? SECTION_OWN : 0);
 }
 
 static uint32_t hash(const struct mover *m, uint64_t granule)
@@ -29,11 +42,28 @@ static uint32_t hash(const struct mover *m, uint64_t granule)
     return (uint32_t)(granule * 0x9e3779b97f4a7c15 >> 40) & m->head_mask;
 }
 
+static uint32_t granules_of(const struct section *s)
+{
+    uint64_t first = s->from >> SECTION_GRANULE_SHIFT;
+    uint64_t last = (s->from + s->bytes) >> SECTION_GRANULE_SHIFT;
+    return (uint32_t)(last - first + 1);
+}
+
+static bool is_large(const struct section *s)
+{
+    enum : uint64_t { LARGE = 16 << 10 };
+    return s->bytes >= LARGE;
+}
+
 static void enter(struct mover *m, uint32_t section)
 {
     const struct section *s = &m->sections[section];
-    uint64_t last = (s->from + s->bytes) >> SECTION_GRANULE_SHIFT;
-    for (uint64_t g = s->from >> SECTION_GRANULE_SHIFT; g <= last; g++) {
+    if (is_large(s) && m->large_count < MOVE_LARGE) {
+        m->large[m->large_count++] = s;
+        return;
+    }
+    uint64_t first = s->from >> SECTION_GRANULE_SHIFT, end = first + granules_of(s);
+    for (uint64_t g = first; g < end; g++) {
         uint32_t *head = &m->heads[hash(m, g)];
         m->buckets[m->bucket_count] = (struct bucket){section, *head};
         *head = m->bucket_count++;
@@ -53,20 +83,26 @@ static void open_module(struct mover *m, const void *module)
     }
 }
 
-static uint32_t granules_of(const struct section *s)
+// Nearly all that can be written are records, and all of these have one name in the table of names.
+static void open_writable(struct mover *m, uint32_t i, uint32_t *records_name)
 {
-    return (uint32_t)((s->bytes >> SECTION_GRANULE_SHIFT) + 2);
+    uint32_t name = m->elf_sections[i].name;
+    m->writable[m->writable_count++] = i;
+    if (name != *records_name && same(address_section_name(m, i), "samsara_globals")) {
+        *records_name = name;
+    }
+    m->sections[i].kind =
+        name == *records_name ? SECTION_RECORDS : kind_of(address_section_name(m, i));
 }
 
-// Of all sections, most are functions; what is looked for by name or by an own address is data.
-static void list_written(struct mover *m)
+static void open_section(struct mover *m, uint32_t i, uint32_t *records_name)
 {
-    m->written = move_alloc(m, m->section_count * sizeof(uint32_t));
-    m->written_count = 0;
-    for (uint32_t i = 0; m->written && i < m->section_count; i++) {
-        if (m->sections[i].from != 0 && m->elf_sections[i].flags & SHF_WRITE) {
-            m->written[m->written_count++] = i;
-        }
+    const struct elf_section *e = &m->elf_sections[i];
+    uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
+    m->sections[i] =
+        (struct section){from, to, from, to, (uint32_t)e->size, e->flags & SHF_EXEC, 0};
+    if ((e->flags & (SHF_WRITE | SHF_ALLOC)) == (SHF_WRITE | SHF_ALLOC)) {
+        open_writable(m, i, records_name);
     }
 }
 
@@ -81,24 +117,25 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
         return;
     }
     m->sections = move_alloc(m, m->section_count * sizeof(struct section));
-    for (uint32_t i = 0; m->sections && i < m->section_count; i++) {
+    m->writable = move_alloc(m, m->section_count * sizeof(uint32_t));
+    uint32_t records_name = UINT32_MAX;
+    for (uint32_t i = 0; m->error == MOVE_OK && i < m->section_count; i++) {
         if (m->old_layout->address[i] != 0) {
-            uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
-            bool code = m->elf_sections[i].flags & SHF_EXEC;
-            m->sections[i] = (struct section){from, to, m->elf_sections[i].size, from, to, code};
+            open_section(m, i, &records_name);
         }
     }
     if (m->error == MOVE_OK) {
-        list_written(m);
         address_index(m);
     }
 }
 
 void address_index(struct mover *m)
 {
-    uint32_t granules = 1;
+    uint32_t granules = 1, large = 0;
     for (uint32_t i = 0; i < m->section_count; i++) {
-        granules += m->sections[i].from != 0 ? granules_of(&m->sections[i]) : 0;
+        const struct section *s = &m->sections[i];
+        bool beside = is_large(s) && large++ < MOVE_LARGE;
+        granules += s->from != 0 && !beside ? granules_of(s) : 0;
     }
     m->head_mask = 63;
     while (m->head_mask < granules) {
@@ -107,6 +144,7 @@ void address_index(struct mover *m)
     m->heads = move_alloc(m, (m->head_mask + 1) * sizeof(uint32_t));
     m->buckets = move_alloc(m, granules * sizeof(struct bucket));
     m->bucket_count = 1; // 0 ends a chain
+    m->large_count = 0;
     for (uint32_t i = 0; m->buckets && i < m->section_count; i++) {
         if (m->sections[i].from != 0) {
             enter(m, i);
@@ -114,15 +152,15 @@ void address_index(struct mover *m)
     }
 }
 
-// For data only.
+// Few and rare: a walk over all that can be written will do.
 void *address_old(const struct mover *m, const void *own)
 {
     if (m->updating) {
         return update_old(m, own);
     }
     uint64_t address = (uint64_t)own;
-    for (uint32_t i = 0; i < m->written_count; i++) {
-        const struct section *s = &m->sections[m->written[i]];
+    for (uint32_t i = 0; i < m->writable_count; i++) {
+        const struct section *s = &m->sections[m->writable[i]];
         if (address - s->to < s->bytes) {
             return (void *)(s->from + (address - s->to));
         }

@@ -3,15 +3,6 @@
 // scanned.
 #include "randomizer/mover/internal.h"
 
-static bool same(const char *a, const char *b)
-{
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
 static bool starts_with(const char *text, const char *start)
 {
     while (*start != '\0' && *text == *start) {
@@ -21,21 +12,10 @@ static bool starts_with(const char *text, const char *start)
     return *start == '\0';
 }
 
-static bool is_data(const struct mover *m, uint32_t i)
-{
-    const struct elf_section *s = &m->elf_sections[i];
-    if ((s->flags & (SHF_WRITE | SHF_ALLOC)) != (SHF_WRITE | SHF_ALLOC) || m->sections[i].from == 0) {
-        return false;
-    }
-    const char *name = address_section_name(m, i); // these are written by the linker alone
-    return !starts_with(name, ".data.rel.ro") && !same(name, "samsara_globals") &&
-           !same(name, "samsara_converts");
-}
-
 bool globals_is_type(const struct mover *m, uint32_t section)
 {
     static const char suffix[] = ".rt_type_of_new";
-    if (!is_data(m, section) || m->sections[section].bytes < sizeof(struct rt_type)) {
+    if (!(m->sections[section].kind & SECTION_DATA) || m->sections[section].bytes < sizeof(struct rt_type)) {
         return false;
     }
     for (const char *at = address_section_name(m, section); *at != '\0'; at++) {
@@ -49,7 +29,8 @@ bool globals_is_type(const struct mover *m, uint32_t section)
 // A checkpoint names types in its own table.
 bool globals_has_state(const struct mover *m, uint32_t section)
 {
-    return is_data(m, section) && !address_is_own(m, section) &&
+    uint8_t kind = m->sections[section].kind;
+    return (kind & SECTION_DATA) && !(kind & SECTION_OWN) &&
            (m->mode == MOVE_OVER || !globals_is_type(m, section));
 }
 
@@ -105,14 +86,13 @@ static void list_globals(struct mover *m)
     uint8_t *has_record = move_alloc(m, m->section_count);
     // Of a section there are its variables, or itself.
     m->globals = move_alloc(m, 2 * m->section_count * sizeof(struct global));
-    for (uint32_t n = 0; m->error == MOVE_OK && n < m->written_count; n++) {
-        uint32_t i = m->written[n];
-        if (m->layout->address[i] != 0 && same(address_section_name(m, i), "samsara_globals")) {
-            add_records(m, i, has_record);
+    for (uint32_t n = 0; m->error == MOVE_OK && n < m->writable_count; n++) {
+        if (m->sections[m->writable[n]].kind & SECTION_RECORDS) {
+            add_records(m, m->writable[n], has_record);
         }
     }
-    for (uint32_t n = 0; m->error == MOVE_OK && n < m->written_count; n++) {
-        uint32_t i = m->written[n];
+    for (uint32_t n = 0; m->error == MOVE_OK && n < m->writable_count; n++) {
+        uint32_t i = m->writable[n];
         if (!has_record[i] && globals_has_state(m, i)) {
             add(m, &m->sections[i], 0, m->sections[i].bytes, nullptr);
         }

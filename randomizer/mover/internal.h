@@ -7,7 +7,7 @@
 #include "randomizer/mover/move.h"
 #include "randomizer/mover/type_map.h"
 
-enum { MOVE_REGIONS = 512, MOVE_UNSURE = 4096, MOVE_ARENAS = 64, SECTION_GRANULE_SHIFT = 8 };
+enum { MOVE_REGIONS = 512, MOVE_UNSURE = 4096, MOVE_ARENAS = 64, SECTION_GRANULE_SHIFT = 10, MOVE_LARGE = 4 };
 
 // A slab or large object of the predecessor.
 struct source {
@@ -33,9 +33,18 @@ static inline uint64_t source_slot(const struct source *s, uint32_t slot)
 }
 
 struct section {
-    uint64_t from, to, bytes; // from 0: not placed
-    uint64_t read, write;     // where its contents are copied from and to, here; write 0: they are not
-    bool code;                // one function: nothing leads into its middle
+    uint64_t from, to;    // from 0: not placed
+    uint64_t read, write; // where its contents are copied from and to, here; write 0: they are not
+    uint32_t bytes;       // MODULE_LOADED_MAX at the most
+    bool code;            // one function: nothing leads into its middle
+    uint8_t kind;         // a set of enum section_kind
+};
+
+// What a writable section's name says; of others 0. Looked at once: names are long, and there are many.
+enum section_kind {
+    SECTION_DATA = 1,    // the program's, and not written by the linker alone
+    SECTION_OWN = 2,     // belongs to one incarnation: RT_OWN in lib/rt/internal.h
+    SECTION_RECORDS = 4, // of globals
 };
 
 struct bucket {
@@ -67,6 +76,7 @@ struct type_plan {
     enum plan_kind kind;
     uint32_t element, count; // bytes of one, slots of one
     bool single;             // there is but one: what follows it belongs to it, and holds no pointers
+    bool bare;               // its slots are pointers, wherever they are: no tags, no handles
     struct plan_slot *slots;
     struct type_map map;
 };
@@ -128,12 +138,14 @@ struct mover {
     const struct layout_record *layout, *old_layout;
     struct section *sections; // by index in the module
     uint32_t section_count;
-    uint32_t *written; // those of them that are placed and can be written to, few of all
-    uint32_t written_count;
+    uint32_t *writable;       // those of them that can be written and have a place
+    uint32_t writable_count;
     uint32_t *heads; // hash over granules of old section addresses
     uint32_t head_mask;
     struct bucket *buckets;
     uint32_t bucket_count;
+    const struct section *large[MOVE_LARGE]; // these are not in the hash
+    uint32_t large_count;
     struct region mappings[2 * RT_MAPS]; // with some that have gone since a pass ahead
     uint32_t mapping_count;
 
@@ -210,8 +222,6 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
 // Where the predecessor has the object that is here at `own` (of the same module).
 void *address_old(const struct mover *m, const void *own);
 const char *address_section_name(const struct mover *m, uint32_t section);
-// Belongs to one incarnation: RT_OWN in lib/rt/internal.h.
-bool address_is_own(const struct mover *m, uint32_t section);
 
 // table.c
 bool table_copy(struct mover *m); // m->heap_table; false: m->error, or of a living one: not now

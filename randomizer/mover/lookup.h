@@ -2,7 +2,7 @@
 // From an old address to the new one, inlined: it runs once for every pointer of a service.
 //
 // The heap first (most pointers lead there), by the predecessor's own table of granules; then
-// sections, by a hash of 256-byte granules of their old addresses; then mappings, which are few.
+// sections: the few large ones, the others by a hash of granules of their old addresses; then mappings, which are few.
 #pragma once
 #include "randomizer/mover/internal.h"
 
@@ -62,6 +62,11 @@ static inline uint64_t object_new(struct mover *m, struct source *s, uint64_t ol
 
 static inline const struct section *section_at(const struct mover *m, uint64_t old)
 {
+    for (uint32_t i = 0; i < m->large_count; i++) {
+        if (old - m->large[i]->from <= m->large[i]->bytes) {
+            return m->large[i];
+        }
+    }
     uint64_t granule = old >> SECTION_GRANULE_SHIFT;
     uint32_t b = m->heads[(uint32_t)(granule * 0x9e3779b97f4a7c15 >> 40) & m->head_mask];
     for (; b != 0; b = m->buckets[b].next) {

@@ -88,15 +88,39 @@ static void draft_one(struct drafting *d, uint32_t at, uint64_t start, uint64_t 
     }
 }
 
+// The slots of an array's first element again, `shift` bytes further. A tag lies in the element, too, unless
+// the whole array is a union's alternative.
+static void draft_again(struct drafting *d, uint32_t first, uint32_t count, uint64_t shift,
+                        bool tags)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        struct plan_slot s = draft[i];
+        s.offset += s.kind != PLAN_VALUE ? (uint32_t)shift : 0; // of that one, it is the union's length
+        s.tag += tags && s.tag_bytes != 0 ? (uint32_t)shift : 0;
+        draft[d->count++] = s;
+    }
+}
+
 static void draft_run(struct drafting *d, uint32_t at, uint64_t whole, struct condition c)
 {
     const struct type_map_entry *e = &d->map->entries[at];
+    uint32_t first = d->count;
     if (!(e->flags & TYPE_LIVE)) {
         return;
     }
-    d->failed = d->failed || e->count == TYPE_MAP_FLEXIBLE;
-    for (uint32_t i = 0; i < e->count && !d->failed; i++) {
-        draft_one(d, at, whole + e->offset + (uint64_t)i * e->bytes, whole, c);
+    uint64_t start = whole + e->offset, end = start + (uint64_t)e->count * e->bytes;
+    d->failed = d->failed || e->count == TYPE_MAP_FLEXIBLE || end > UINT32_MAX;
+    // Where the words of scanned memory are depends on where it starts, if that is no multiple of 8.
+    bool alike = e->bytes % 8 == 0;
+    for (uint32_t i = 0; i < e->count && !d->failed && (i == 0 || !alike); i++) {
+        draft_one(d, at, start + (uint64_t)i * e->bytes, whole, c);
+    }
+    uint32_t each = d->count - first;
+    if (alike && e->count > 1 && (uint64_t)each * e->count > SLOTS_MAX - first) {
+        d->failed = true;
+    }
+    for (uint32_t i = 1; i < e->count && alike && each > 0 && !d->failed; i++) {
+        draft_again(d, first, each, (uint64_t)i * e->bytes, c.tag_bytes == 0);
     }
 }
 
@@ -108,6 +132,15 @@ static bool has_tail(const struct type_map *map)
         }
     }
     return false;
+}
+
+static bool is_bare(const struct plan_slot *slots, uint32_t count)
+{
+    bool bare = true;
+    for (uint32_t i = 0; i < count; i++) {
+        bare = bare && slots[i].tag_bytes == 0 && slots[i].kind != TYPE_HANDLE;
+    }
+    return bare;
 }
 
 bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map)
@@ -128,6 +161,7 @@ bool plan_of_map(struct mover *m, struct type_plan *plan, const void *map)
     plan->single = has_tail(&plan->map);
     plan->kind = d.count ? PLAN_SLOTS : PLAN_PLAIN;
     plan->count = d.count;
+    plan->bare = is_bare(draft, d.count);
     plan->slots = move_alloc(m, (d.count + 1) * sizeof(struct plan_slot));
     if (plan->slots) {
         __builtin_memcpy(plan->slots, draft, d.count * sizeof(struct plan_slot));
@@ -196,14 +230,15 @@ static inline void copy_slot(struct mover *m, uint32_t kind, const uint8_t *from
     }
 }
 
+// In place of a loop where there is much: see lib/rt/mem.c.
 static void copy_words(const uint64_t *from, uint64_t *to, uint64_t bytes)
 {
-    typedef uint64_t line __attribute__((vector_size(64), aligned(8)));
-    uint64_t words = (bytes + 7) / 8, i = 0;
-    for (; i + 8 <= words; i += 8) {
-        *(line *)(to + i) = *(const line *)(from + i);
+    uint64_t words = (bytes + 7) / 8;
+    if (words > 32) {
+        __builtin_memcpy(to, from, words * 8);
+        return;
     }
-    for (; i < words; i++) {
+    for (uint64_t i = 0; i < words; i++) {
         to[i] = from[i];
     }
 }
@@ -316,10 +351,37 @@ static inline void copy_element(struct mover *m, const struct type_plan *plan, c
     }
 }
 
+// Of a pointer that is not null. Stands alone, so that the loop that looks for one fits into registers.
+[[gnu::noinline]]
+static void copy_pointer(struct mover *m, uint32_t kind, const uint8_t *from, uint8_t *to)
+{
+    copy_slot(m, kind, from, to);
+}
+
+// Tables are long, and most of their pointers are null.
+static void copy_bare(struct mover *m, const struct type_plan *plan, const uint8_t *from,
+                      uint8_t *to, uint64_t bytes)
+{
+    const struct plan_slot *slots = plan->slots;
+    uint64_t count = plan->count, element = plan->element;
+    for (uint64_t left = bytes / element; left > 0; left--, from += element, to += element) {
+        for (uint64_t i = 0; i < count; i++) {
+            uint64_t at = slots[i].offset;
+            if (load(from + at) != 0) {
+                copy_pointer(m, slots[i].kind, from + at, to + at);
+            }
+        }
+    }
+}
+
 static void copy_slots(struct mover *m, const struct type_plan *plan, const uint64_t *from,
                        uint64_t *to, uint64_t bytes)
 {
     bytes = plan->single && bytes > plan->element ? plan->element : bytes;
+    if (plan->bare) {
+        copy_bare(m, plan, (const uint8_t *)from, (uint8_t *)to, bytes);
+        return;
+    }
     for (uint64_t e = 0; e + plan->element <= bytes; e += plan->element) {
         copy_element(m, plan, (const uint8_t *)from + e, (uint8_t *)to + e);
     }

@@ -553,7 +553,7 @@ static void find_counterparts(struct mover *m)
     for (uint32_t i = 1; i < m->section_count; i++) {
         u->parts[i].section = match[i];
         m->sections[i].from = u->old.layout->address[i];
-        m->sections[i].bytes = u->old.sections[i].size;
+        m->sections[i].bytes = (uint32_t)u->old.sections[i].size;
     }
     address_index(m);
 }

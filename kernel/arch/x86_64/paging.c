@@ -5,6 +5,7 @@
 // in use: the table whose last entry goes is freed at once, so that random addresses leave nothing
 // behind.
 #include "kernel/arch/arch.h"
+#include "kernel/base.h"
 #include "space.h"
 
 #define COUNT_SHIFT 52
@@ -58,41 +59,46 @@ enum status arch_space_create(struct arch_space *space, struct account *account)
     return OK;
 }
 
-// The first used entry of the table that `entry` points to; nullptr if there is none.
-static uint64_t *first_used(uint64_t entry)
+// The first used entry from i on; there is one. Most are not: four at a time.
+static uint32_t next_used(const uint64_t *table, uint32_t i)
 {
-    uint64_t *table = table_at(entry);
-    for (uint32_t i = 0; (entry & COUNT_MASK) != 0 && i < ENTRIES; i++) {
-        if (table[i] & PTE_PRESENT) {
-            return &table[i];
-        }
+    while (i % 4 == 0 && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & PTE_PRESENT)) {
+        i += 4;
     }
-    return nullptr;
+    while (!(table[i] & PTE_PRESENT)) {
+        i++;
+    }
+    return i;
+}
+
+// Frees the table that `entry` points to, after those below it; false: the budget is used up, and what is
+// left is sound. Tables of pages are not looked into.
+static bool free_tables(struct arch_space *space, uint64_t *entry, int level, uint32_t *budget)
+{
+    uint64_t *table = table_at(*entry);
+    for (uint32_t i = 0; level > 1 && (*entry & COUNT_MASK) != 0; i++) {
+        i = next_used(table, i);
+        if (!free_tables(space, &table[i], level - 1, budget)) {
+            return false;
+        }
+        *entry -= COUNT_ONE;
+    }
+    if (*budget == 0) {
+        return false;
+    }
+    --*budget;
+    table_page_free(space->account, *entry & PTE_ADDRESS);
+    *entry = 0;
+    return true;
 }
 
 bool arch_space_destroy_step(struct arch_space *space, uint32_t budget)
 {
     uint64_t *root = phys_to_virt(space->root);
     for (; space->cursor < USER_SLOTS; space->cursor++) {
-        while (root[space->cursor] & PTE_PRESENT) {
-            // Down to a table without tables below it: that one goes.
-            uint64_t *entry = &root[space->cursor], *above = nullptr;
-            for (int level = LEVELS - 1; level > 1; level--) {
-                uint64_t *child = first_used(*entry);
-                if (child == nullptr) {
-                    break;
-                }
-                above = entry;
-                entry = child;
-            }
-            table_page_free(space->account, *entry & PTE_ADDRESS);
-            *entry = 0;
-            if (above != nullptr) {
-                *above -= COUNT_ONE;
-            }
-            if (--budget == 0) {
-                return false;
-            }
+        if ((root[space->cursor] & PTE_PRESENT) &&
+            !free_tables(space, &root[space->cursor], LEVELS - 1, &budget)) {
+            return false;
         }
     }
     uint32_t pcid = space->cr3 & 0xfff;
@@ -154,7 +160,17 @@ static uint64_t rights(uint32_t prot)
            (prot & PROT_EXEC ? 0 : PTE_NX);
 }
 
-// The same if all tables are there, which is the usual case; nullptr if not.
+// The entry that points to the page table for va; all tables are there.
+static uint64_t *table_entry(struct arch_space *space, uint64_t va)
+{
+    uint64_t *entry = (uint64_t *)phys_to_virt(space->root) + index_at(va, LEVELS);
+    for (int level = LEVELS - 1; level > 1; level--) {
+        entry = table_at(*entry) + index_at(va, level);
+    }
+    return entry;
+}
+
+// Like reach() if all tables are there, which is the usual case; nullptr if not.
 static inline uint64_t *reach_present(struct arch_space *space, uint64_t va)
 {
     uint64_t *e4 = (uint64_t *)phys_to_virt(space->root) + index_at(va, 4);
@@ -176,6 +192,13 @@ static inline uint64_t *reach_present(struct arch_space *space, uint64_t va)
     return e1;
 }
 
+static uint64_t kind_of(enum arch_cache cache)
+{
+    return cache == CACHE_UNCACHED        ? PTE_PCD | PTE_PWT
+           : cache == CACHE_WRITE_COMBINE ? PTE_PAT
+                                          : 0;
+}
+
 enum status arch_page_map(struct arch_space *space, uint64_t va, uint64_t pa, uint32_t prot,
                           enum arch_cache cache)
 {
@@ -187,10 +210,44 @@ enum status arch_page_map(struct arch_space *space, uint64_t va, uint64_t pa, ui
     if (entry == nullptr) {
         return why;
     }
-    uint64_t kind = cache == CACHE_UNCACHED        ? PTE_PCD | PTE_PWT
-                    : cache == CACHE_WRITE_COMBINE ? PTE_PAT
-                                                   : 0;
-    *entry = pa | rights(prot) | kind;
+    *entry = pa | rights(prot) | kind_of(cache);
+    return OK;
+}
+
+// Fills entries of one table, from `entry` on; returns how many of them were empty.
+static uint32_t fill(uint64_t *entry, const uint64_t *pa, uint32_t count, uint64_t bits)
+{
+    uint32_t fresh = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (pa[i] != 0) {
+            fresh += !(entry[i] & PTE_PRESENT);
+            entry[i] = pa[i] | bits;
+        }
+    }
+    return fresh;
+}
+
+enum status arch_pages_map(struct arch_space *space, uint64_t va, const uint64_t *pa,
+                           uint32_t count, uint32_t prot, enum arch_cache cache)
+{
+    uint64_t bits = rights(prot) | kind_of(cache);
+    uint32_t i = 0;
+    while (i < count) {
+        uint64_t at = va + (uint64_t)i * PAGE_SIZE;
+        enum status why = OK;
+        if (pa[i] == 0) {
+            i++;
+            continue;
+        }
+        uint64_t *entry = reach_present(space, at);
+        if (entry == nullptr && (entry = reach(space, at, &why)) == nullptr) {
+            return why;
+        }
+        uint32_t here = (uint32_t)min_u64(count - i, ENTRIES - index_at(at, 1));
+        *entry = pa[i] | bits;
+        *table_entry(space, at) += fill(entry + 1, &pa[i + 1], here - 1, bits) * COUNT_ONE;
+        i += here;
+    }
     return OK;
 }
 
@@ -211,26 +268,64 @@ static bool walk(struct arch_space *space, uint64_t va, uint64_t *path[LEVELS])
     return true;
 }
 
-bool arch_page_unmap(struct arch_space *space, uint64_t va)
+// `gone` entries of the page table at path[1] are empty now: tables without any are freed.
+static void count_off(struct arch_space *space, uint64_t *path[LEVELS], uint32_t gone)
 {
-    uint64_t *path[LEVELS];
-    if (!walk(space, va, path)) {
-        return false;
-    }
-    *path[0] = 0;
     for (int level = 1; level < LEVELS; level++) {
-        *path[level] -= COUNT_ONE;
+        *path[level] -= gone * COUNT_ONE;
         if ((*path[level] & COUNT_MASK) != 0) {
             break;
         }
         uint64_t table = *path[level] & PTE_ADDRESS;
         *path[level] = 0;
+        gone = 1;
         // Paging-structure caches may still point there: a freed table must not be filled with
         // other things while they do. invlpg and CR3 writes drop them too, so the flush that
         // follows is enough.
         table_page_free(space->account, table);
     }
-    return true;
+}
+
+// The level of the first absent entry on the way to va's page table, or 0 if that is there.
+static int find_table(struct arch_space *space, uint64_t va, uint64_t *path[LEVELS])
+{
+    uint64_t *entry = (uint64_t *)phys_to_virt(space->root) + index_at(va, LEVELS);
+    for (int level = LEVELS - 1; level > 0; level--) {
+        path[level] = entry;
+        if (!(*entry & PTE_PRESENT)) {
+            return level;
+        }
+        entry = table_at(*entry) + index_at(va, level);
+    }
+    path[0] = entry;
+    return 0;
+}
+
+uint64_t arch_pages_unmap(struct arch_space *space, uint64_t va, uint64_t end, uint32_t *budget,
+                          bool *any)
+{
+    uint64_t *path[LEVELS];
+    while (va < end && *budget > 0) {
+        int absent = find_table(space, va, path);
+        if (absent > 0) {
+            uint64_t span = 1ull << (12 + 9 * absent);
+            va = (va & ~(span - 1)) + span;
+            continue;
+        }
+        uint64_t here = min_u64(min_u64(*budget, ENTRIES - index_at(va, 1)), (end - va) / PAGE_SIZE);
+        uint32_t gone = 0;
+        for (uint64_t *entry = path[0]; entry < path[0] + here; entry++) {
+            gone += *entry & PTE_PRESENT; // which is bit 0
+            *entry = 0;
+        }
+        va += here * PAGE_SIZE;
+        *budget -= (uint32_t)here;
+        if (gone > 0) {
+            *any = true;
+            count_off(space, path, gone);
+        }
+    }
+    return min_u64(va, end);
 }
 
 bool arch_page_protect(struct arch_space *space, uint64_t va, uint32_t prot)

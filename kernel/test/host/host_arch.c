@@ -129,15 +129,30 @@ static uint64_t *find(struct arch_space *s, uint64_t va)
     return *e != 0 ? e : NULL;
 }
 
-bool arch_page_unmap(struct arch_space *s, uint64_t va)
+enum status arch_pages_map(struct arch_space *s, uint64_t va, const uint64_t *pa, uint32_t count,
+                           uint32_t prot, enum arch_cache cache)
 {
-    uint64_t *e = find(s, va);
-    if (e == NULL) {
-        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        enum status status =
+            pa[i] != 0 ? arch_page_map(s, va + (uint64_t)i * PAGE_SIZE, pa[i], prot, cache) : OK;
+        if (status != OK) {
+            return status;
+        }
     }
-    *e = 0;
-    prune(s, va);
-    return true;
+    return OK;
+}
+
+uint64_t arch_pages_unmap(struct arch_space *s, uint64_t va, uint64_t end, uint32_t *budget, bool *any)
+{
+    for (; (va = arch_page_next(s, va)) < end && *budget > 0; va += PAGE_SIZE, --*budget) {
+        uint64_t *e = find(s, va);
+        if (e != NULL) {
+            *e = 0;
+            prune(s, va);
+            *any = true;
+        }
+    }
+    return va < end ? va : end;
 }
 
 bool arch_page_protect(struct arch_space *s, uint64_t va, uint32_t prot)

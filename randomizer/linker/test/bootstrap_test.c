@@ -283,6 +283,7 @@ static void run(const struct startup *s, bool count)
 
 struct birth_file {
     struct file module;
+    struct recipe *recipe; // or NULL
     uint64_t record_bytes;
     struct layout_record *record;
 };
@@ -294,8 +295,18 @@ static struct birth_file open_birth(const char *path)
     return f;
 }
 
+static void add_recipe(struct birth_file *f)
+{
+    struct module m;
+    struct link_failure why;
+    assert_int_equal(module_open(&m, f->module.bytes, f->module.size, &why), LINK_OK);
+    f->recipe = recipe_new(&m);
+    assert_non_null(f->recipe);
+}
+
 static void close_birth(struct birth_file *f)
 {
+    free(f->recipe);
     free(f->module.bytes);
     free(f->record);
 }
@@ -306,6 +317,8 @@ static bool be_born(struct birth_file *f, uint64_t seed, bool count, uint32_t re
     memset(&kernel, 0, sizeof(kernel));
     kernel.refuse_call = refuse_call;
     struct startup *s = startup_new(&f->module, seed, f->record, f->record_bytes);
+    s->recipe = (uint64_t)f->recipe;
+    s->recipe_bytes = f->recipe ? f->recipe->bytes : 0;
     run(s, count);
     free(s);
     clean_up();
@@ -335,10 +348,13 @@ static void check_record(const struct birth_file *f, uint64_t seed_number)
     plan_delete(p);
 }
 
-static void many_births(const char *path, uint64_t count, uint64_t least)
+static void many_births(const char *path, bool from_recipe, uint64_t count, uint64_t least)
 {
     struct birth_file f = open_birth(path);
     uint64_t born = 0;
+    if (from_recipe) {
+        add_recipe(&f);
+    }
     for (uint64_t seed = 0; seed < count; seed++) {
         if (!be_born(&f, seed, false, 0)) {
             continue;
@@ -359,29 +375,40 @@ static void many_births(const char *path, uint64_t count, uint64_t least)
 static void test_births_small(void **state)
 {
     (void)state;
-    many_births(MODULE_DIR "/sample-small.mod", 1000, 900);
+    many_births(MODULE_DIR "/sample-small.mod", false, 1000, 900);
+    many_births(MODULE_DIR "/sample-small.mod", true, 1000, 900);
 }
 
 static void test_births_large(void **state)
 {
     (void)state;
-    many_births(MODULE_DIR "/sample-large.mod", 1000, 900);
+    many_births(MODULE_DIR "/sample-large.mod", false, 1000, 900);
+    many_births(MODULE_DIR "/sample-large.mod", true, 1000, 900);
 }
 
 // 277 sections, 2,353 relocations. A driver's recovery may cost 2,000,000 instructions in all; its
 // share of the linker is well below 400,000 and shall stay so.
-static void test_instruction_count(void **state)
+static uint64_t instructions(bool from_recipe)
 {
-    (void)state;
     struct birth_file f = open_birth(MODULE_DIR "/sample-small.mod");
     uint64_t seed = 0;
+    if (from_recipe) {
+        add_recipe(&f);
+    }
     while (!be_born(&f, seed, true, 0)) {
         seed++;
     }
     assert_int_equal(kernel.exit_code, 0);
     print_message("%lu instructions, the module's own tests included\n", kernel.steps);
-    assert_in_range(kernel.steps, 10000, 260000);
     close_birth(&f);
+    return kernel.steps;
+}
+
+static void test_instruction_count(void **state)
+{
+    (void)state;
+    assert_in_range(instructions(false), 10000, 280000);
+    assert_in_range(instructions(true), 10000, 120000);
 }
 
 // Whatever call the kernel refuses, the newborn says so and ends with that reason.
@@ -410,6 +437,22 @@ static void test_every_refusal_is_reported(void **state)
     close_birth(&f);
 }
 
+// A recipe of another module, or none at all, is as good as no recipe.
+static void test_foreign_recipe(void **state)
+{
+    (void)state;
+    struct birth_file f = open_birth(MODULE_DIR "/sample-small.mod");
+    add_recipe(&f);
+    f.recipe->module_bytes--;
+    be_born(&f, 1, false, 0);
+    assert_int_equal(kernel.exit_code, 0);
+    f.recipe->module_bytes++;
+    f.recipe->magic = 0;
+    be_born(&f, 1, false, 0);
+    assert_int_equal(kernel.exit_code, 0);
+    close_birth(&f);
+}
+
 static void test_bad_startup(void **state)
 {
     (void)state;
@@ -432,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_births_large),
         cmocka_unit_test(test_instruction_count),
         cmocka_unit_test(test_every_refusal_is_reported),
+        cmocka_unit_test(test_foreign_recipe),
         cmocka_unit_test(test_bad_startup),
     };
     if (!turn_on_dispatch()) {

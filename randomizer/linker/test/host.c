@@ -46,6 +46,20 @@ void plan_delete(struct plan *p)
     free(p);
 }
 
+struct recipe *recipe_new(const struct module *m)
+{
+    struct link_failure why;
+    struct recipe *draft = malloc(recipe_room(m)); // with exactly that size, for the sanitizer
+    if (recipe_make(draft, m, &why) != LINK_OK) {
+        free(draft);
+        return nullptr;
+    }
+    struct recipe *r = malloc(draft->bytes);
+    recipe_write_out(r, draft);
+    free(draft);
+    return r;
+}
+
 void seed_from(uint8_t seed[CHACHA_KEY_BYTES], uint64_t number)
 {
     memset(seed, 0, CHACHA_KEY_BYTES);
@@ -81,6 +95,32 @@ static void unmap_clusters(const struct plan *p, uint32_t count)
     }
 }
 
+// Whoever follows the recipe gets the same plan and the same image.
+static void check_recipe(const struct body *b, const uint8_t *seed, const uint8_t *image)
+{
+    struct link_failure why;
+    struct module m;
+    struct recipe *r = recipe_new(&b->module);
+    assert_non_null(r);
+    assert_true(recipe_fits(r, r->bytes, b->file.size));
+    recipe_open(r, b->file.bytes, &m);
+    assert_memory_equal(&m, &b->module, sizeof(m));
+    struct plan *p = plan_new(&m);
+    struct plan_objects objects = recipe_objects(r);
+    assert_int_equal(plan_again(p, &objects, seed, 64 << 10, &why), LINK_OK);
+    assert_memory_equal(p->address, b->plan->address, plan_entries(&m) * sizeof(uint64_t));
+    assert_int_equal(p->entry, b->plan->entry);
+    assert_int_equal(p->stack_start, b->plan->stack_start);
+    assert_int_equal(p->image_bytes, b->plan->image_bytes);
+    uint8_t *other = calloc(1, p->image_bytes);
+    copy_again(r, &m, p, other);
+    assert_int_equal(relocate_again(r, &m, p, other, &why), LINK_OK);
+    assert_memory_equal(other, image, p->image_bytes);
+    free(other);
+    plan_delete(p);
+    free(r);
+}
+
 bool body_make(struct body *b, const char *path, uint64_t seed_number)
 {
     struct link_failure why;
@@ -95,6 +135,7 @@ bool body_make(struct body *b, const char *path, uint64_t seed_number)
     uint64_t *values = calloc(b->module.symbol_count, sizeof(*values));
     assert_int_equal(relocate(&b->module, b->plan, image, values, &why), LINK_OK);
     free(values);
+    check_recipe(b, seed, image);
     uint32_t i = 0;
     while (i < b->plan->cluster_count && map_cluster(&b->plan->clusters[i], image)) {
         i++;

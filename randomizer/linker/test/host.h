@@ -14,6 +14,9 @@ struct file file_read(const char *path); // ends the test program if it cannot b
 struct plan *plan_new(const struct module *m);
 void plan_delete(struct plan *p);
 
+// The recipe of a module, from malloc; NULL if none can be made.
+struct recipe *recipe_new(const struct module *m);
+
 // The seed whose bytes are made from a number.
 void seed_from(uint8_t seed[CHACHA_KEY_BYTES], uint64_t number);
 

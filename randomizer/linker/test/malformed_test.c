@@ -13,6 +13,28 @@
 #define SAMPLE MODULE_DIR "/kinds.mod"
 #define BIG    MODULE_DIR "/sample-small.mod"
 
+// The same with a recipe, if one can be made. What is wrong is found, too, if not always first.
+static bool links_from_recipe(const struct module *m, const uint8_t *seed)
+{
+    struct link_failure why;
+    struct recipe *r = recipe_new(m);
+    if (r == nullptr) {
+        return false;
+    }
+    struct plan *p = plan_new(m);
+    struct plan_objects objects = recipe_objects(r);
+    enum link_error error = plan_again(p, &objects, seed, 64 << 10, &why);
+    if (error == LINK_OK) {
+        uint8_t *image = calloc(1, p->image_bytes + 1);
+        copy_again(r, m, p, image);
+        error = relocate_again(r, m, p, image, &why);
+        free(image);
+    }
+    plan_delete(p);
+    free(r);
+    return error == LINK_OK;
+}
+
 // The whole way, as the bootstrap goes it. In case of success the symboliser is tried as well.
 static enum link_error link_bytes(const uint8_t *bytes, size_t size, struct link_failure *why)
 {
@@ -23,6 +45,7 @@ static enum link_error link_bytes(const uint8_t *bytes, size_t size, struct link
     if (error != LINK_OK) {
         return error;
     }
+    bool from_recipe = links_from_recipe(&m, seed);
     struct plan *p = plan_new(&m);
     error = plan_layout(p, &m, seed, 64 << 10, why);
     if (error == LINK_OK) {
@@ -33,6 +56,7 @@ static enum link_error link_bytes(const uint8_t *bytes, size_t size, struct link
         free(values);
         free(image);
     }
+    assert_int_equal(from_recipe, error == LINK_OK);
     if (error == LINK_OK) {
         uint64_t record_bytes = sizeof(struct layout_record) + m.section_count * sizeof(uint64_t);
         struct layout_record *r = calloc(1, record_bytes);

@@ -45,6 +45,50 @@ static uint64_t size_of(const struct subject *s, uint32_t object)
     return object == s->m.section_count ? s->p->got_entries * 8 : s->m.sections[object].size;
 }
 
+static void same_from_recipe(const char *path)
+{
+    struct subject s;
+    subject_open(&s, path);
+    struct recipe *r = recipe_new(&s.m);
+    assert_non_null(r);
+    struct plan_objects objects = recipe_objects(r);
+    struct plan *p = plan_new(&s.m);
+    uint8_t *images[2];
+    uint64_t *values = calloc(s.m.symbol_count, sizeof(*values));
+    for (uint64_t number = 0; number < 40; number++) {
+        struct link_failure why;
+        uint8_t seed[CHACHA_KEY_BYTES];
+        seed_from(seed, number);
+        subject_plan(&s, number);
+        assert_int_equal(plan_again(p, &objects, seed, 64 << 10, &why), LINK_OK);
+        assert_memory_equal(p->address, s.p->address, plan_entries(&s.m) * sizeof(uint64_t));
+        assert_int_equal(p->image_bytes, s.p->image_bytes);
+        images[0] = calloc(1, p->image_bytes);
+        images[1] = calloc(1, p->image_bytes);
+        copy_sections(&s.m, s.p, images[0]);
+        copy_again(r, &s.m, p, images[1]);
+        assert_int_equal(relocate(&s.m, s.p, images[0], values, &why), LINK_OK);
+        assert_int_equal(relocate_again(r, &s.m, p, images[1], &why), LINK_OK);
+        assert_memory_equal(images[0], images[1], p->image_bytes);
+        free(images[0]);
+        free(images[1]);
+    }
+    print_message("%s: %u sections, %u rare relocations, a recipe of %lu bytes\n", path,
+                  s.m.section_count, r->rares, r->bytes);
+    assert_in_range(r->rares, 0, 20); // or births are dear again
+    free(values);
+    plan_delete(p);
+    free(r);
+    subject_close(&s);
+}
+
+static void test_recipes_change_nothing(void **state)
+{
+    (void)state;
+    same_from_recipe(REAL_DIR "/fs.mod");
+    same_from_recipe(REAL_DIR "/rs.mod");
+}
+
 struct piece {
     uint64_t start, end;
     uint32_t object;
@@ -461,6 +505,7 @@ static void test_memory_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recipes_change_nothing),
         cmocka_unit_test(test_every_layout_is_sound),
         cmocka_unit_test(test_layouts_of_services_are_sound),
         cmocka_unit_test(test_a_layout_repeats_exactly),

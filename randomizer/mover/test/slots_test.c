@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// Types as lists of slots: what they find in an object is what a walk through its map finds.
+#include "randomizer/mover/test/no_neighbours.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum : uint64_t { OLD = 0x5a1234560000, NEW = 0x13579bdf0000, BYTES = 0x4000 };
+
+static void *given[16];
+static int given_count;
+
+void *move_alloc(struct mover *, size_t bytes)
+{
+    assert_true(given_count < 16);
+    return given[given_count++] = calloc(1, bytes);
+}
+
+void move_fail(struct mover *, enum move_error, const char *, ...)
+{
+    fail();
+}
+
+// struct { struct { u32 tag; u32; union { u64; void *[2]; fn } by tag; void *p; handle h; u32; scan 16 } cell[5];
+//          struct { void *p; u32 n; } odd[3] }, the latter of 12 bytes.
+enum { LIVE = TYPE_LIVE, CELLS = 5, CELL_BYTES = 56, ODD = 3, ODD_BYTES = 12 };
+enum { OBJECT = (CELLS * CELL_BYTES + ODD * ODD_BYTES + 7) & ~7 };
+static const struct type_map_entry sample[] = {
+    {.bytes = OBJECT, .count = 1, .below = 12, .kind = TYPE_STRUCT, .flags = LIVE},
+    {.bytes = CELL_BYTES, .count = CELLS, .below = 8, .kind = TYPE_STRUCT, .flags = LIVE},
+    {.bytes = 4, .count = 1, .kind = TYPE_PLAIN},
+    {.offset = 8, .bytes = 16, .count = 1, .below = 3, .kind = TYPE_UNION, .flags = LIVE | TYPE_TAGGED, .aux = 2},
+    {.bytes = 8, .count = 1, .kind = TYPE_PLAIN, .flags = TYPE_WHEN, .aux = 1},
+    {.bytes = 8, .count = 2, .kind = TYPE_POINTER, .flags = LIVE | TYPE_WHEN, .aux = 2},
+    {.bytes = 8, .count = 1, .kind = TYPE_FUNCTION, .flags = LIVE | TYPE_WHEN, .aux = 3},
+    {.offset = 24, .bytes = 8, .count = 1, .kind = TYPE_POINTER, .flags = LIVE},
+    {.offset = 32, .bytes = 4, .count = 1, .kind = TYPE_HANDLE, .flags = LIVE},
+    {.offset = 40, .bytes = 16, .count = 1, .kind = TYPE_SCAN, .flags = LIVE},
+    {.offset = CELLS * CELL_BYTES, .bytes = ODD_BYTES, .count = ODD, .below = 2, .kind = TYPE_STRUCT, .flags = LIVE},
+    {.bytes = 8, .count = 1, .kind = TYPE_POINTER, .flags = LIVE},
+    {.offset = 8, .bytes = 4, .count = 1, .kind = TYPE_PLAIN},
+};
+enum { MAP_BYTES = sizeof(struct type_map_header) + sizeof(sample) + 8 };
+
+static void make_map(uint8_t *map, uint32_t entries)
+{
+    uint32_t bytes = (uint32_t)(sizeof(struct type_map_header) + entries * sizeof(sample[0]) + 8);
+    struct type_map_header h = {TYPE_MAP_MAGIC, TYPE_MAP_VERSION, bytes, entries, 8, 0, 0};
+    uint64_t hash = 0xcbf29ce484222325, word;
+    memcpy(map, &h, sizeof(h));
+    for (uint32_t i = 0; i < bytes; i += 8) {
+        memcpy(&word, map + i, 8);
+        hash = i == offsetof(struct type_map_header, checksum) ? hash : (hash ^ word) * 0x100000001b3;
+    }
+    memcpy(map + offsetof(struct type_map_header, checksum), &hash, 8);
+}
+
+struct scene {
+    struct mover m;
+    struct move_report report;
+    struct heap_entry no_heap;
+    struct section section;
+};
+
+static void set(struct scene *s)
+{
+    memset(s, 0, sizeof(*s));
+    s->m.report = &s->report;
+    s->m.heap_table = &s->no_heap;
+    s->section = (struct section){.from = OLD, .to = NEW, .bytes = BYTES};
+    s->m.large[0] = &s->section;
+    s->m.large_count = 1;
+    static uint32_t no_head;
+    s->m.heads = &no_head;
+    s->m.scan_step = 8;
+    s->m.user_span = USER_MAX - USER_MIN;
+}
+
+static void fill(uint8_t *object)
+{
+    for (int i = 0; i < OBJECT / 4; i++) { // pointers, zeros and numbers at all places
+        uint32_t half = (uint32_t)rand();
+        memcpy(object + 4 * i, &half, 4);
+    }
+    for (int i = 0; i + 8 <= OBJECT; i += 4) {
+        uint64_t word = rand() % 3 == 0 ? 0 : OLD + (uint64_t)rand() % BYTES;
+        memcpy(object + i, &word, rand() % 2 ? 8 : 0);
+    }
+    for (int i = 0; i < CELLS; i++) {
+        uint32_t tag = 1 + (uint32_t)rand() % 3;
+        memcpy(object + i * CELL_BYTES, &tag, 4);
+    }
+}
+
+// Handles are noted as named, wherever they are found.
+static void copy(struct scene *s, struct type_plan *plan, enum plan_kind kind, const uint64_t *from, uint64_t *to)
+{
+    set(s);
+    plan->kind = kind;
+    plan_copy(&s->m, plan, from, to, OBJECT);
+}
+
+static void test_slots_are_what_a_walk_finds(void **)
+{
+    static struct scene a, b;
+    alignas(8) uint8_t map[MAP_BYTES] = {0};
+    alignas(8) uint64_t from[OBJECT / 8], by_slots[OBJECT / 8], by_walk[OBJECT / 8];
+    struct type_plan plan = {0};
+    memcpy(map + sizeof(struct type_map_header), sample, sizeof(sample));
+    make_map(map, sizeof(sample) / sizeof(sample[0]));
+    set(&a);
+    assert_true(plan_of_map(&a.m, &plan, map));
+    assert_int_equal(plan.kind, PLAN_SLOTS);
+    assert_false(plan.bare);
+    for (int round = 0; round < 20000; round++) {
+        fill((uint8_t *)from);
+        copy(&a, &plan, PLAN_SLOTS, from, by_slots);
+        copy(&b, &plan, PLAN_WALK, from, by_walk);
+        assert_memory_equal(by_slots, by_walk, OBJECT);
+        assert_memory_equal(a.m.named, b.m.named, sizeof(a.m.named));
+        assert_int_equal(a.report.pointers, b.report.pointers);
+    }
+}
+
+// Nothing but pointers.
+static void test_bare_tables(void **)
+{
+    static struct scene a, b;
+    const struct type_map_entry table[] = {
+        {.bytes = OBJECT, .count = 1, .below = 1, .kind = TYPE_STRUCT, .flags = LIVE},
+        {.bytes = 8, .count = OBJECT / 8, .kind = TYPE_POINTER, .flags = LIVE},
+    };
+    alignas(8) uint8_t map[MAP_BYTES] = {0};
+    alignas(8) uint64_t from[OBJECT / 8], by_slots[OBJECT / 8], by_walk[OBJECT / 8];
+    struct type_plan plan = {0};
+    memcpy(map + sizeof(struct type_map_header), table, sizeof(table));
+    make_map(map, 2);
+    set(&a);
+    assert_true(plan_of_map(&a.m, &plan, map));
+    assert_true(plan.bare);
+    assert_int_equal(plan.count, OBJECT / 8);
+    for (int round = 0; round < 2000; round++) {
+        fill((uint8_t *)from);
+        copy(&a, &plan, PLAN_SLOTS, from, by_slots);
+        copy(&b, &plan, PLAN_WALK, from, by_walk);
+        assert_memory_equal(by_slots, by_walk, OBJECT);
+        assert_int_equal(a.report.pointers, b.report.pointers);
+    }
+}
+
+static int give_back(void **)
+{
+    while (given_count > 0) {
+        free(given[--given_count]);
+    }
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_slots_are_what_a_walk_finds, give_back),
+        cmocka_unit_test_teardown(test_bare_tables, give_back),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
