@@ -45,13 +45,10 @@ static void make_map(uint8_t *map, uint32_t entries)
 {
     uint32_t bytes = (uint32_t)(sizeof(struct type_map_header) + entries * sizeof(sample[0]) + 8);
     struct type_map_header h = {TYPE_MAP_MAGIC, TYPE_MAP_VERSION, bytes, entries, 8, 0, 0};
-    uint64_t hash = 0xcbf29ce484222325, word;
     memcpy(map, &h, sizeof(h));
-    for (uint32_t i = 0; i < bytes; i += 8) {
-        memcpy(&word, map + i, 8);
-        hash = i == offsetof(struct type_map_header, checksum) ? hash : (hash ^ word) * 0x100000001b3;
-    }
-    memcpy(map + offsetof(struct type_map_header, checksum), &hash, 8);
+    uint64_t sum = type_map_sum(TYPE_MAP_SUM_START, map, offsetof(struct type_map_header, checksum));
+    sum = type_map_sum(sum, map + sizeof(h), bytes - sizeof(h));
+    memcpy(map + offsetof(struct type_map_header, checksum), &sum, 8);
 }
 
 struct scene {
