@@ -21,7 +21,7 @@ static int make_tables(struct cache *c)
     }
     c->bucket_shift = 64 - bits;
     c->lines = new_array(struct line, c->line_max);
-    c->buckets = new_array(struct line *, 1u << bits);
+    c->buckets = new_array(uint32_t, 1u << bits);
     c->ios = new_array(struct cache_io, CACHE_IOS);
     if (!c->lines || !c->buckets || !c->ios) {
         return ENOMEM;
@@ -43,7 +43,6 @@ int cache_open(struct cache *c, struct device *device, uint32_t block_bytes,
     c->line_shift = (uint32_t)__builtin_ctz(CACHE_LINE_BYTES / block_bytes);
     c->line_mask = (1ull << c->line_shift) - 1;
     c->blocks = device->bytes >> c->block_shift;
-    c->dirty_ring.dirty_next = c->dirty_ring.dirty_prev = &c->dirty_ring;
     c->line_max = (uint32_t)(max_bytes / CACHE_LINE_BYTES);
     int error = make_tables(c);
     if (error) {
@@ -146,7 +145,7 @@ void cache_io_add(struct cache_io *io, struct line *line, uint64_t mask)
     uint32_t n = io->rq.segments++;
     io->line[n] = line;
     io->mask[n] = mask;
-    io->rq.segment[n] = (struct device_segment){line->memory + ((size_t)first << c->block_shift),
+    io->rq.segment[n] = (struct device_segment){cache_memory(io->cache, line) + ((size_t)first << c->block_shift),
                                                 count << c->block_shift};
     if (io->rq.op == DEVICE_READ) {
         line->reading |= mask;
@@ -234,7 +233,7 @@ static int get(struct cache *c, uint64_t block, enum need need, uint8_t **out)
     uint32_t at = (uint32_t)(block & c->line_mask);
     int error = cache_ready(c, block, 1, 1ull << at, need, &l);
     if (!error) {
-        *out = l->memory + ((size_t)at << c->block_shift);
+        *out = cache_memory(c, l) + ((size_t)at << c->block_shift);
     }
     return error;
 }
@@ -261,7 +260,7 @@ static void preserve_runs(struct cache *c, const struct line *l, uint64_t blocks
         uint32_t at = (uint32_t)__builtin_ctzll(blocks);
         uint64_t gap = ~(blocks >> at);
         uint32_t n = gap ? (uint32_t)__builtin_ctzll(gap) : 64;
-        c->device->tx->preserve(l->memory + ((size_t)at << c->block_shift), (size_t)n << c->block_shift);
+        c->device->tx->preserve(cache_memory(c, l) + ((size_t)at << c->block_shift), (size_t)n << c->block_shift);
         blocks &= ~mask_bits(at, n);
     }
 }
@@ -293,7 +292,7 @@ static bool exchange(struct cache *c, struct line *l, uint64_t want, const uint8
     }
     for (uint64_t others = l->valid & ~want; others; others &= others - 1) {
         size_t at = (size_t)__builtin_ctzll(others) << c->block_shift;
-        copy_unlogged(l->memory + at, free->memory + at, c->block_bytes);
+        copy_unlogged(cache_memory(c, l) + at, cache_memory(c, free) + at, c->block_bytes);
     }
     x->line[x->count] = l;
     x->free[x->count++] = free;
@@ -304,9 +303,9 @@ void cache_take_back(struct cache_exchange *x)
 {
     while (x->count) {
         struct line *l = x->line[--x->count], *free = x->free[x->count];
-        uint8_t *memory = l->memory;
-        l->memory = free->memory;
-        free->memory = memory;
+        uint32_t place = l->place;
+        l->place = free->place;
+        free->place = place;
     }
 }
 
@@ -315,14 +314,14 @@ static struct line *next_in_run(struct cache *c, const struct line *last, uint64
                                 uint64_t want, enum need need, struct cache_exchange *x)
 {
     uint64_t number = block >> c->line_shift;
-    const uint8_t *where = last->memory + CACHE_LINE_BYTES;
+    const uint8_t *where = cache_memory(c, last) + CACHE_LINE_BYTES;
     struct line *l = need == TO_REPLACE ? cache_place(c, number, !in_request(c))
                                         : cache_find(c, number);
     if (!l || cache_lacking(l, want, need)) {
         return nullptr;
     }
     if (!x || !exchange(c, l, want, where, x)) {
-        if (l->memory != where) {
+        if (cache_memory(c, l) != where) {
             return nullptr;
         }
         if (x) {
@@ -355,7 +354,7 @@ static int run(struct cache *c, uint64_t block, uint32_t count, enum need need, 
     if (x && !exchange(c, l, want, nullptr, x)) {
         preserve_runs(c, l, l->valid & want);
     }
-    *out = l->memory + ((size_t)(block & c->line_mask) << c->block_shift);
+    *out = cache_memory(c, l) + ((size_t)(block & c->line_mask) << c->block_shift);
     while (done < count && done < limit) {
         uint32_t n = first_part(c, block + done, count - done, &want);
         l = next_in_run(c, l, block + done, want, need, x);

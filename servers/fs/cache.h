@@ -50,14 +50,17 @@ struct line {
     uint64_t dirty[CACHE_CLASSES];
     uint64_t reading, writing; // under way
     uint64_t alone, failed;    // could not be read: together with others, even by themselves
-    uint8_t *memory;
-    struct line *hash_next;
-    struct line *unused_next;
     uint64_t wanted; // fetched for a request that waits, as the so-manieth line; 0: for none
-    struct line *dirty_next, *dirty_prev; // ring of lines with anything dirty; null if in none
+    // Numbers instead of pointers, for there are thousands of lines, and a newborn would have to rewrite them all. Of a
+    // line: its index and one; 0: none.
+    uint32_t place; // of its memory: which region << LINE_PLACE_SHIFT | which 64 KiB of it
+    uint32_t hash_next, unused_next;
+    uint32_t dirty_next, dirty_prev; // among those with anything dirty, oldest first
     uint32_t index;
+    bool in_dirty;   // it is among them
     bool referenced; // since the clock hand passed
 };
+enum { LINE_PLACE_SHIFT = 24 };
 #define LINE_UNUSED UINT64_MAX
 
 struct cache_io;
@@ -76,15 +79,17 @@ struct cache {
     struct line *lines;
     uint32_t line_count, line_max; // there are; there may become, if the device has more memory
     uint32_t hand;                 // of the clock
-    struct line *unused_first, *unused_last;
+    uint8_t *region[CACHE_REGIONS]; // memory of lines
+    uint32_t regions;
+    uint32_t unused_first, unused_last; // lines as in struct line, here and below
     uint32_t unused_count;
     // Not used any more since transaction number `retired_in`, which may be undone.
-    struct line *retired_first, *retired_last;
+    uint32_t retired_first, retired_last;
     uint32_t retired_count;
     uint64_t retired_in;
-    struct line **buckets;
+    uint32_t *buckets;
     uint32_t bucket_shift;
-    struct line dirty_ring; // head
+    uint32_t dirty_first, dirty_last;
     uint64_t dirty_blocks[CACHE_CLASSES];
     uint32_t bound_lines;   // lines with dirt other than CLASS_DATA: only a sync makes them free
     struct line *recent[8]; // not taken away, so that pointers into them stay good for a while
@@ -106,13 +111,24 @@ struct cache {
     uint32_t ahead_count;
 };
 
+static inline struct line *cache_line(const struct cache *c, uint32_t number)
+{
+    return number ? &c->lines[number - 1] : nullptr;
+}
+
+static inline uint8_t *cache_memory(const struct cache *c, const struct line *l)
+{
+    uint32_t part = l->place & ((1u << LINE_PLACE_SHIFT) - 1);
+    return c->region[l->place >> LINE_PLACE_SHIFT] + (uint64_t)part * CACHE_LINE_BYTES;
+}
+
 struct cache_region {
     uint8_t *memory;
     uint64_t bytes; // a multiple of CACHE_LINE_BYTES
 };
 
 // Sets the cache up over these stretches of memory; later it takes more from the device, up to
-// `max_bytes` in all. ENOMEM.
+// `max_bytes` and CACHE_REGIONS in all. ENOMEM.
 int cache_open(struct cache *c, struct device *device, uint32_t block_bytes,
                const struct cache_region *regions, uint32_t count, uint64_t max_bytes);
 // Waits for everything under way and frees what cache_open allocated. Dirty blocks are lost.

@@ -93,4 +93,4 @@ static inline uint64_t line_dirty(const struct line *l)
 
 void cache_add_dirt(struct cache *c, struct line *l, enum cache_class class, uint64_t mask);
 void cache_link_dirty(struct cache *c, struct line *l);
-void cache_unlink_if_clean(struct line *l);
+void cache_unlink_if_clean(struct cache *c, struct line *l);

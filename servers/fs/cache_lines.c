@@ -7,32 +7,38 @@
 #include "servers/fs/cache_io.h"
 #include <errno.h>
 
-static inline struct line **bucket(struct cache *c, uint64_t number)
+static inline uint32_t *bucket(struct cache *c, uint64_t number)
 {
     return &c->buckets[number * 0x9e3779b97f4a7c15ull >> c->bucket_shift];
 }
 
 struct line *cache_find(struct cache *c, uint64_t number)
 {
-    struct line *l = *bucket(c, number);
+    struct line *l = cache_line(c, *bucket(c, number));
     while (l && l->number != number) {
-        l = l->hash_next;
+        l = cache_line(c, l->hash_next);
     }
     return l;
 }
 
-// First in, first out: lines that lie side by side are given out in a row.
+// Puts the lines from `first` to `last` behind the unused ones. First in, first out: lines that lie side by side are given
+// out in a row.
+static void append_unused(struct cache *c, uint32_t first, uint32_t last, uint32_t count)
+{
+    *(c->unused_first ? &cache_line(c, c->unused_last)->unused_next : &c->unused_first) = first;
+    c->unused_last = last;
+    c->unused_count += count;
+}
+
 static void add_unused(struct cache *c, struct line *l)
 {
-    l->unused_next = nullptr;
-    *(c->unused_first ? &c->unused_last->unused_next : &c->unused_first) = l;
-    c->unused_last = l;
-    c->unused_count++;
+    l->unused_next = 0;
+    append_unused(c, l->index + 1, l->index + 1, 1);
 }
 
 static struct line *take_unused(struct cache *c)
 {
-    struct line *l = c->unused_first;
+    struct line *l = cache_line(c, c->unused_first);
     if (l) {
         c->unused_first = l->unused_next;
         c->unused_count--;
@@ -44,19 +50,17 @@ static struct line *take_unused(struct cache *c)
 static void collect_retired(struct cache *c)
 {
     if (c->retired_first && c->retired_in != c->device->tx->number()) {
-        *(c->unused_first ? &c->unused_last->unused_next : &c->unused_first) = c->retired_first;
-        c->unused_last = c->retired_last;
-        c->unused_count += c->retired_count;
-        c->retired_first = nullptr;
+        append_unused(c, c->retired_first, c->retired_last, c->retired_count);
+        c->retired_first = 0;
         c->retired_count = 0;
     }
 }
 
 static void retire(struct cache *c, struct line *l)
 {
-    l->unused_next = nullptr;
-    *(c->retired_first ? &c->retired_last->unused_next : &c->retired_first) = l;
-    c->retired_last = l;
+    l->unused_next = 0;
+    *(c->retired_first ? &cache_line(c, c->retired_last)->unused_next : &c->retired_first) = l->index + 1;
+    c->retired_last = l->index + 1;
     c->retired_count++;
     c->retired_in = c->device->tx->number();
 }
@@ -64,25 +68,29 @@ static void retire(struct cache *c, struct line *l)
 struct line *cache_exchange_memory(struct cache *c, struct line *l, const uint8_t *where)
 {
     collect_retired(c);
-    struct line *free = c->unused_first;
-    if (!free || (where && free->memory != where)) {
+    struct line *free = cache_line(c, c->unused_first);
+    if (!free || (where && cache_memory(c, free) != where)) {
         return nullptr;
     }
     (void)take_unused(c);
-    uint8_t *memory = free->memory;
-    free->memory = l->memory;
-    l->memory = memory;
+    uint32_t place = free->place;
+    free->place = l->place;
+    l->place = place;
     retire(c, free);
     return free;
 }
 
 void cache_add_lines(struct cache *c, uint8_t *memory, uint64_t bytes)
 {
-    for (uint64_t at = 0; at + CACHE_LINE_BYTES <= bytes && c->line_count < c->line_max;
-         at += CACHE_LINE_BYTES) {
+    uint64_t count = c->regions < CACHE_REGIONS ? bytes / CACHE_LINE_BYTES : 0;
+    for (uint64_t i = 0; i < count && c->line_count < c->line_max; i++) {
         uint32_t n = c->line_count++;
-        c->lines[n] = (struct line){.number = LINE_UNUSED, .index = n, .memory = memory + at};
+        c->lines[n] = (struct line){.number = LINE_UNUSED, .index = n,
+                                    .place = c->regions << LINE_PLACE_SHIFT | (uint32_t)i};
         add_unused(c, &c->lines[n]);
+    }
+    if (count > 0) {
+        c->region[c->regions++] = memory;
     }
 }
 
@@ -125,7 +133,7 @@ static struct line *find_victim(struct cache *c)
     for (uint32_t n = 0; n < rounds * c->line_count && !found; n++) {
         struct line *l = &c->lines[hand];
         hand = hand + 1 == c->line_count ? 0 : hand + 1;
-        if (l->number == LINE_UNUSED || l->dirty_next || l->reading || l->writing ||
+        if (l->number == LINE_UNUSED || l->in_dirty || l->reading || l->writing ||
             is_recent(c, l) || (is_kept(c, l) && n < 2 * c->line_count)) {
             continue;
         }
@@ -141,9 +149,9 @@ static struct line *find_victim(struct cache *c)
 
 static void unhash(struct cache *c, struct line *l)
 {
-    struct line **at = bucket(c, l->number);
-    while (*at != l) {
-        at = &(*at)->hash_next;
+    uint32_t *at = bucket(c, l->number);
+    while (*at != l->index + 1) {
+        at = &cache_line(c, *at)->hash_next;
     }
     *at = l->hash_next;
     l->number = LINE_UNUSED;
@@ -215,7 +223,7 @@ struct line *cache_place(struct cache *c, uint64_t number, bool evict)
     if (l) {
         l->number = number;
         l->hash_next = *bucket(c, number);
-        *bucket(c, number) = l;
+        *bucket(c, number) = l->index + 1;
     }
     return l;
 }

@@ -5,21 +5,27 @@
 
 void cache_link_dirty(struct cache *c, struct line *l)
 {
-    if (l->dirty_next) {
+    if (l->in_dirty) {
         return;
     }
-    l->dirty_prev = c->dirty_ring.dirty_prev;
-    l->dirty_next = &c->dirty_ring;
-    l->dirty_prev->dirty_next = l;
-    c->dirty_ring.dirty_prev = l;
+    l->in_dirty = true;
+    l->dirty_prev = c->dirty_last;
+    l->dirty_next = 0;
+    *(c->dirty_last ? &cache_line(c, c->dirty_last)->dirty_next : &c->dirty_first) = l->index + 1;
+    c->dirty_last = l->index + 1;
 }
 
-void cache_unlink_if_clean(struct line *l)
+static void unlink_dirty(struct cache *c, struct line *l)
 {
-    if (l->dirty_next && !line_dirty(l)) {
-        l->dirty_prev->dirty_next = l->dirty_next;
-        l->dirty_next->dirty_prev = l->dirty_prev;
-        l->dirty_next = l->dirty_prev = nullptr;
+    *(l->dirty_prev ? &cache_line(c, l->dirty_prev)->dirty_next : &c->dirty_first) = l->dirty_next;
+    *(l->dirty_next ? &cache_line(c, l->dirty_next)->dirty_prev : &c->dirty_last) = l->dirty_prev;
+    l->in_dirty = false;
+}
+
+void cache_unlink_if_clean(struct cache *c, struct line *l)
+{
+    if (l->in_dirty && !line_dirty(l)) {
+        unlink_dirty(c, l);
     }
 }
 
@@ -108,7 +114,7 @@ void cache_dirty_valid(struct cache *c, uint64_t block, uint32_t count)
         if (mask & l->valid) {
             mark(c, l, mask & l->valid, CLASS_DATA);
         }
-        cache_unlink_if_clean(l);
+        cache_unlink_if_clean(c, l);
     }
 }
 
@@ -121,7 +127,7 @@ void cache_forget(struct cache *c, uint64_t block, uint32_t count)
             take_dirt(c, l, (enum cache_class)i, mask);
         }
         l->valid &= ~mask;
-        cache_unlink_if_clean(l);
+        cache_unlink_if_clean(c, l);
     }
 }
 
@@ -146,7 +152,7 @@ uint64_t cache_dirty_metadata(const struct cache *c)
 uint32_t cache_list_metadata(const struct cache *c, uint64_t *blocks, uint32_t room)
 {
     uint32_t n = 0;
-    for (struct line *l = c->dirty_ring.dirty_next; l != &c->dirty_ring; l = l->dirty_next) {
+    for (struct line *l = cache_line(c, c->dirty_first); l; l = cache_line(c, l->dirty_next)) {
         for (uint64_t left = metadata(l); left && n < room; left &= left - 1) {
             blocks[n++] = (l->number << c->line_shift) + (uint32_t)__builtin_ctzll(left);
         }
@@ -233,7 +239,7 @@ static bool submit_run(struct cache *c, struct line *l, enum cache_class class)
     while (true) {
         take_dirt(c, l, class, mask);
         cache_io_add(io, l, mask);
-        cache_unlink_if_clean(l);
+        cache_unlink_if_clean(c, l);
         room -= io->rq.segment[io->rq.segments - 1].bytes;
         if (!(mask >> c->line_mask & 1) || io->rq.segments == DEVICE_SEGMENTS ||
             room < CACHE_LINE_BYTES) {
@@ -253,16 +259,14 @@ static bool submit_run(struct cache *c, struct line *l, enum cache_class class)
 
 static void rotate(struct cache *c, struct line *l)
 {
-    l->dirty_prev->dirty_next = l->dirty_next;
-    l->dirty_next->dirty_prev = l->dirty_prev;
-    l->dirty_next = nullptr;
+    unlink_dirty(c, l);
     cache_link_dirty(c, l);
 }
 
 static uint32_t dirty_lines(const struct cache *c)
 {
     uint32_t n = 0;
-    for (struct line *l = c->dirty_ring.dirty_next; l != &c->dirty_ring; l = l->dirty_next) {
+    for (struct line *l = cache_line(c, c->dirty_first); l; l = cache_line(c, l->dirty_next)) {
         n++;
     }
     return n;
@@ -272,8 +276,8 @@ static uint32_t dirty_lines(const struct cache *c)
 static void submit_class(struct cache *c, enum cache_class class, uint32_t requests, bool wait)
 {
     for (uint32_t n = dirty_lines(c); n && requests && c->dirty_blocks[class]; n--) {
-        struct line *l = c->dirty_ring.dirty_next;
-        if (l == &c->dirty_ring) {
+        struct line *l = cache_line(c, c->dirty_first);
+        if (!l) {
             return;
         }
         while (requests && writable(l, class)) {
@@ -285,7 +289,7 @@ static void submit_class(struct cache *c, enum cache_class class, uint32_t reque
                 return;
             }
         }
-        if (l->dirty_next) {
+        if (l->in_dirty) {
             rotate(c, l);
         }
     }
