@@ -162,6 +162,7 @@ struct mover {
     uint32_t source_count, source_max;
     const struct source **by_info;
     uint32_t by_info_count;
+    uint64_t info_low, info_span; // all of them lie in here
     struct type_plan *plans; // by type id
     uint32_t living[HEAP_CLASSES]; // objects of each size class
     uint64_t random;

@@ -447,11 +447,14 @@ static void sort_by_info(struct mover *m)
             m->by_info[at] = s;
         }
     }
+    const struct source *last = m->by_info_count > 0 ? m->by_info[m->by_info_count - 1] : nullptr;
+    m->info_low = last ? (uint64_t)m->by_info[0]->info : 0;
+    m->info_span = last ? (uint64_t)(last->info + last->slots) - m->info_low : 0;
 }
 
 // A store to a slot's record: the slot was freed and given out again, perhaps to just such an
 // object.
-static void if_info(struct mover *m, uintptr_t address)
+[[gnu::noinline]] static void if_info(struct mover *m, uintptr_t address)
 {
     uint32_t low = 0, high = m->by_info_count;
     while (low < high) {
@@ -503,14 +506,8 @@ static bool again_in_part(struct mover *m, const struct source *s, uint64_t offs
     return true;
 }
 
-static void on_change(void *context, uintptr_t address, size_t bytes)
+[[gnu::noinline]] static void change_in(struct mover *m, const struct source *s, uintptr_t address, size_t bytes)
 {
-    struct mover *m = context;
-    const struct source *s = source_at(m, address);
-    if (!s) {
-        if_info(m, address);
-        return;
-    }
     uint64_t first = address - s->start, last = first + bytes - 1;
     if (s->slot_bytes == 0) {
         if (!again_in_part(m, s, first, bytes)) {
@@ -523,6 +520,18 @@ static void on_change(void *context, uintptr_t address, size_t bytes)
     (void)slot_at(s->shape, first, &slot, &where); // or the next one
     for (; slot < s->slots && slot_offset(s->shape, slot) <= last; slot++) {
         again(m, s, slot);
+    }
+}
+
+// Most are of globals, which are copied in any case.
+static void on_change(void *context, uintptr_t address, size_t bytes)
+{
+    struct mover *m = context;
+    const struct source *s = source_at(m, address);
+    if (s) {
+        change_in(m, s, address, bytes);
+    } else if (address - m->info_low < m->info_span) {
+        if_info(m, address);
     }
 }
 
