@@ -66,6 +66,28 @@ static bool look_for_progress(const struct policy_rules *rules, struct policy_wa
     return !busy || !longer_than(rules->request_ns, since, sight->now_ns);
 }
 
+enum { COMPUTING_SHARE = 8 };
+
+uint64_t policy_request_cpu_ns(const struct policy_rules *rules)
+{
+    enum : uint64_t { LEAST_NS = 1000000000 }; // a machine that is shared counts others' time as its own
+    uint64_t share = rules->request_ns / COMPUTING_SHARE;
+    return rules->request_ns == 0 ? 0 : share < LEAST_NS ? LEAST_NS : share;
+}
+
+// An endless loop would else go on for the whole budget, which may have to be long, because a disk may be slow.
+static bool computes_endlessly(const struct policy_rules *rules, struct policy_watch *watch,
+                               const struct policy_sight *sight)
+{
+    if (sight->request_since != watch->request_since || sight->work != watch->request_work) {
+        watch->request_since = sight->request_since;
+        watch->request_work = sight->work;
+        watch->request_cpu_ns = sight->cpu_ns;
+    }
+    uint64_t limit = policy_request_cpu_ns(rules);
+    return sight->request_since != 0 && limit != 0 && longer_than(limit, watch->request_cpu_ns, sight->cpu_ns);
+}
+
 // Others may keep it from running for as long as they like: that is no fault of its own. One that
 // has given itself too small a share of the processor looks the same; it gets that of its manifest
 // again and again.
@@ -89,7 +111,6 @@ static bool long_starved(const struct policy_rules *rules, struct policy_watch *
 static bool is_late(const struct policy_rules *rules, struct policy_watch *watch,
                     const struct policy_sight *sight)
 {
-    enum { COMPUTING_SHARE = 8 };
     watch->unanswered = sight->stopped ? watch->unanswered + 1 : 0;
     return longer_than(rules->birth_ns, later(sight->born_ns, watch->excused_ns), sight->now_ns) ||
            (sight->heir && sight->cpu_ns > rules->birth_ns / COMPUTING_SHARE) || watch->unanswered > rules->missed;
@@ -119,9 +140,11 @@ enum policy_verdict policy_look(const struct policy_rules *rules, struct policy_
     }
     bool progress = look_for_progress(rules, watch, sight);
     bool beats = look_for_beats(rules, watch, sight);
+    bool endless = computes_endlessly(rules, watch, sight);
     watch->pinged = false;
     return !beats      ? POLICY_SILENT
            : !progress ? POLICY_STUCK
+           : endless   ? POLICY_ENDLESS
            : too_long  ? POLICY_STARVED
                        : POLICY_ALIVE;
 }

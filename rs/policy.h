@@ -57,6 +57,8 @@ struct policy_watch {
     uint64_t busy_ns;    // since when there was work to do, 0: there was none
     uint64_t excused_ns; // no clock runs from before this
     uint64_t starved_ns; // since when it has been starved, 0: it is not
+    uint64_t request_since, request_work; // of the request that it was at, at the last look
+    uint64_t request_cpu_ns;              // its processor time when it was first seen at it
 };
 
 enum policy_verdict {
@@ -64,9 +66,14 @@ enum policy_verdict {
     POLICY_STARVED,  // alive, but it should be given its share of the processor
     POLICY_SILENT,   // answers no pings
     POLICY_STUCK,    // answers, perhaps, but gets nothing done
+    POLICY_ENDLESS,  // computes too long at one request
     POLICY_UNBORN,   // not ready in time
     POLICY_GONE,     // ended behind the supervisor's back
 };
+
+// Processor time that a request may take without any progress reported: of its budget, an eighth at most, for
+// that is meant for waiting, but in any case a second. 0: no limit.
+uint64_t policy_request_cpu_ns(const struct policy_rules *rules);
 
 // Looks once. The caller pings after each look that says ALIVE or STARVED, and tells so by setting
 // watch->pinged.

@@ -158,6 +158,9 @@ static const char *verdict_text(enum policy_verdict verdict, const struct servic
         snprintf(text, size, "%u pings in a row were not answered", s->rules.missed);
     } else if (verdict == POLICY_STUCK) {
         snprintf(text, size, "no work completed for %llu ms although there was some", budget);
+    } else if (verdict == POLICY_ENDLESS) {
+        snprintf(text, size, "more than %llu ms computed at one request",
+                 (unsigned long long)policy_request_cpu_ns(&s->rules) / 1000000);
     } else if (verdict == POLICY_GONE) {
         snprintf(text, size, "no thread is left, and no fault was reported");
     } else {

@@ -72,6 +72,42 @@ static void test_alive(void **)
          {9000, {.ready = true, .beats = 2, .request_since = UINT64_MAX}, POLICY_ALIVE});
 }
 
+// The budget of a request is for waiting; what it may compute is less, but a second at least.
+static void play_long(const struct scene *scenes, size_t count)
+{
+    static const struct policy_rules slow = {.missed = 2, .request_ns = 16000 * MS, .birth_ns = 2000 * MS};
+    struct policy_watch watch = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct policy_sight sight = scenes[i].sight;
+        sight.now_ns = scenes[i].at_ms * MS;
+        sight.ready = true;
+        assert_int_equal(policy_look(&slow, &watch, &sight), scenes[i].verdict);
+    }
+}
+#define PLAY_LONG(...)                                                                             \
+    play_long((const struct scene[]){__VA_ARGS__}, sizeof((const struct scene[]){__VA_ARGS__}) / sizeof(struct scene))
+
+static void test_computes(void **)
+{
+    PLAY_LONG({1000, {.request_since = 900 * MS, .cpu_ns = 500 * MS}, POLICY_ALIVE},
+              {3000, {.request_since = 900 * MS, .cpu_ns = 2500 * MS}, POLICY_ALIVE},
+              {3100, {.request_since = 900 * MS, .cpu_ns = 2501 * MS}, POLICY_ENDLESS});
+    // Another request, or progress at this one: the time begins anew.
+    PLAY_LONG({1000, {.request_since = 900 * MS, .cpu_ns = 500 * MS}, POLICY_ALIVE},
+              {3000, {.request_since = 2900 * MS, .cpu_ns = 2600 * MS}, POLICY_ALIVE},
+              {4000, {.request_since = 2900 * MS, .cpu_ns = 4500 * MS, .work = 1}, POLICY_ALIVE},
+              {6000, {.request_since = 2900 * MS, .cpu_ns = 6400 * MS, .work = 1}, POLICY_ALIVE},
+              {6500, {.request_since = 2900 * MS, .cpu_ns = 6600 * MS, .work = 1}, POLICY_ENDLESS});
+    // Waiting costs nothing, and who has no request may compute.
+    PLAY_LONG({1000, {.request_since = 900 * MS, .cpu_ns = 500 * MS}, POLICY_ALIVE},
+              {15000, {.request_since = 900 * MS, .cpu_ns = 700 * MS}, POLICY_ALIVE},
+              {15100, {.cpu_ns = 700 * MS}, POLICY_ALIVE},
+              {20100, {.cpu_ns = 5700 * MS}, POLICY_ALIVE});
+    struct policy_rules none = {.request_ns = 0}, brief = {.request_ns = 400 * MS};
+    assert_int_equal(policy_request_cpu_ns(&none), 0);
+    assert_int_equal(policy_request_cpu_ns(&brief), 1000 * MS);
+}
+
 static void test_hang(void **)
 {
     PLAY("silence",
@@ -409,7 +445,8 @@ static void test_nonsense(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alive),         cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_alive),         cmocka_unit_test(test_computes),
+        cmocka_unit_test(test_hang),
         cmocka_unit_test(test_excuses),       cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_programs),
         cmocka_unit_test(test_longest_delay), cmocka_unit_test(test_one_life),
