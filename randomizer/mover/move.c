@@ -247,11 +247,16 @@ static void pass(struct mover *m)
     if (m->error == MOVE_OK) {
         map_again(m);
     }
+    // Before anything is looked at: what is found to be doubtful from here on is so in this pass, too.
+    m->whole = m->next_whole;
+    m->next_whole = false;
     if (m->error == MOVE_OK && objects_open(m)) {
         copy(m);
         m->mark = now;
         struct signs after = signs_now(m);
         m->next_whole = m->next_whole || is_unsure(&before, &after);
+    } else {
+        m->next_whole = m->whole;
     }
 }
 

@@ -86,7 +86,7 @@ static struct source *source_of(struct mover *m, const struct record *r)
     }
     if (s) {
         s->gone = false;
-        m->next_whole = m->next_whole || s->dropped; // a rollback brought it back
+        m->whole = m->whole || s->dropped; // a rollback brought it back
         s->dropped = false;
     }
     if (s && s->slot_bytes == 0 && s->large_bytes != ((const struct large *)r)->bytes) {
@@ -549,8 +549,6 @@ static void again_at(struct mover *m, uintptr_t address)
 // false: changes are not known one by one.
 static bool look_at_changes(struct mover *m)
 {
-    m->whole = m->next_whole;
-    m->next_whole = false;
     look_at_sources(m);
     sort_by_info(m);
     uint32_t unsure = m->unsure_count;
