@@ -9,6 +9,7 @@
 #include "kernel/irq/iorange.h"
 #include "kernel/mem/page.h"
 #include "kernel/mem/region.h"
+#include "kernel/system/kept.h"
 #include "kernel/system/log.h"
 #include "kernel/system/random.h"
 #include "kernel/system/calls.h"
@@ -114,6 +115,16 @@ static void give_iorange(struct startup *s, const char *name, enum iorange_kind 
     give_named(s, name, &range->obj, RIGHT_CONTROL);
 }
 
+// The only object on it; the root task does without where there is no such memory.
+static void give_kept(struct startup *s)
+{
+    struct memory *m;
+    if (machine.kept_bytes != 0) {
+        must(kept_memory(&root_account, &m), "kept memory");
+        give_named(s, "kept", &m->obj, RIGHT_READ | RIGHT_WRITE);
+    }
+}
+
 static void give_handles(struct startup *s)
 {
     struct port *port;
@@ -129,6 +140,7 @@ static void give_handles(struct startup *s)
     give_iorange(s, "mmio", IORANGE_MMIO, machine.phys_limit);
     give_iorange(s, "irq", IORANGE_IRQ, IRQS_TOTAL);
     give_iorange(s, "dma", IORANGE_DMA, machine.phys_limit);
+    give_kept(s);
 }
 
 static void describe_machine(const struct startup *s, struct boot_info *b)
@@ -141,6 +153,8 @@ static void describe_machine(const struct startup *s, struct boot_info *b)
     b->memory_bytes = machine.memory_bytes;
     b->cpus = cpu_count;
     copy_text(b->cmdline, machine.cmdline, sizeof(b->cmdline));
+    static_assert(sizeof(b->last_words) == KEPT_WORDS);
+    kept_hear(b->last_words);
 }
 
 static void describe_root(struct startup *s)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # The reincarnation server and its host tests.
-RS_SOURCES := $(addprefix rs/,main.c resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c death.c corpse.c watch.c \
+RS_SOURCES := $(addprefix rs/,main.c resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c boots.c kept.c death.c corpse.c watch.c \
     self.c twin.c inject.c record.c text.c events.c layout.c commands.c policy.c modules.c manifest.c archive.c) $(addprefix randomizer/linker/,module.c symbolise.c recipe.c plan.c chacha.c)
 $(eval $(call module,rs,$(RS_SOURCES),interfaces trace rt,-D_POSIX_C_SOURCE=200809L))
 
 $(eval $(call host_test,rs_policy,rs/test/policy_test.c rs/policy.c,))
 $(eval $(call host_test,rs_text,rs/test/text_test.c rs/text.c interfaces/trace.c $(O)/gen/interfaces/all.trace.c \
-    $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c),))
+    $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c),-D_POSIX_C_SOURCE=200809L))
+$(eval $(call host_test,rs_kept,rs/test/kept_test.c rs/kept.c rs/text.c interfaces/trace.c $(O)/gen/interfaces/all.trace.c \
+    $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c),-D_POSIX_C_SOURCE=200809L))
 $(eval $(call host_test,rs_input,rs/test/input_test.c rs/archive.c rs/manifest.c rs/args.c, \
     -DARCHIVE='"$(O)/test/rs_input.cpio"'))
 
@@ -19,7 +21,7 @@ $(O)/test/rs_input.cpio: rs/test/image.toml $(wildcard tools/manifest/*.py)
 $(O)/test/rs_input.passed: $(O)/test/rs_input.cpio
 
 # The supervisor itself, all but its start-up, on a played kernel.
-RS_LIFE := $(addprefix rs/,resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c death.c corpse.c watch.c inject.c record.c \
+RS_LIFE := $(addprefix rs/,resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c boots.c kept.c death.c corpse.c watch.c inject.c record.c \
     text.c events.c layout.c commands.c policy.c) randomizer/linker/module.c randomizer/linker/symbolise.c randomizer/mover/checkpoint.c interfaces/trace.c \
     $(O)/gen/interfaces/rs.server.c $(O)/gen/interfaces/all.trace.c $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c)
 $(eval $(call host_test,rs_life,rs/test/life_test.c rs/test/fake.c $(RS_LIFE),-D_POSIX_C_SOURCE=200809L))
@@ -27,3 +29,6 @@ $(eval $(call host_test,rs_life,rs/test/life_test.c rs/test/fake.c $(RS_LIFE),-D
 # The same on the machine: images/test-deaths.
 $(eval $(call module,test_victim,rs/test/guest/victim.c,interfaces rt,-Wno-infinite-recursion))
 $(eval $(call module,test_examiner,rs/test/guest/examiner.c,interfaces rt,))
+
+# And images/restart.
+$(eval $(call module,test_restarted,rs/test/guest/restarted.c,interfaces rt,))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The rs interface: who may do what, and the doing.
 #include "interfaces/rs.server.h"
+#include "rs/boots.h"
 #include "rs/events.h"
 #include "rs/layout.h"
 #include "rs/letters.h"
@@ -456,6 +457,28 @@ static enum status do_replay(struct request *rq, uint64_t number, handle_t *port
     return status;
 }
 
+// ---- Earlier boots ----
+
+static enum status do_events_before(struct request *rq, uint32_t age, uint64_t after, size_t,
+                                    uint32_t *count, uint64_t *next)
+{
+    return may(rq, RS_WATCH) ? boots_read(rq, age, KEPT_EVENTS, after, count, next) : ERR_RIGHTS;
+}
+
+static enum status do_deaths_before(struct request *rq, uint32_t age, uint64_t after, size_t,
+                                    uint32_t *count, uint64_t *next)
+{
+    return may(rq, RS_WATCH) ? boots_read(rq, age, KEPT_DEATHS, after, count, next) : ERR_RIGHTS;
+}
+
+static enum status do_letters_before(struct request *rq, uint32_t age, uint64_t after, size_t,
+                                     uint32_t *count, uint64_t *next)
+{
+    return may(rq, RS_WATCH) ? boots_read(rq, age, KEPT_LETTERS, after, count, next) : ERR_RIGHTS;
+}
+
+// ---- The machine ----
+
 static enum status do_log(struct request *rq, uint64_t start, size_t bytes, uint64_t *next,
                           uint32_t *got)
 {
@@ -495,8 +518,14 @@ static enum status do_power(struct request *rq, uint32_t action)
     if (!may(rq, RS_POWER)) {
         return ERR_RIGHTS;
     }
-    log_info("power %u, by %s", action, caller_name(rq));
-    return sys_system_control(machine.ports, (enum system_action)action);
+    static const char *const actions[] = {"", "power off", "reboot", "halt"};
+    log_info("%s, by %s", actions[action], caller_name(rq));
+    struct rs_event *e = event_add(RS_COMMAND, nullptr);
+    snprintf(e->text, sizeof(e->text), "%s, by %s", actions[action], caller_name(rq));
+    corpses_settle();
+    boots_say("%s", e->text);
+    boots_end_machine((enum system_action)action);
+    return OK;
 }
 
 const struct rs_ops rs_commands = {
@@ -520,6 +549,9 @@ const struct rs_ops rs_commands = {
     .layout = do_layout,
     .letters = do_letters,
     .replay = do_replay,
+    .events_before = do_events_before,
+    .deaths_before = do_deaths_before,
+    .letters_before = do_letters_before,
     .log = do_log,
     .subscribe = do_subscribe,
     .power = do_power,

@@ -111,6 +111,7 @@ static void complete_event(struct service *s, const struct rs_death *d)
     if (e == nullptr) {
         return;
     }
+    event_changed(e);
     copy_name(e->text, sizeof(e->text), d->text);
     memcpy(e->place, s->place, sizeof(e->place));
     if (d->request_since != 0) {
@@ -137,6 +138,7 @@ void corpse_describe(struct service *s)
     if (d == nullptr) {
         return; // so many deaths since that the ring has dropped it
     }
+    record_changed(d);
     walk_stack(&(struct walk){s, b, d});
     name_place(s, d);
     complete_event(s, d);

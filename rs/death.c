@@ -13,16 +13,6 @@
 
 enum { MOVE_EXITS = 64 }; // so many exit codes from MOVE_EXIT_BASE on are move errors
 
-void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes)
-{
-    size_t length = strnlen(from, from_bytes);
-    length = length < to_bytes ? length : to_bytes - 1;
-    for (size_t i = 0; i < length; i++) {
-        to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
-    }
-    to[length] = '\0';
-}
-
 static void copy_messages(struct rs_death *d, const struct status_page *p, uint64_t born_ns)
 {
     uint32_t next = p->message_next;
@@ -217,7 +207,11 @@ static void note_rung(struct service *s, const struct rs_death *d, bool state_lo
     e->decision = d->decision;
     e->value = d->sequence;
     memcpy(e->seed, d->seed, sizeof(e->seed));
-    snprintf(e->text, sizeof(e->text), "rebirth%s", rung_text(d->rung));
+    if (d->rung == POLICY_REBOOT) {
+        snprintf(e->text, sizeof(e->text), "the machine is restarted");
+    } else {
+        snprintf(e->text, sizeof(e->text), "rebirth%s", rung_text(d->rung));
+    }
 }
 
 // What the policy says, as far as it can be done at once. true: to be reborn now.
@@ -390,6 +384,7 @@ void service_stillborn(struct service *s, const struct failure *why)
     s->deaths++;
     s->last_cause = d->cause;
     s->last_record = d->sequence;
+    record_changed(d);
     struct rs_event *e = event_add(RS_DEATH, s);
     e->cause = d->cause;
     copy_name(e->text, sizeof(e->text), d->text);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "rs/events.h"
 #include "interfaces/rs.server.h"
+#include "rs/boots.h"
 #include <string.h>
 
 static struct rs_event *ring;
 static uint64_t newest; // sequence number of the last event, 0: none yet
+static uint64_t unkept[RS_EVENTS_KEPT / 64]; // places in the ring: changed since they were written; see boots.h
 
 // A caller that waits: the request, and what it has seen already.
 struct watcher {
@@ -18,6 +20,7 @@ const char *events_init(void)
 {
     ring = new_array(struct rs_event, RS_EVENTS_KEPT);
     newest = 0;
+    memset(unkept, 0, sizeof(unkept));
     return ring ? nullptr : "no memory for the event log";
 }
 
@@ -32,6 +35,38 @@ struct rs_event *event_find(uint64_t sequence)
     return there ? &ring[sequence % RS_EVENTS_KEPT] : nullptr;
 }
 
+void event_changed(const struct rs_event *e)
+{
+    size_t i = (size_t)(e - ring);
+    unkept[i / 64] |= 1ull << i % 64;
+    boots_keep_soon();
+}
+
+// The seeds of those who live are not put where everybody knows the address; a death tells its own.
+static void keep(struct kept *k, const struct rs_event *e)
+{
+    if (e->kind != RS_BIRTH && e->kind != RS_MOVED) {
+        kept_put(k, KEPT_EVENTS, e);
+        return;
+    }
+    struct rs_event without = *e;
+    memset(without.seed, 0, sizeof(without.seed));
+    kept_put(k, KEPT_EVENTS, &without);
+}
+
+void events_keep(struct kept *k)
+{
+    for (size_t word = 0; word < sizeof(unkept) / sizeof(unkept[0]); word++) {
+        for (uint64_t bits = unkept[word]; bits != 0; bits &= bits - 1) {
+            const struct rs_event *e = &ring[word * 64 + (size_t)__builtin_ctzll(bits)];
+            if (e->sequence + kept_room(KEPT_EVENTS) > newest) { // or its place is a newer one's
+                keep(k, e);
+            }
+        }
+        unkept[word] = 0;
+    }
+}
+
 struct rs_event *event_add(enum rs_event_kind kind, const struct service *s)
 {
     struct rs_event *e = &ring[++newest % RS_EVENTS_KEPT];
@@ -41,7 +76,11 @@ struct rs_event *event_add(enum rs_event_kind kind, const struct service *s)
         e->incarnation = s->incarnation;
         copy_name(e->name, sizeof(e->name), s->name);
         copy_name(e->module, sizeof(e->module), s->module->name);
+    } else {
+        e->incarnation = rt_startup->incarnation;
+        copy_name(e->name, sizeof(e->name), rt_startup->name);
     }
+    event_changed(e);
     return e;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 #include "rs/service.h"
 
+struct kept;
+
 // A sentence, or nullptr: memory for the ring.
 const char *events_init(void);
 
@@ -11,6 +13,10 @@ const char *events_init(void);
 struct rs_event *event_add(enum rs_event_kind kind, const struct service *s);
 // What the newborn says of the state that it took over.
 void event_tell_move(struct rs_event *e, const struct status_page *p);
+// What an event says has changed in a later turn than that in which it was added.
+void event_changed(const struct rs_event *e);
+// Writes what has changed, where it outlives a restart of the machine.
+void events_keep(struct kept *k);
 // nullptr: not in the ring any more.
 struct rs_event *event_find(uint64_t sequence);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The upper rungs of the ladder, where more than the dead one itself is concerned.
+#include "rs/boots.h"
 #include "rs/events.h"
 #include "rs/record.h"
 #include <stdio.h>
@@ -39,7 +40,7 @@ void ladder_group(struct service *s)
 
 // ---- The machine ----
 
-// The kernel's log is on the serial line: so far the only thing that outlives the machine.
+// On the serial line, too: the next boot finds the log only if memory is kept.
 static void log_events(void)
 {
     const struct rs_event *e;
@@ -50,11 +51,16 @@ static void log_events(void)
     }
 }
 
-static void restart(void *)
+static void restart(void *service)
 {
+    const struct service *s = service;
+    const struct rs_death *d;
     corpses_settle(); // so that all is in the events
     log_events();
-    (void)sys_system_control(machine.ports, SYSTEM_REBOOT);
+    d = record_find(s->last_record);
+    boots_say("%s, rung 7: %s: %s%s%s", s->name, cause_text(s->last_cause), d ? d->text : "?",
+              s->place[0] ? " at " : "", s->place);
+    boots_end_machine(SYSTEM_REBOOT);
 }
 
 void ladder_restart_machine(struct service *s)

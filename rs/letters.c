@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "rs/letters.h"
+#include "rs/boots.h"
 #include "rs/events.h"
 #include <string.h>
 
 static struct rs_letter *ring;
 static uint64_t newest;
+static uint64_t unkept; // places in the ring: changed since they were written; see boots.h
+static_assert(RS_LETTERS_KEPT <= 64);
+
+static void changed(const struct rs_letter *letter)
+{
+    unkept |= 1ull << (letter - ring);
+    boots_keep_soon();
+}
+
+void letters_keep(struct kept *k)
+{
+    for (; unkept != 0; unkept &= unkept - 1) {
+        const struct rs_letter *letter = &ring[__builtin_ctzll(unkept)];
+        if (letter->sequence + kept_room(KEPT_LETTERS) > newest) { // or its place is a newer one's
+            kept_put(k, KEPT_LETTERS, letter);
+        }
+    }
+}
 
 const char *letters_init(void)
 {
     ring = new_array(struct rs_letter, RS_LETTERS_KEPT);
     newest = 0;
+    unkept = 0;
     return ring ? nullptr : "no memory for dead letters";
 }
 
@@ -28,6 +48,7 @@ void letter_add(struct service *s, const struct rs_death *d)
         .badge = d->request_badge, .label = d->request_label, .call = d->request_call,
         .words = {first_word(d)}, .record = d->sequence};
     copy_name(letter->name, sizeof(letter->name), s->name);
+    changed(letter);
     s->letter = newest;
     s->poison_call = d->request_call;
 }
@@ -50,6 +71,7 @@ void letter_collect(struct service *s)
     if (letter->sequence != s->letter) {
         return; // so many since that it is not kept any more
     }
+    changed(letter);
     letter->answered = 1;
     letter->grant = said->grant;
     letter->bytes = said->bytes < sizeof(letter->data) ? said->bytes : sizeof(letter->data);

@@ -10,6 +10,7 @@
 #include "lib/rt/movable.h"
 #include "lib/rt/tx.h"
 #include "rs/archive.h"
+#include "rs/boots.h"
 #include "rs/events.h"
 #include "rs/letters.h"
 #include "rs/record.h"
@@ -120,6 +121,10 @@ static void find_machine(void)
         sys_mem_info(machine.bootstrap, &info) != OK) {
         cannot_start("bootstrap", "no handle");
     }
+    const uint32_t of_kept = RIGHT_READ | RIGHT_WRITE | RIGHT_COPY | RIGHT_TRANSFER;
+    if (sys_handle_copy(rt_handle("kept"), of_kept, 0, &machine.kept) != OK) {
+        machine.kept = HANDLE_NONE; // not every machine has it
+    }
     machine.bootstrap_bytes = info.bytes;
 }
 
@@ -175,6 +180,7 @@ int service_main(void)
     check("events", events_init());
     check("records", records_init());
     check("letters", letters_init());
+    boots_begin();
     service_count = manifest.header->services;
     services = new_array(struct service, service_count);
     check("services", services ? nullptr : "no memory");
@@ -188,5 +194,6 @@ int service_main(void)
              (unsigned long long)(boot->memory_bytes >> 20), (unsigned long long)boot->ecam_base,
              boot->ecam_bus_first, boot->ecam_bus_last);
     services_start();
+    boots_keep();
     return rt_serve(list, 1);
 }

@@ -77,7 +77,8 @@ enum manifest_kind {
 
 // What a twin needs in order to bring the supervisor back.
 enum manifest_part {
-    PART_TASK, PART_THREAD, PART_PORT, PART_PAGES, PART_STACKS, PART_BOOTSTRAP, PART_MODULE, PARTS
+    PART_TASK, PART_THREAD, PART_PORT, PART_PAGES, PART_STACKS, PART_BOOTSTRAP, PART_MODULE, PART_KEPT,
+    PARTS
 };
 
 struct manifest_handle {

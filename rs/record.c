@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "rs/record.h"
 #include "lib/rt/heap.h"
+#include "rs/boots.h"
 
 static struct rs_death *ring;
 static uint64_t newest;
+static uint64_t unkept; // places in the ring: changed since they were written; see boots.h
+static_assert(RS_RECORDS_KEPT <= 64);
 
 const char *records_init(void)
 {
     ring = new_array(struct rs_death, RS_RECORDS_KEPT);
     newest = 0;
+    unkept = 0;
     return ring ? nullptr : "no memory for death records";
+}
+
+void record_changed(const struct rs_death *d)
+{
+    unkept |= 1ull << (d - ring);
+    boots_keep_soon();
+}
+
+void records_keep(struct kept *k)
+{
+    for (; unkept != 0; unkept &= unkept - 1) {
+        const struct rs_death *d = &ring[__builtin_ctzll(unkept)];
+        if (d->sequence + kept_room(KEPT_DEATHS) > newest) { // or its place is a newer one's
+            kept_put(k, KEPT_DEATHS, d);
+        }
+    }
 }
 
 struct rs_death *record_new(void)

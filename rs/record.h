@@ -4,12 +4,19 @@
 #include "interfaces/rs.types.h"
 #include <stddef.h>
 
-// Text of another domain: copied up to its zero, but never further than its array, and without what
+// text.c: text of another domain: copied up to its zero, but never further than its array, and without what
 // a terminal would obey.
 #define COPY_TEXT(to, from) copy_text(to, sizeof(to), from, sizeof(from))
 void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes);
 
 const char *records_init(void);
+
+struct kept;
+// It is complete, or more is known than before. Not for each step: a record is large, and the event
+// of the death is written before the newborn runs.
+void record_changed(const struct rs_death *d);
+// Writes what has changed where it outlives a restart of the machine.
+void records_keep(struct kept *k);
 
 // An empty record with the next sequence number; the oldest one goes.
 struct rs_death *record_new(void);

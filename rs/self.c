@@ -90,6 +90,7 @@ enum status self_part(enum manifest_part part, struct given_handle *out)
         [PART_PAGES] = {self.pages, pass | RIGHT_READ | RIGHT_WRITE, OBJ_MEMORY},
         [PART_STACKS] = {self.stacks, pass | RIGHT_READ | RIGHT_WRITE, OBJ_MEMORY},
         [PART_BOOTSTRAP] = {machine.bootstrap, pass | RIGHT_READ | RIGHT_EXEC, OBJ_MEMORY},
+        [PART_KEPT] = {machine.kept, pass | RIGHT_READ | RIGHT_WRITE, OBJ_MEMORY},
         [PART_MODULE] = {self.module->memory, pass | RIGHT_READ, OBJ_MEMORY},
     };
     out->handle = parts[part].handle;

@@ -12,6 +12,7 @@
 //   commands.c   the rs interface                       policy.c  all judgement
 //   checkpoint.c state that is kept outside
 //   letters.c    requests that kill                     ladder.c  the group, the machine
+//   boots.c      what the next boot finds               kept.c    the form in which it does
 //   self.c       its own rebirth                        twin.c    the other role of this module
 //   modules.c    program files                          text.c    records for people
 //   manifest.c, archive.c, args.c  what the boot archive says
@@ -202,6 +203,7 @@ static inline bool service_has_state(const struct service *s)
 // main.c: what the kernel gave to the root task, and no later incarnation is given again.
 struct machine {
     handle_t ports, mmio, irqs, dma;
+    handle_t kept; // memory that outlives the machine's restarts; HANDLE_NONE: there is none
     handle_t bootstrap;
     uint64_t bootstrap_bytes;
     uint64_t bootstrap_at; // in every newborn; 0: not drawn yet

@@ -6,6 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
+void copy_text(char *to, size_t to_bytes, const char *from, size_t from_bytes)
+{
+    size_t length = strnlen(from, from_bytes);
+    length = length < to_bytes ? length : to_bytes - 1;
+    for (size_t i = 0; i < length; i++) {
+        to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+    }
+    to[length] = '\0';
+}
+
 struct text {
     char *to;
     size_t size, used;

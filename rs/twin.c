@@ -4,6 +4,7 @@
 // It has exactly one service, the supervisor, which is there already when the twin begins. All that
 // is done for it is what the supervisor does for others; only the start is different.
 #include "interfaces/rs.server.h"
+#include "rs/boots.h"
 #include "rs/events.h"
 #include "rs/letters.h"
 #include "rs/record.h"
@@ -35,6 +36,8 @@ static void find_machine(void)
     struct mem_info info;
     must(sys_mem_info(machine.bootstrap, &info), "bootstrap");
     machine.bootstrap_bytes = info.bytes;
+    machine.kept = rt_handle("rs-kept");
+    boots_join();
 }
 
 static void take_parts(struct service *s)

@@ -128,6 +128,7 @@ void watch_note_recovery(struct service *s)
     if (d != nullptr) {
         d->first_work_ns = first_work_ns;
         note_heir(d, s);
+        record_changed(d);
     }
 }
 

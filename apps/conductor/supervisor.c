@@ -70,7 +70,7 @@ static void tell_event(const struct rs_event *e)
                                         "backoff", "giveup", "healed", "command",
                                         "moved", "move_gave_up", "climbed", "poisoned",
                                         "proven", "rolled_back", "checkpoint",
-                                        "checkpoint_failed"};
+                                        "checkpoint_failed", "restarted"};
     char line[LINE_MAX];
     struct json j;
     json_start(&j, line, sizeof(line));

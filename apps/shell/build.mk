@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-SHELL_SOURCES := commands complete edit files_read files_write history main output parse rs services system term words
+SHELL_SOURCES := before commands complete edit files_read files_write history main output parse rs services system term words
 $(eval $(call module,shell,$(SHELL_SOURCES:%=apps/shell/%.c),apps trace interfaces rt libc,-D_GNU_SOURCE))
 
 $(eval $(call host_test,shell_edit,apps/shell/test/edit_test.c apps/shell/edit.c apps/shell/history.c))

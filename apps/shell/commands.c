@@ -5,6 +5,7 @@
 
 const struct command commands[] = {
     {"append", "FILE WORD...", "adds a line to a file", cmd_append, COMPLETE_PATHS, true},
+    {"before", "[AGE [N]]", "the supervisor's log of an earlier boot; its N-th death", cmd_before, COMPLETE_NOTHING, false},
     {"bench", "[messages|memory|tasks|interrupt|files|recovery]...", "measures", cmd_bench, COMPLETE_NOTHING, false},
     {"cat", "FILE...", "shows what is in files", cmd_cat, COMPLETE_PATHS, true},
     {"cd", "[DIRECTORY]", "changes the directory", cmd_cd, COMPLETE_PATHS, true},

@@ -293,7 +293,7 @@ static void show_bytes(const uint8_t *bytes, uint32_t count)
     }
 }
 
-static void show_letter(const struct rs_letter *l)
+void show_letter(const struct rs_letter *l)
 {
     char label[64];
     trace_label(label, sizeof(label), l->label);
@@ -422,12 +422,34 @@ static void show_course(const struct rs_death *d)
     show_time(d->first_work_ns, from, "first good answer\n");
 }
 
-static int incident(int, char **argv)
+void show_incident(const struct rs_death *d)
 {
-    static struct rs_death d;
     static const char *const rungs[] = {"", "with its state", "in a changed environment",
                                         "without the request that kills it", "from its checkpoint",
                                         "afresh", "with those around it", "restart of the machine"};
+    say("%llu: %.*s[%u] (module %.*s): %s: %.*s\n", (unsigned long long)d->sequence, FIELD(d->name),
+        d->incarnation, FIELD(d->module), death_cause_text(d->cause), FIELD(d->text));
+    if (d->frame_count > 0) {
+        say("at %.*s+%#x\n", FIELD(d->frames[0].function), d->frames[0].offset);
+    }
+    if (d->request_since != 0) {
+        char label[64];
+        trace_label(label, sizeof(label), d->request_label);
+        say("request in flight: %s from badge %#llx\n", label, (unsigned long long)d->request_badge);
+    }
+    say("decision: %s%s; fruitless lives: %u\nlayout seed: ",
+        d->rung < sizeof(rungs) / sizeof(rungs[0]) ? rungs[d->rung] : "?",
+        d->decision == 2 ? ", after a pause" : d->decision == 3 ? "given up" : "", d->fruitless);
+    for (size_t i = 0; i < sizeof(d->seed); i++) {
+        say("%02x", d->seed[i]);
+    }
+    say("\n");
+    show_course(d);
+}
+
+static int incident(int, char **argv)
+{
+    static struct rs_death d;
     char *end;
     unsigned long long number = strtoull(argv[0], &end, 10);
     enum status status = *end ? ERR_NOT_FOUND : rs_incident(shell.rs, number, &d, sizeof(d));
@@ -437,19 +459,7 @@ static int incident(int, char **argv)
     if (status != OK) {
         return complain_status(argv[0], status);
     }
-    say("%llu: %.*s[%u] (module %.*s): %s: %.*s\n", (unsigned long long)d.sequence, FIELD(d.name),
-        d.incarnation, FIELD(d.module), death_cause_text(d.cause), FIELD(d.text));
-    if (d.frame_count > 0) {
-        say("at %.*s+%#x\n", FIELD(d.frames[0].function), d.frames[0].offset);
-    }
-    say("decision: %s%s; fruitless lives: %u\nlayout seed: ",
-        d.rung < sizeof(rungs) / sizeof(rungs[0]) ? rungs[d.rung] : "?",
-        d.decision == 2 ? ", after a pause" : d.decision == 3 ? "given up" : "", d.fruitless);
-    for (size_t i = 0; i < sizeof(d.seed); i++) {
-        say("%02x", d.seed[i]);
-    }
-    say("\n");
-    show_course(&d);
+    show_incident(&d);
     return 0;
 }
 

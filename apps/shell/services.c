@@ -303,12 +303,12 @@ void show_figures(uint64_t since)
     (void)read_log(&since, say_figures);
 }
 
-static void show_event(const struct rs_event *e)
+void show_event(const struct rs_event *e)
 {
     static const char *const kinds[] = {"?",        "born",    "ready",  "died",   "serves again",
                                         "back-off", "given up", "healed", "command", "moved", "not moved",
                                         "ladder", "poisoned", "proven", "rolled back",
-                                        "checkpoint", "no checkpoint"};
+                                        "checkpoint", "no checkpoint", "restarted"};
     uint64_t us = e->time_ns / 1000;
     say("%6llu.%06llu %-12.*s %3u  %-12s", (unsigned long long)(us / 1000000),
         (unsigned long long)(us % 1000000), FIELD(e->name), e->incarnation,

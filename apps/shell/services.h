@@ -12,3 +12,11 @@ int complain_status(const char *what, enum status status); // returns 1
 // nobody may command.
 uint32_t find_service(const char *word);
 const char *death_cause_text(uint32_t cause);
+
+// One of the supervisor's records, for people.
+struct rs_death;
+struct rs_event;
+struct rs_letter;
+void show_event(const struct rs_event *e);
+void show_incident(const struct rs_death *d);
+void show_letter(const struct rs_letter *l);

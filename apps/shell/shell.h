@@ -74,7 +74,7 @@ int cmd_append(int argc, char **argv), cmd_cp(int argc, char **argv), cmd_echo(i
     cmd_ln(int argc, char **argv), cmd_mkdir(int argc, char **argv), cmd_mv(int argc, char **argv),
     cmd_rm(int argc, char **argv), cmd_rmdir(int argc, char **argv), cmd_sync(int argc, char **argv),
     cmd_touch(int argc, char **argv), cmd_truncate(int argc, char **argv), cmd_write(int argc, char **argv);
-int cmd_deaths(int argc, char **argv), cmd_hang(int argc, char **argv), cmd_hold(int argc, char **argv),
+int cmd_before(int argc, char **argv), cmd_deaths(int argc, char **argv), cmd_hang(int argc, char **argv), cmd_hold(int argc, char **argv),
     cmd_kill(int argc, char **argv), cmd_log(int argc, char **argv), cmd_ps(int argc, char **argv),
     cmd_release(int argc, char **argv), cmd_restart(int argc, char **argv), cmd_rs(int argc, char **argv),
     cmd_trace(int argc, char **argv);

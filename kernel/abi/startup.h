@@ -88,8 +88,10 @@ struct boot_info {
     uint32_t cpus, reserved;
     uint64_t bootstrap; // where it was mapped for the root task, whose other newborns may have it there, too
     char cmdline[512];
+    char last_words[128]; // why the kernel ended the boot before this one; empty: it did not, or it is not known
 };
-// Named handles of the root task: "ports" (IORANGE_PORT 0..65535), "mmio", "irq", "dma", "bootstrap" (memory [READ, EXEC]).
+// Named handles of the root task: "ports" (IORANGE_PORT 0..65535), "mmio", "irq", "dma", "bootstrap" (memory [READ, EXEC]),
+// "kept" (memory [READ, WRITE]: outlives restarts of the machine, begins with any content; not there on every machine).
 
 // Written by the bootstrap, read by rs: where each ELF section of the module went.
 #define LAYOUT_MAGIC 0x54554f594c4d5353ull

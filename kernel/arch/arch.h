@@ -72,6 +72,7 @@ extern uint32_t cpu_count;        // set by arch code before kernel_start
 // ---- The machine at boot; the boot code fills it before it calls kernel_start.
 struct machine {
     uint64_t archive, archive_bytes; // physical place of the boot archive (cpio newc)
+    uint64_t kept, kept_bytes;       // physical place of what outlives a restart; 0 bytes: none
     uint64_t memory_bytes;           // usable RAM
     uint64_t rsdp, ecam_base;
     uint32_t ecam_bus_first, ecam_bus_last;
@@ -84,7 +85,7 @@ struct machine {
 extern struct machine machine; // kernel/main.c
 
 // RAM ranges, given by the boot code to the page allocator before kernel_start (kernel/mem/page.c):
-// without the kernel image, the archive, tables in use, and the first 1 MiB. Page aligned. The core
+// without the kernel image, the archive, kept memory, tables in use, and the first 1 MiB. Page aligned. The core
 // does not touch this memory until it needs the pages. At most PAGE_RANGES_MAX ranges are kept.
 void page_add_range(uint64_t pa, uint64_t bytes);
 // A physical range that is RAM in the firmware's map, whether usable or not: no device memory may

@@ -4,6 +4,7 @@
 #include "kernel/mem/page.h"
 #include "kernel/mem/user.h"
 #include "kernel/system/calls.h"
+#include "kernel/system/kept.h"
 #include "kernel/system/log.h"
 #include "kernel/system/random.h"
 #include "kernel/time/timer.h"
@@ -122,6 +123,7 @@ static void nobody_left(struct timer *)
 {
     log_kernel("nobody has supervised for %lu s: the machine restarts\n",
                (unsigned long)(SUPERVISED_NS / 1000000000));
+    kept_say("the kernel: nobody has supervised for too long");
     arch_system(SYSTEM_REBOOT);
 }
 

@@ -18,11 +18,12 @@ static void test_root_startup(void **)
         }
     }
     assert_true(seen);
-    assert_int_equal(s.handle_count, 5);
+    assert_int_equal(s.handle_count, 6);
     assert_string_equal(s.handles[0].name, "ports");
-    assert_string_equal(s.handles[4].name, "bootstrap");
+    assert_string_equal(s.handles[4].name, "kept");
+    assert_string_equal(s.handles[5].name, "bootstrap");
     struct handle_entry *e;
-    assert_int_equal(handle_get(&root_task->handles, s.handles[4].handle, OBJ_MEMORY, RIGHT_EXEC, &e), OK);
+    assert_int_equal(handle_get(&root_task->handles, s.handles[5].handle, OBJ_MEMORY, RIGHT_EXEC, &e), OK);
     assert_true(!(e->rights & RIGHT_WRITE));
     struct boot_info boot;
     peek(root_task, (uintptr_t)s.boot, &boot, sizeof(boot));

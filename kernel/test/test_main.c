@@ -6,11 +6,12 @@ int ipc_tests(void);
 int attack_tests(void);
 int parts_tests(void);
 int rebirth_tests(void);
+int kept_tests(void);
 int random_tests(void);
 int root_tests(void);
 
 int main(void)
 {
     return basic_tests() + ipc_tests() + attack_tests() + parts_tests() + rebirth_tests() +
-           random_tests() + root_tests();
+           kept_tests() + random_tests() + root_tests();
 }

@@ -3,6 +3,8 @@
 // because nothing is left of the root task afterwards.
 #include "kernel/test/world.h"
 #include "kernel/abi/startup.h"
+#include "kernel/system/kept.h"
+#include <string.h>
 
 static jmp_buf halted;
 
@@ -65,6 +67,9 @@ static void test_nobody_says_anything(void **)
     assert_false(halts(time_passes, &nearly));
     assert_true(halts(time_passes, &a_bit));
     assert_false(halts(time_passes, &nearly)); // and nothing more
+    char why[KEPT_WORDS];
+    kept_hear(why);
+    assert_non_null(strstr(why, "nobody has supervised"));
     assert_int_equal(CALL(root_thread, system_control, PORTS, 9).status, ERR_ARG);
     check_world();
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum : uint64_t { SYSCALL_AT = 0x5000, ARCHIVE_AT = 1 << 20, LIMIT = 1'000'000 };
+enum : uint64_t { SYSCALL_AT = 0x5000, ARCHIVE_AT = 1 << 20, KEPT_AT = 3 << 19, LIMIT = 1'000'000 };
 
 struct thread *root_thread;
 
@@ -31,6 +31,9 @@ int world_start(void **)
     n += put_file(archive + n, "TRAILER!!!", "", 0);
     machine.archive = ARCHIVE_AT;
     machine.archive_bytes = n;
+    machine.kept = KEPT_AT;
+    machine.kept_bytes = HOST_RAM_FIRST - KEPT_AT;
+    memset(phys_to_virt(KEPT_AT), 0xa5, machine.kept_bytes);
     machine.memory_bytes = HOST_RAM_BYTES;
     machine.phys_limit = 1ull << 46;
     machine.tsc_hz = 1'000'000'000;

@@ -28,7 +28,7 @@ struct result {
 };
 
 extern struct thread *root_thread;
-enum { PORTS = 8, MMIO = 9, IRQS = 10, DMA = 11 }; // the root task's I/O handles
+enum { PORTS = 8, MMIO = 9, IRQS = 10, DMA = 11, KEPT = 12 }; // the root task's handles
 
 int world_start(void **state); // group setup: boots once
 // Makes the thread current on CPU 0; it must be ready.

@@ -3,6 +3,7 @@
 #include "interfaces/rs.server.h"
 #include "lib/rt/undo_log.h"
 #include "randomizer/mover/checkpoint.h"
+#include "rs/boots.h"
 #include "rs/events.h"
 #include "rs/letters.h"
 #include "rs/record.h"
@@ -22,6 +23,7 @@ static struct {
 static uint64_t clock_ns = 1000000000; // 0 means "never" in many places
 static uint64_t mapped_next = 0x10000000;
 static void *keep(void *p);
+static uint64_t kept_bytes; // of machine.kept
 static struct module_file module = {.name = "m", .usable = true, .size = 5000, .memory = 7};
 static struct manifest manifest;
 static struct manifest_header header;
@@ -181,7 +183,7 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
         }
         return OK;
     case SYS_mem_info:
-        *(struct mem_info *)a[1] = (struct mem_info){.mappings = fake_mapped};
+        *(struct mem_info *)a[1] = (struct mem_info){.mappings = fake_mapped, .bytes = kept_bytes};
         return OK;
     case SYS_system_control:
         fake_rebooted = true;
@@ -242,12 +244,33 @@ enum status rt_map(handle_t memory, uint64_t offset, uint64_t bytes, uint32_t pr
 
 bool fake_uncommitted;
 
+// What is about a service is done at once; what is about nobody, when the turn is over.
+static void (*at_end_of_turn[8])(void *arg);
+static int at_end_count;
+
 bool rt_at_commit(void (*fn)(void *arg), void *arg)
 {
-    if (!fake_uncommitted) {
+    if (!fake_uncommitted && arg != nullptr) {
         fn(arg);
     }
+    for (int i = 0; i < at_end_count; i++) {
+        if (at_end_of_turn[i] == fn) {
+            return true;
+        }
+    }
+    if (!fake_uncommitted && arg == nullptr) {
+        at_end_of_turn[at_end_count++] = fn;
+    }
     return true;
+}
+
+static void end_turn(void)
+{
+    while (at_end_count > 0) {
+        void (*fn)(void *arg) = at_end_of_turn[0];
+        memmove(at_end_of_turn, at_end_of_turn + 1, (size_t)--at_end_count * sizeof(*at_end_of_turn));
+        fn(nullptr);
+    }
 }
 
 void rt_close_at_commit(handle_t handle)
@@ -298,6 +321,7 @@ void fake_run_to(uint64_t ns)
         clock_ns = next->at_ns > clock_ns ? next->at_ns : clock_ns;
         rt_timer_cancel(next);
         next->fn(next->arg);
+        end_turn();
     }
     clock_ns = ns;
 }
@@ -425,6 +449,7 @@ enum status fake_request(uint32_t from, uint32_t label, uint64_t w[6], void *gra
     }
     grant_memory = grant;
     enum status status = rs_dispatch(&rs_commands, &rq);
+    end_turn();
     memcpy(w, rq.m.w, sizeof(rq.m.w));
     if (rq.close_after != HANDLE_NONE) {
         fake_badge = handles[rq.close_after].badge;
@@ -455,6 +480,14 @@ void fake_begin(uint32_t count, bool moves)
     if (events_init() || records_init() || letters_init()) {
         abort();
     }
+    boots_begin();
+}
+
+void fake_keep(void *memory, uint64_t bytes)
+{
+    machine.kept = (handle_t)open_handle(OBJ_MEMORY, 0);
+    handles[machine.kept].backing = memory;
+    kept_bytes = bytes;
 }
 
 void fake_end(void)
@@ -466,6 +499,7 @@ void fake_end(void)
     fake_handles = fake_tasks = 0;
     timers = nullptr;
     service_count = 0;
+    machine.kept = HANDLE_NONE;
 }
 
 void fake_prepare(void)
@@ -483,6 +517,8 @@ void fake_prepare(void)
         }
     }
     services_start();
+    boots_keep();
+    end_turn();
 }
 
 void fake_ready(uint32_t number, uint64_t work)
@@ -493,6 +529,7 @@ void fake_ready(uint32_t number, uint64_t work)
     s->status->work += work;
     s->status->first_work_ns = work ? clock_ns + 1 : 0;
     watch_news(number, nullptr);
+    end_turn();
 }
 
 static void fault(uint32_t number, uint32_t serial, uint32_t kind, const uint64_t words[6])
@@ -503,6 +540,7 @@ static void fault(uint32_t number, uint32_t serial, uint32_t kind, const uint64_
     if (on_fault(&rq, nullptr) != FAULT_STOP) {
         abort();
     }
+    end_turn();
 }
 
 void fake_moved(uint32_t number)

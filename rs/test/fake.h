@@ -11,6 +11,7 @@ void fake_begin(uint32_t count, bool moves);
 extern struct manifest_service fake_entries[8]; // the manifest; to be changed before preparing
 void fake_prepare(void);         // prepares and starts them
 void fake_end(void);             // forgets everything
+void fake_keep(void *memory, uint64_t bytes); // before fake_begin: it outlives fake_end, as over a restart of the machine
 
 void fake_run_to(uint64_t ns);
 void fake_ready(uint32_t number, uint64_t work); // its newborn says so, and completes so much work

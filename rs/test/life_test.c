@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "rs/events.h"
+#include "rs/kept.h"
 #include "rs/record.h"
 #include "rs/test/fake.h"
 
@@ -1038,6 +1039,84 @@ static void test_restart_of_the_machine(void **)
     assert_int_equal(record_of(1, 0)->rung, POLICY_REBOOT);
 }
 
+// ---- What the next boot finds ----
+
+enum { KEPT_BYTES = 508 << 10 };
+
+static void next_boot(void *memory)
+{
+    fake_end();
+    fake_keep(memory, KEPT_BYTES);
+    (void)begin_all(false);
+}
+
+// The last one of that kind in the boot before; its number is 0 if there is none.
+static struct rs_event event_before(uint32_t age, enum rs_event_kind kind)
+{
+    struct rs_event e, found = {.sequence = 0};
+    uint64_t w[6] = {age};
+    while (fake_request(3, RS_LABEL_EVENTS_BEFORE, w, &e, sizeof(e)) == OK && w[0] == 1) {
+        found = e.kind == kind ? e : found;
+        memcpy(w, (uint64_t[6]){age, w[1]}, sizeof(w));
+    }
+    return found;
+}
+
+static void test_the_next_boot_knows(void **)
+{
+    void *memory = aligned_alloc(PAGE_SIZE, KEPT_BYTES);
+    struct rs_death d;
+    memset(memory, 0xa5, KEPT_BYTES);
+    next_boot(memory);
+    assert_null(last_event(RS_RESTARTED));
+    assert_int_equal(event_before(1, RS_BIRTH).sequence, 0);
+    one(1)->rules.reboot = true;
+    fake_rebooted = false;
+    for (int life = 0; life < 5; life++) {
+        fake_exit(1, 7);
+        pass(1000);
+    }
+    assert_true(fake_rebooted);
+    uint64_t deaths = record_of(0, 0)->sequence;
+    next_boot(memory);
+    assert_int_equal(last_event(RS_RESTARTED)->value, 2);
+    assert_non_null(strstr(last_event(RS_RESTARTED)->text, "a, rung 7: exit: ended with code 7"));
+    assert_int_equal(event_before(1, RS_CLIMBED).rung, POLICY_REBOOT);
+    assert_non_null(strstr(event_before(1, RS_DEATH).text, "ended with code 7"));
+    uint64_t w[6] = {1, deaths - 1};
+    assert_int_equal(fake_request(3, RS_LABEL_DEATHS_BEFORE, w, &d, sizeof(d)), OK);
+    assert_int_equal(w[0], 1);
+    assert_int_equal(d.decision, POLICY_RESTART_MACHINE);
+    assert_string_equal(d.name, "a");
+    // Nobody says why this time; and the first boot is still known.
+    next_boot(memory);
+    assert_string_equal(last_event(RS_RESTARTED)->text, "nobody has said why");
+    assert_int_equal(event_before(2, RS_CLIMBED).rung, POLICY_REBOOT);
+    assert_int_equal(event_before(1, RS_RESTARTED).value, 2);
+    w[0] = 1, w[1] = 0;
+    assert_int_equal(fake_request(1, RS_LABEL_EVENTS_BEFORE, w, &d, sizeof(d)), ERR_RIGHTS);
+    (void)end(nullptr);
+    (void)begin(nullptr);
+    free(memory);
+}
+
+static void test_what_is_undone_is_not_kept(void **)
+{
+    void *memory = aligned_alloc(PAGE_SIZE, KEPT_BYTES);
+    memset(memory, 0, KEPT_BYTES);
+    next_boot(memory);
+    all_ready();
+    fake_uncommitted = true;
+    fake_exit(1, 7);
+    fake_uncommitted = false; // and the machine ends before anything else happens
+    next_boot(memory);
+    assert_int_equal(event_before(1, RS_DEATH).sequence, 0);
+    assert_int_not_equal(event_before(1, RS_READY_TO_WORK).sequence, 0);
+    (void)end(nullptr);
+    (void)begin(nullptr);
+    free(memory);
+}
+
 // ---- Checkpoints ----
 
 static enum status order_checkpoint(void)
@@ -1201,6 +1280,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_place_of_the_bootstrap, begin, end),
         cmocka_unit_test_setup_teardown(test_fault, begin, end),
         cmocka_unit_test_setup_teardown(test_causes, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_next_boot_knows, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_is_undone_is_not_kept, begin, end),
         cmocka_unit_test_setup_teardown(test_hangs, begin, end),
         cmocka_unit_test_setup_teardown(test_crash_loop, begin, end),
         cmocka_unit_test_setup_teardown(test_failed_births, begin, end),

@@ -142,11 +142,14 @@ class Monitor:
 
 
 class Machine:
-    """A running QEMU with Samsara's reference hardware. Use it as a context manager."""
+    """A running QEMU with Samsara's reference hardware. Use it as a context manager.
+
+    restarts: a guest that restarts the machine is started again, with its memory as it was; otherwise that is its end.
+    """
 
     def __init__(self, archive, disk=None, *, cpus=1, memory=512, accel="auto", seed=None, icount=False,
                  kernel=None, append="", drive="", disk_device="", extra=(), stdio=False, monitor=False,
-                 debug_log=None, iso=None, firmware=None):
+                 debug_log=None, iso=None, firmware=None, restarts=False):
         self.disk = disk
         self.ended = None
         self.debug_log = debug_log or tempfile.NamedTemporaryFile(prefix="samsara-", suffix=".log").name
@@ -156,7 +159,7 @@ class Machine:
         self.accel = accel
         command = ["qemu-system-x86_64", "-nodefaults", "-machine", "q35", "-accel", accel,
                    "-cpu", "host" if accel == "kvm" else "max", "-m", str(memory), "-smp", str(cpus),
-                   "-display", "none", "-no-reboot",
+                   "-display", "none", *(() if restarts else ("-no-reboot",)),
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                    "-chardev", f"file,id=log,path={self.debug_log}", "-device", "isa-debugcon,iobase=0xe9,chardev=log"]
         if seed is not None:

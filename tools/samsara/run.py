@@ -21,7 +21,7 @@ def main(given):
     if not image.is_file():
         disk.make(image, seed=1, tree_files=200, big_mib=4)
     with qemu.Machine(BUILD / "images" / "run.cpio", image, cpus=given.cpus, memory=given.memory, seed=given.seed,
-                      accel=given.accel, stdio=True, debug_log=str(BUILD / "run.log")) as machine:
+                      accel=given.accel, stdio=True, debug_log=str(BUILD / "run.log"), restarts=True) as machine:
         print(f"(kernel log: build/run.log; accelerator: {machine.accel})", flush=True)
         while machine.wait(3600) is None:
             pass

@@ -8,6 +8,7 @@
 #include "boot_info.h"
 #include "cpu.h"
 #include "early.h"
+#include "kept_place.h"
 #include "kernel/arch/arch.h"
 #include "space.h"
 
@@ -161,6 +162,19 @@ static uint64_t *new_table(void)
     return table;
 }
 
+// When all that is needed itself has its place.
+static void choose_kept_memory(void)
+{
+    const struct boot_range used[] = {
+        {(uint64_t)image_start, (image_bytes() + MIB2 - 1) & ~(MIB2 - 1), 0},
+        {source.archive, source.archive_bytes, 0},
+        {source.info, source.info_bytes, 0},
+        {early.tables, early.tables_bytes, 0},
+    };
+    machine.kept = kept_place(&source, used, sizeof used / sizeof used[0]);
+    machine.kept_bytes = machine.kept != 0 ? KEPT_BYTES : 0;
+}
+
 // ---- The kernel's tables
 
 static uint64_t *below(uint64_t *entry)
@@ -299,6 +313,7 @@ uint64_t early_main(uint32_t how, uint64_t info)
     relocate(base);
 
     fill_machine();
+    choose_kept_memory();
     machine.kernel_base = base;
     early.root = (uint64_t)root;
     for (uint32_t i = 256; i < 512; i++) {
@@ -346,6 +361,7 @@ void early_give_memory(void)
         {image, (image_bytes() + MIB2 - 1) & ~(MIB2 - 1)},
         {source.archive, source.archive_bytes},
         {early.tables, early.tables_bytes},
+        {machine.kept, machine.kept_bytes},
     };
     for (uint32_t i = 0; i < source.ranges; i++) {
         const struct boot_range *r = &source.range[i];

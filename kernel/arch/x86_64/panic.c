@@ -3,6 +3,7 @@
 #include "anchor.h"
 #include "apic.h"
 #include "early.h"
+#include "kernel/system/kept.h"
 
 enum { DEBUG_PORT = 0xe9, COM1 = 0x3f8, EXIT_PORT = 0xf4, EXIT_PANIC = 0x7f };
 
@@ -75,14 +76,44 @@ static void trace(uint64_t rbp)
     }
 }
 
+// With the word panic=restart on the command line a machine that nobody looks at goes on by itself.
+static bool restart_wanted(void)
+{
+    static const char word[] = "panic=restart";
+    const char *text = machine.cmdline;
+    for (uint32_t i = 0; text[i] != 0; i++) {
+        uint32_t n = 0;
+        while (word[n] != 0 && text[i + n] == word[n]) {
+            n++;
+        }
+        if (word[n] == 0 && (i == 0 || text[i - 1] == ' ') && (text[i + n] == 0 || text[i + n] == ' ')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 [[noreturn]] static void end(void)
 {
+    if (restart_wanted()) {
+        arch_system(SYSTEM_REBOOT);
+    }
     outb(EXIT_PORT, EXIT_PANIC);
     cpu_halt_forever();
 }
 
+static void say_for_next_boot(void)
+{
+    static char words[EPITAPH_TEXT + 16] = "kernel panic: ";
+    for (uint32_t from = 0, to = 14; from < EPITAPH_TEXT; from++, to++) {
+        words[to] = epitaph.text[from];
+    }
+    kept_say(words);
+}
+
 [[noreturn]] static void stop(void)
 {
+    say_for_next_boot();
     epitaph.magic = 0x2148504154495045;
     // The anchor lies among the code, which is read-only at its own address.
     struct kernel_anchor *anchor = phys_to_virt(machine.kernel_base + early.phys_offset);

@@ -141,8 +141,10 @@ enum { ICH9_PM_CONTROL = 0x604, SLEEP_ENABLE = 1 << 13, QEMU_EXIT = 0xf4 };
     cpu_halt_forever();
 }
 
+// What is in memory stays there over a reset, but what is only in the caches may not.
 [[noreturn]] static void reboot(void)
 {
+    __asm__ volatile("wbinvd" ::: "memory");
     if (acpi.reset_known) {
         outb(acpi.reset_port, acpi.reset_value);
     }
