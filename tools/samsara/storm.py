@@ -224,8 +224,19 @@ class Storm(Session):
         }
 
 
+def lowest(looks, name, what):
+    """{how far its spare was: the least that it held then}. Spares belong to the service's account, and copies of its state."""
+    least = {}
+    for _, look in looks:
+        if name in look and what in look[name]:
+            spare = look[name].get("spare", 0)
+            least[spare] = min(least.get(spare, look[name][what]), look[name][what])
+    return least
+
+
 def growths(looks):
-    """What each service and the kernel held at the start (when everything was warm) and at the end."""
+    """What each service and the kernel held at the start (when everything was warm) and at the end. What leaks is missing
+    whatever the spare is like, so it shows in each comparison of like with like."""
     n, start = max(3, int(len(looks) * WINDOW)), int(len(looks) * START)
     if len(looks) < start + 2 * n:
         return []
@@ -234,12 +245,11 @@ def growths(looks):
     for name in sorted(names):
         slack = KERNEL_SLACK if name == "" else SLACK
         for what, allowed in slack.items():
-            first, last = ([look[name][what] for _, look in part if name in look and what in look[name]]
-                           for part in (looks[start:start + n], looks[-n:]))
-            if first and last:
-                before, after = min(first), min(last)  # without a spare, which comes and goes
-                grew = after > before + allowed and not (name in CACHES and what != "handles")
-                lines.append({"service": name, "what": what, "from": before, "to": after, "grew": grew})
+            first, last = (lowest(part, name, what) for part in (looks[start:start + n], looks[-n:]))
+            pairs = sorted((first[spare], last[spare]) for spare in first.keys() & last.keys())
+            if pairs:
+                grew = all(after > before + allowed for before, after in pairs) and not (name in CACHES and what != "handles")
+                lines.append({"service": name, "what": what, "from": pairs[0][0], "to": pairs[0][1], "grew": grew})
     return lines
 
 

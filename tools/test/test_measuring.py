@@ -75,6 +75,16 @@ def test_storm_sees_what_grows():
     assert storm.growths(looks([1, 2])) == []
 
 
+def test_like_is_compared_with_like():
+    """A spare that is there, and a copy that it has made, are no leak; what is missing with each of them is."""
+    def growth(spares, leak):
+        looks = [(i, {"a": {"memory": 1000000 * (1 + spare) + leak * i, "spare": spare}}) for i, spare in enumerate(spares)]
+        return [line["grew"] for line in storm.growths(looks) if line["what"] == "memory"]
+    assert growth([0, 2] * 10 + [2] * 20, 0) == [False]
+    assert growth([0, 2] * 10 + [2] * 20, 10000) == [True]
+    assert growth([0] * 20 + [2] * 20, 10000) == []
+
+
 def test_cost_compares_what_both_have_and_sums_without_counting_twice():
     plain = {"ext4_stat": {"n": 10, "ticks": 9, "busy": 100}, "ext4_write_nosync": {"bytes": 2048, "busy": 5},
              "null_syscall": {"n": 1, "med": 85}, "ext4_gone": {"n": 1, "busy": 1}}
