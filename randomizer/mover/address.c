@@ -37,37 +37,10 @@ static uint8_t kind_of(const char *name)
     return SECTION_DATA | (own ? SECTION_OWN : 0);
 }
 
-static uint32_t hash(const struct mover *m, uint64_t granule)
-{
-    return (uint32_t)(granule * 0x9e3779b97f4a7c15 >> 40) & m->head_mask;
-}
-
-static uint32_t granules_of(const struct section *s)
-{
-    uint64_t first = s->from >> SECTION_GRANULE_SHIFT;
-    uint64_t last = (s->from + s->bytes) >> SECTION_GRANULE_SHIFT;
-    return (uint32_t)(last - first + 1);
-}
-
 static bool is_large(const struct section *s)
 {
     enum : uint64_t { LARGE = 16 << 10 };
     return s->bytes >= LARGE;
-}
-
-static void enter(struct mover *m, uint32_t section)
-{
-    const struct section *s = &m->sections[section];
-    if (is_large(s) && m->large_count < MOVE_LARGE) {
-        m->large[m->large_count++] = s;
-        return;
-    }
-    uint64_t first = s->from >> SECTION_GRANULE_SHIFT, end = first + granules_of(s);
-    for (uint64_t g = first; g < end; g++) {
-        uint32_t *head = &m->heads[hash(m, g)];
-        m->buckets[m->bucket_count] = (struct bucket){section, *head};
-        *head = m->bucket_count++;
-    }
 }
 
 static void open_module(struct mover *m, const void *module)
@@ -129,26 +102,54 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
     }
 }
 
-void address_index(struct mover *m)
+// How many granules they lie in, at most.
+static uint32_t granules(const struct mover *m)
 {
-    uint32_t granules = 1, large = 0;
+    uint32_t sum = 1, large = 0;
     for (uint32_t i = 0; i < m->section_count; i++) {
         const struct section *s = &m->sections[i];
         bool beside = is_large(s) && large++ < MOVE_LARGE;
-        granules += s->from != 0 && !beside ? granules_of(s) : 0;
+        sum += s->from == 0 || beside ? 0 : (s->bytes >> SECTION_GRANULE_SHIFT) + 2;
     }
+    return sum;
+}
+
+// At each birth, for a thousand sections.
+static void enter(struct mover *m)
+{
+    const struct section *sections = m->sections;
+    struct bucket *buckets = m->buckets;
+    uint32_t *heads = m->heads, mask = m->head_mask, count = 1; // 0 ends a chain
+    for (uint32_t i = 0, end = m->section_count; i < end; i++) {
+        const struct section *s = &sections[i];
+        if (s->from == 0) {
+            continue;
+        }
+        if (is_large(s) && m->large_count < MOVE_LARGE) {
+            m->large[m->large_count++] = s;
+            continue;
+        }
+        uint64_t granule = s->from >> SECTION_GRANULE_SHIFT, last = (s->from + s->bytes) >> SECTION_GRANULE_SHIFT;
+        do {
+            uint32_t *head = &heads[(uint32_t)(granule * 0x9e3779b97f4a7c15 >> 40) & mask]; // as in lookup.h
+            buckets[count] = (struct bucket){i, *head};
+            *head = count++;
+        } while (++granule <= last);
+    }
+}
+
+void address_index(struct mover *m)
+{
+    uint32_t most = granules(m);
     m->head_mask = 63;
-    while (m->head_mask < granules) {
+    while (m->head_mask < most) {
         m->head_mask = m->head_mask * 2 + 1;
     }
     m->heads = move_alloc(m, (m->head_mask + 1) * sizeof(uint32_t));
-    m->buckets = move_alloc(m, granules * sizeof(struct bucket));
-    m->bucket_count = 1; // 0 ends a chain
+    m->buckets = move_alloc(m, most * sizeof(struct bucket));
     m->large_count = 0;
-    for (uint32_t i = 0; m->buckets && i < m->section_count; i++) {
-        if (m->sections[i].from != 0) {
-            enter(m, i);
-        }
+    if (m->buckets) {
+        enter(m);
     }
 }
 

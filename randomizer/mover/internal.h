@@ -143,7 +143,6 @@ struct mover {
     uint32_t *heads; // hash over granules of old section addresses
     uint32_t head_mask;
     struct bucket *buckets;
-    uint32_t bucket_count;
     const struct section *large[MOVE_LARGE]; // these are not in the hash
     uint32_t large_count;
     struct region mappings[2 * RT_MAPS]; // with some that have gone since a pass ahead
