@@ -1027,7 +1027,8 @@ static void test_group(void **)
     assert_int_equal(one(2)->state, RS_GIVEN_UP);
 }
 
-static void test_restart_of_the_machine(void **)
+// The first service, which is the last resort's, is of no use in five lives.
+static void die_until_restart(void)
 {
     one(1)->rules.reboot = true;
     fake_rebooted = false;
@@ -1036,6 +1037,11 @@ static void test_restart_of_the_machine(void **)
         pass(1000);
     }
     assert_true(fake_rebooted);
+}
+
+static void test_restart_of_the_machine(void **)
+{
+    die_until_restart();
     assert_int_equal(record_of(1, 0)->rung, POLICY_REBOOT);
 }
 
@@ -1070,13 +1076,7 @@ static void test_the_next_boot_knows(void **)
     next_boot(memory);
     assert_null(last_event(RS_RESTARTED));
     assert_int_equal(event_before(1, RS_BIRTH).sequence, 0);
-    one(1)->rules.reboot = true;
-    fake_rebooted = false;
-    for (int life = 0; life < 5; life++) {
-        fake_exit(1, 7);
-        pass(1000);
-    }
-    assert_true(fake_rebooted);
+    die_until_restart();
     uint64_t deaths = record_of(0, 0)->sequence;
     next_boot(memory);
     assert_int_equal(last_event(RS_RESTARTED)->value, 2);
