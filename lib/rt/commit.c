@@ -159,6 +159,9 @@ static void finish(void)
 
 void tx_commit(void)
 {
+    if (shadow_wanted()) {
+        state_check_at_commit();
+    }
     undo_commit();
     if (__builtin_expect((tx.gone | tx.made) != 0, 0)) {
         after_commit();

@@ -2,6 +2,7 @@
 // An heir's start: it takes over what its predecessor left, tells those who must know, and goes on
 // in the event loop. Nothing of service_main runs.
 #include "lib/rt/internal.h"
+#include "lib/rt/shadow.h"
 #include "lib/rt/undo_log.h"
 #include "randomizer/mover/move.h"
 #include <stdio.h>
@@ -106,6 +107,9 @@ void heir_begin(void)
     // From `moved` on we are what the next heir takes over from. So what was stored until now must
     // be committed by then: it would undo our heap.
     undo_commit();
+    if ((rt_startup->flags & STARTUP_CHECK) && !state_is_consistent(report.where, sizeof(report.where))) {
+        refuse("the predecessor's state is not taken over", MOVE_STATE, &report);
+    }
     publish(&report, began_ns);
     (void)sys_handle_close(H_PREDECESSOR);
     drop_bootstrap();

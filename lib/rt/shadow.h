@@ -31,6 +31,11 @@ static inline void shadow_if_wanted(void)
     }
 }
 
+// What rt_on_check is for. False: `why` says what is wrong.
+bool state_is_consistent(char *why, size_t room);
+// Ends the service if it is not, and tests look.
+void state_check_at_commit(void);
+
 // The first word that is not what it was; 0: all are. `their` may be a dead one's, mapped here where it was there.
 struct shadow_difference {
     uint64_t address, was, is;

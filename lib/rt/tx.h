@@ -92,3 +92,8 @@ void rt_no_checkpoints(const char *why);
 // fn runs in the heir, in a transaction, when the state has been taken over and before the first
 // message; in the order of registration. At most 8. Registrations are state: once is enough.
 void rt_on_reborn(void (*fn)(const struct rt_rebirth *rebirth));
+
+// For tests: fn tells whether the service's state agrees with itself; if not, what is wrong (`room` bytes). It changes
+// nothing. With check_moves in the manifest it is called before each commit, where a contradiction ends the service with
+// that text, and in each heir before it serves, which then refuses the state. Without, never.
+void rt_on_check(bool (*fn)(char *why, size_t room));

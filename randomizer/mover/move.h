@@ -39,7 +39,8 @@
     X(OTHER, "the checkpoint is another program's, or of another version of it")                   \
     X(ROOM, "the state is larger than a checkpoint of this service may be")                        \
     X(CLASH, "a number looks like an address of the checkpoint; the next one will do")             \
-    X(BOUND, "what it knows is bound to this life")
+    X(BOUND, "what it knows is bound to this life")                                                \
+    X(STATE, "what was taken over contradicts itself")
 
 enum move_error {
 #define X(name, text) MOVE_##name,

@@ -35,7 +35,7 @@ $(eval $(call user_lib,ext2fs,$(E2FS_SOURCES),$(E2FS_FLAGS)))
 
 # Our own sources are checked as strictly as all others; the library's headers are not ours to warn about.
 FS_FLAGS := -D_GNU_SOURCE -isystem servers/fs/port -isystem $(E2FS_GEN) -isystem $(E2FS)
-FS_CORE := $(addprefix servers/fs/,cache.c cache_lines.c cache_read.c cache_write.c channel.c chores.c dir.c dir_block.c dir_index.c file.c \
+FS_CORE := $(addprefix servers/fs/,cache.c cache_lines.c cache_read.c cache_write.c channel.c chores.c consistency.c dir.c dir_block.c dir_index.c file.c \
     inode.c journal.c journal_commit.c journal_replay.c map.c names.c open.c operations.c orphan.c path.c space.c sync.c volume.c port/nls.c)
 $(eval $(call module,fs,$(FS_CORE) servers/fs/block_device.c servers/fs/main.c,ext2fs block interfaces rt libc,$(FS_FLAGS)))
 
@@ -55,5 +55,6 @@ $(call fs_test,random,servers/fs/test/model.c)
 $(call fs_test,faults)
 $(call fs_test,damage)
 $(call fs_test,journal)
+$(call fs_test,consistency)
 # Of the library only what is used: the rest would need more of it still.
-$(O)/test/fs_random $(O)/test/fs_faults $(O)/test/fs_damage $(O)/test/fs_journal: private CC := $(CC) -Wl,--gc-sections
+$(O)/test/fs_random $(O)/test/fs_faults $(O)/test/fs_damage $(O)/test/fs_journal $(O)/test/fs_consistency: private CC := $(CC) -Wl,--gc-sections

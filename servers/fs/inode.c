@@ -13,14 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 4096 };
-
 static struct inode **bucket(struct volume *v, ext2_ino_t number)
 {
     return &v->inode_buckets[number * 2654435761u >> 20];
 }
 
-static struct inode *find(struct volume *v, ext2_ino_t number)
+struct inode *inode_known(struct volume *v, ext2_ino_t number)
 {
     struct inode *i = *bucket(v, number);
     while (i && i->number != number) {
@@ -204,7 +202,7 @@ int inode_store(struct volume *v, struct inode *i)
 
 static struct inode *find_and_hold(struct volume *v, ext2_ino_t number)
 {
-    struct inode *i = find(v, number);
+    struct inode *i = inode_known(v, number);
     if (i) {
         i->references++;
         if (!i->used) {
@@ -289,7 +287,7 @@ static errcode_t read_hook(ext2_filsys fs, ext2_ino_t number, struct ext2_inode 
 static errcode_t write_hook(ext2_filsys fs, ext2_ino_t number, struct ext2_inode *from)
 {
     struct volume *v = fs->priv_data;
-    struct inode *i = find(v, number);
+    struct inode *i = inode_known(v, number);
     if (!i) {
         return EXT2_ET_CALLBACK_NOTHANDLED;
     }
@@ -302,7 +300,7 @@ static errcode_t write_hook(ext2_filsys fs, ext2_ino_t number, struct ext2_inode
 
 int inode_open_cache(struct volume *v)
 {
-    v->inode_buckets = new_array(struct inode *, BUCKETS);
+    v->inode_buckets = new_array(struct inode *, INODE_BUCKETS);
     v->inode_limit = 4096;
     v->fs->read_inode = read_hook;
     v->fs->write_inode = write_hook;
@@ -311,7 +309,7 @@ int inode_open_cache(struct volume *v)
 
 void inode_close_cache(struct volume *v)
 {
-    for (uint32_t b = 0; v->inode_buckets && b < BUCKETS; b++) {
+    for (uint32_t b = 0; v->inode_buckets && b < INODE_BUCKETS; b++) {
         while (v->inode_buckets[b]) {
             forget(v, v->inode_buckets[b]);
         }

@@ -47,9 +47,13 @@ struct inode {
 };
 static_assert(offsetof(struct inode, more) == offsetof(struct inode, large) + sizeof(struct ext2_inode_large));
 
+enum { INODE_BUCKETS = 4096 }; // the hash takes that for granted
+
 int inode_open_cache(struct volume *v);
 void inode_close_cache(struct volume *v);
 
+// The one in memory; nullptr: it is not there. No reference is taken.
+struct inode *inode_known(struct volume *v, ext2_ino_t number);
 // Reads it in if need be. EUCLEAN: no such inode, or it does not check.
 int inode_get(struct volume *v, ext2_ino_t number, struct inode **out);
 // The same for one that no name may lead to.

@@ -15,6 +15,7 @@
 #include "lib/rt/tx.h"
 #include "servers/args.h"
 #include "servers/fs/block_device.h"
+#include "servers/fs/consistency.h"
 #include "servers/fs/operations.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -360,6 +361,11 @@ static void on_reborn(const struct rt_rebirth *rebirth)
     free(notes);
 }
 
+static bool on_check(char *why, size_t room)
+{
+    return volume_is_consistent(&volume, why, room);
+}
+
 int service_main(void)
 {
     static const struct fs_ops ops = {
@@ -390,6 +396,7 @@ int service_main(void)
     read_clock();
     mount((uint32_t)rt_random64() | 1);
     rt_on_reborn(on_reborn);
+    rt_on_check(on_check);
     sync_ns = arg_number("sync_ms", SYNC_MS) * 1000000;
     rt_timer(&sync_timer, rt_now_ns() + sync_ns, on_sync_timer, nullptr);
     return rt_serve(interfaces, 1);

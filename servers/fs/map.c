@@ -36,7 +36,7 @@ static bool push(struct map_window *w, struct run r)
 }
 
 // The first run that ends after block `first`; w->count if there is none.
-static uint32_t search(struct map_window *w, uint32_t first)
+static uint32_t search(const struct map_window *w, uint32_t first)
 {
     uint32_t low = 0, high = w->count;
     if (w->hint < w->count && w->runs[w->hint].first <= first) {
@@ -161,6 +161,32 @@ static int load(struct volume *v, struct inode *i, uint32_t first)
     return error;
 }
 
+// From inside of the window; the run that it is in, or that comes next.
+static uint32_t find_in_window(const struct map_window *w, uint32_t first, struct run *out)
+{
+    uint32_t n = search(w, first);
+    if (n < w->count && w->runs[n].first <= first) {
+        const struct run *r = &w->runs[n];
+        uint32_t skip = first - r->first;
+        *out = (struct run){first, r->count - skip, r->place + skip, r->unwritten};
+        return n;
+    }
+    uint64_t end = n < w->count ? w->runs[n].first : w->to;
+    uint64_t count = end - first;
+    *out = (struct run){first, count > UINT32_MAX ? UINT32_MAX : (uint32_t)count, 0, false};
+    return n;
+}
+
+bool map_known(const struct inode *i, uint32_t first, struct run *out)
+{
+    const struct map_window *w = &i->map;
+    if (first < w->from || first >= w->to) {
+        return false;
+    }
+    (void)find_in_window(w, first, out);
+    return true;
+}
+
 int map_find(struct volume *v, struct inode *i, uint32_t first, struct run *out)
 {
     struct map_window *w = &i->map;
@@ -170,17 +196,7 @@ int map_find(struct volume *v, struct inode *i, uint32_t first, struct run *out)
             return error;
         }
     }
-    uint32_t n = search(w, first);
-    w->hint = n;
-    if (n < w->count && w->runs[n].first <= first) {
-        const struct run *r = &w->runs[n];
-        uint32_t skip = first - r->first;
-        *out = (struct run){first, r->count - skip, r->place + skip, r->unwritten};
-        return 0;
-    }
-    uint64_t end = n < w->count ? w->runs[n].first : w->to;
-    uint64_t count = end - first;
-    *out = (struct run){first, count > UINT32_MAX ? UINT32_MAX : (uint32_t)count, 0, false};
+    w->hint = find_in_window(w, first, out);
     return 0;
 }
 

@@ -6,6 +6,8 @@
 // What holds block `first` of the file: out->first == first, out->count the rest of the run (at
 // least 1, also for a hole: place 0). EUCLEAN, EIO.
 int map_find(struct volume *v, struct inode *inode, uint32_t first, struct run *out);
+// The same without reading anything; false: that would be needed.
+bool map_known(const struct inode *inode, uint32_t first, struct run *out);
 
 // Allocates up to `count` blocks for the hole that begins at block `first`; out is what was got, at
 // least one block. Their contents are the caller's to write. ENOSPC; nothing has changed then.

@@ -22,17 +22,18 @@ ROUNDS_AT_LEAST = 2  # of copies, renames, deletions and appends, after the firs
 class Session:
     """Boots the demo image, kills on schedule, follows the events, judges at the end."""
     DISK = {}  # what disk.make makes unless told otherwise
+    NAME = "demo"  # of its files below the build folder
 
-    def __init__(self, given, image=None):
+    def __init__(self, given, image=None, boot="demo"):
         self.given = given
         self.kills_wanted, self.every = given.kills, given.every / 1000
         self.targets, self.target = given.service, ",".join(given.service)
-        self.image = image or given.folder / "demo.img"
-        self.planted = disk.make(self.image, given.disk_seed, keep=given.folder / "demo-planted", **self.DISK)
+        self.image = image or given.folder / f"{self.NAME}.img"
+        self.planted = disk.make(self.image, given.disk_seed, keep=self.kept(), **self.DISK)
         self.model = Model(self.planted)
         self.machine = qemu.Machine(
-            BUILD / "images" / "demo.cpio", self.image, cpus=given.cpus, memory=given.memory, seed=given.seed,
-            accel=given.accel, debug_log=str(given.folder / "demo.log"))
+            BUILD / "images" / f"{boot}.cpio", self.image, cpus=given.cpus, memory=given.memory, seed=given.seed,
+            accel=given.accel, debug_log=str(given.folder / f"{self.NAME}.log"))
         self.reader = EventReader()
         self.ways, self.next_target = itertools.cycle(WAYS), itertools.cycle(self.targets)
         self.dice = random.Random(given.disk_seed)
@@ -49,6 +50,10 @@ class Session:
         self.started = self.last_sign = time.monotonic()
         self.next_kill = None
         self.dying_until = 0.0  # a death was ordered and not yet seen; after this time it counts as lost
+
+    def kept(self):
+        """Where the planted files are, for the judgement."""
+        return self.given.folder / f"{self.NAME}-planted"
 
     # -- following the guest
 
@@ -206,7 +211,7 @@ class Session:
 
     def judge_disk(self):
         problems = []
-        expected = self.model.digests(original_bytes(self.given.folder / "demo-planted" / "root"))
+        expected = self.model.digests(original_bytes(self.kept() / "root"))
         problems += [f"guest's final pass: {line}" for line in differences(expected, self.finals)]
         clean, said = disk.check(self.image)
         if not clean:

@@ -3,6 +3,7 @@
 // requests in any order; e2fsck is the judge of what is left, and a second mount has to find every
 // byte again.
 #include "interfaces/fs.types.h"
+#include "servers/fs/consistency.h"
 #include "servers/fs/operations.h"
 #include "servers/fs/test/bed.h"
 #include "servers/fs/test/engine.h"
@@ -297,6 +298,12 @@ static void play(const char *options, const char *size, uint32_t seed, uint32_t 
                 step_file(r);
             } else {
                 step_names(r);
+            }
+            if (n % 16 == 0) {
+                char why[128] = "";
+                bool good = volume_is_consistent(&r->bed.v, why, sizeof(why));
+                assert_string_equal(why, "");
+                assert_true(good);
             }
             if (!below(r, 300)) {
                 bool clean = below(r, 2);
