@@ -70,15 +70,20 @@ enum : uint64_t {
     UNDO_MAX = 64 << 20,
 };
 
-static uint64_t log_map(uint64_t at, uint64_t bytes)
+enum status map_apart(uint64_t bytes, uint32_t prot, uint64_t *at)
 {
     handle_t memory;
     enum status status = sys_mem_create(bytes, 0, &memory);
     if (status == OK) {
-        status = sys_mem_map(0, memory, &at, 0, bytes, PROT_READ | PROT_WRITE);
+        status = sys_mem_map(HANDLE_NONE, memory, at, 0, bytes, prot);
         (void)sys_handle_close(memory);
     }
-    return status == OK ? at : 0;
+    return status;
+}
+
+static uint64_t log_map(uint64_t at, uint64_t bytes)
+{
+    return map_apart(bytes, PROT_READ | PROT_WRITE, &at) == OK ? at : 0;
 }
 
 // The log is full. A request is undone and answered with an error. Work that belongs to no request

@@ -87,6 +87,8 @@ void tx_rollback(void); // in the same incarnation: of memory, and of what the k
 // committed.
 void tx_mapped(uint64_t address, uint64_t bytes);
 void tx_unmap(uint64_t address, uint64_t bytes);
+// New memory, mapped where *at says, or at a random place (0); unmapped by whoever wants that.
+enum status map_apart(uint64_t bytes, uint32_t prot, uint64_t *at);
 // For the mover: mappings that the transaction under way has given up, which a rollback would bring
 // back; and how many were given up at all.
 struct tx;

@@ -2,6 +2,7 @@
 // See shadow.h. Compiled without the undo log.
 #include "lib/rt/shadow.h"
 #include "lib/rt/heap_internal.h"
+#include "lib/rt/sections.h"
 #include "lib/rt/undo_log.h"
 #include "randomizer/linker/elf.h"
 
@@ -9,13 +10,8 @@ RT_OWN struct shadow shadow;
 
 static uint64_t map(uint64_t bytes)
 {
-    handle_t memory;
     uint64_t at = 0;
-    enum status status = sys_mem_create(bytes, 0, &memory);
-    if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, bytes, PROT_READ | PROT_WRITE);
-        (void)sys_handle_close(memory);
-    }
+    enum status status = map_apart(bytes, PROT_READ | PROT_WRITE, &at);
     if (status != OK) {
         rt_die("no memory for a copy of the state: %s", rt_status_text(status));
     }
@@ -23,11 +19,6 @@ static uint64_t map(uint64_t bytes)
 }
 
 // ---- Which sections ----
-
-static bool starts_with(const char *text, const char *start)
-{
-    return __builtin_strncmp(text, start, __builtin_strlen(start)) == 0;
-}
 
 // Stored to by the event loop itself, which knows what to make of them after a death.
 static bool is_loops(uint64_t address)
@@ -38,8 +29,7 @@ static bool is_loops(uint64_t address)
 static bool is_state(const struct elf_section *s, const char *name, uint64_t address)
 {
     return (s->flags & (SHF_WRITE | SHF_ALLOC)) == (SHF_WRITE | SHF_ALLOC) && address != 0 && s->size > 0 &&
-           !starts_with(name, ".data.rel.ro") && !starts_with(name, ".bss.own") && !starts_with(name, ".data.own") &&
-           !starts_with(name, "samsara_") && !is_loops(address);
+           !section_is_linked(name) && !section_is_own(name) && !section_begins(name, "samsara_") && !is_loops(address);
 }
 
 void shadow_init(void)

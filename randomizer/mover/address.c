@@ -3,16 +3,8 @@
 // anywhere, and most are shorter than that. A pointer one past the end belongs to the section
 // before it: the linker leaves at least a byte between two. The largest would fill the table, and stand
 // beside it.
+#include "lib/rt/sections.h"
 #include "randomizer/mover/internal.h"
-
-static bool starts_with(const char *text, const char *start)
-{
-    while (*start != '\0' && *text == *start) {
-        text++;
-        start++;
-    }
-    return *start == '\0';
-}
 
 static bool same(const char *a, const char *b)
 {
@@ -30,11 +22,10 @@ const char *address_section_name(const struct mover *m, uint32_t section)
 
 static uint8_t kind_of(const char *name)
 {
-    if (starts_with(name, ".data.rel.ro") || same(name, "samsara_converts")) {
+    if (section_is_linked(name) || same(name, "samsara_converts")) {
         return 0;
     }
-    bool own = starts_with(name, ".bss.own") || starts_with(name, ".data.own");
-    return SECTION_DATA | (own ? SECTION_OWN : 0);
+    return SECTION_DATA | (section_is_own(name) ? SECTION_OWN : 0);
 }
 
 static bool is_large(const struct section *s)

@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Data sections: by the records that the compiler pass left of each global; what has no record is
 // scanned.
+#include "lib/rt/sections.h"
 #include "randomizer/mover/internal.h"
-
-static bool starts_with(const char *text, const char *start)
-{
-    while (*start != '\0' && *text == *start) {
-        text++;
-        start++;
-    }
-    return *start == '\0';
-}
 
 bool globals_is_type(const struct mover *m, uint32_t section)
 {
@@ -19,7 +11,7 @@ bool globals_is_type(const struct mover *m, uint32_t section)
         return false;
     }
     for (const char *at = address_section_name(m, section); *at != '\0'; at++) {
-        if (starts_with(at, suffix)) {
+        if (section_begins(at, suffix)) {
             return true;
         }
     }

@@ -43,15 +43,9 @@ void move_fail(struct mover *m, enum move_error error, const char *format, ...)
 
 static bool more_arena(struct mover *m, uint64_t bytes)
 {
-    handle_t memory;
     uint64_t at = 0;
     bytes = bytes < ARENA ? ARENA : (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-    bool room = m->arenas < MOVE_ARENAS;
-    enum status status = room ? sys_mem_create(bytes, 0, &memory) : ERR_RANGE;
-    if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, bytes, PROT_READ | PROT_WRITE);
-        (void)sys_handle_close(memory);
-    }
+    enum status status = m->arenas < MOVE_ARENAS ? map_apart(bytes, PROT_READ | PROT_WRITE, &at) : ERR_RANGE;
     if (status != OK) {
         move_fail(m, MOVE_NO_MEMORY, "%s", rt_status_text(status));
         return false;

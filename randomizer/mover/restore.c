@@ -112,18 +112,13 @@ static void place_sections(struct mover *m, struct reading *r)
 static uint64_t map_empty(struct mover *m, const struct checkpoint_mapping *r)
 {
     uint64_t at = 0;
-    handle_t memory;
     bool good = r->bytes != 0 && r->bytes % PAGE_SIZE == 0 && r->kind <= RT_SHARED &&
                 (r->prot & ~(uint32_t)(PROT_READ | PROT_WRITE)) == 0;
     if (!good) {
         move_fail(m, MOVE_DAMAGED, "a mapping that cannot be");
         return 0;
     }
-    enum status status = sys_mem_create(r->bytes, 0, &memory);
-    if (status == OK) {
-        status = sys_mem_map(HANDLE_NONE, memory, &at, 0, r->bytes, r->prot);
-        (void)sys_handle_close(memory);
-    }
+    enum status status = map_apart(r->bytes, r->prot, &at);
     if (status != OK || (r->kind == RT_SHARED && !undo_skip_add(at, at + r->bytes))) {
         move_fail(m, MOVE_MAPPING, "%llu bytes: %s", (unsigned long long)r->bytes,
                   rt_status_text(status));

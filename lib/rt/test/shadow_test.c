@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 static bool differs(struct shadow_difference *d)
 {
@@ -79,6 +80,32 @@ static void test_what_is_not_there_differs(void **)
     assert_true(shadow_differs(&shadow, nothing_is_there, nullptr, &d));
 }
 
+static bool is_odd(char *why, size_t room)
+{
+    snprintf(why, room, "the number is odd");
+    return global[0] % 2 == 0;
+}
+
+static void commit(void *)
+{
+    tx_begin();
+    tx_commit();
+}
+
+static void test_a_contradiction_ends_the_service_at_commit(void **)
+{
+    struct shadow_piece list[] = {{(uint64_t)global, sizeof(global)}};
+    rt_on_check(is_odd);
+    global[0] = 1;
+    commit(nullptr); // nobody looks
+    shadow.sections = (uint64_t)list;
+    shadow.section_count = 1;
+    assert_true(fake_dies(commit, nullptr, "contradicts itself: the number is odd"));
+    global[0] = 2;
+    commit(nullptr);
+    shadow.sections = shadow.section_count = 0;
+}
+
 static int begin(void **)
 {
     fake_start("");
@@ -92,6 +119,7 @@ int main(void)
         cmocka_unit_test(test_the_heaps_own_records),
         cmocka_unit_test(test_globals),
         cmocka_unit_test(test_what_is_not_there_differs),
+        cmocka_unit_test(test_a_contradiction_ends_the_service_at_commit),
     };
     return cmocka_run_group_tests(tests, begin, nullptr);
 }
