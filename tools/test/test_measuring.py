@@ -85,6 +85,11 @@ def test_like_is_compared_with_like():
     assert growth([0] * 20 + [2] * 20, 10000) == []
 
 
+def test_cost_of_what_differs_from_boot_to_boot_is_the_median():
+    assert cost.middle([{"n": 4, "ticks": 1, "busy": busy} for busy in (9, 2, 3)]) == {
+        "n": 4, "ticks": 1, "busy": 3, "least": 2, "most": 9, "boots": 3}
+
+
 def test_cost_compares_what_both_have_and_sums_without_counting_twice():
     plain = {"ext4_stat": {"n": 10, "ticks": 9, "busy": 100}, "ext4_write_nosync": {"bytes": 2048, "busy": 5},
              "null_syscall": {"n": 1, "med": 85}, "ext4_gone": {"n": 1, "busy": 1}}
