@@ -3,6 +3,7 @@
 #include "apps/lib/files.h"
 #include "apps/lib/path.h"
 #include "apps/workload/report.h"
+#include "lib/rt/rt.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,21 +157,60 @@ static bool make_directory(const char *path)
     return true;
 }
 
+// What the pieces of the last copy were, when they had been read and when they had been written: should anything of
+// it be wrong, this says where.
+enum { PIECES = 40 };
+static struct {
+    uint64_t read[PIECES], written[PIECES];
+    size_t count;
+} last_copy;
+
+// 0: all are zeros.
+static uint64_t sum_of(const char *bytes, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum = (sum + (uint8_t)bytes[i]) * 0x9e3779b97f4a7c15ull;
+    }
+    return sum;
+}
+
 static struct outcome copy_bytes(struct file *from, struct file *to, struct sha256 *sha)
 {
     static char buffer[FILES_CHUNK];
     struct outcome o = OUTCOME_OK;
     size_t got = 1;
+    last_copy.count = 0;
     while (!failed(o) && got > 0) {
         o = files_read(from, buffer, sizeof(buffer), &got);
         if (!failed(o)) {
+            size_t piece = last_copy.count < PIECES - 1 ? last_copy.count++ : PIECES - 1;
+            last_copy.read[piece] = sum_of(buffer, got);
             sha256_add(sha, buffer, got);
             o = files_write(to, buffer, got);
+            last_copy.written[piece] = sum_of(buffer, got);
             progress.bytes += 2 * got;
         }
         (void)report_step();
     }
     return o;
+}
+
+static void tell_pieces(const char *path)
+{
+    static char buffer[FILES_CHUNK];
+    struct file f;
+    struct outcome o = files_open(&f, path, FS_READ, 0);
+    size_t got = 1;
+    for (size_t i = 0; !failed(o) && got > 0; i++) {
+        o = files_read(&f, buffer, sizeof(buffer), &got);
+        if (!failed(o) && got > 0 && i < last_copy.count) {
+            log_warn("piece %zu of %s: read as %llx, after it was written %llx, now %llx", i, path,
+                     (unsigned long long)last_copy.read[i], (unsigned long long)last_copy.written[i],
+                     (unsigned long long)sum_of(buffer, got));
+        }
+    }
+    (void)files_close(&f);
 }
 
 // Copies; *sha is of what was read.
@@ -225,10 +265,14 @@ static void do_copy(void)
         report_error("copy", source->path, to, o);
         return;
     }
-    if (!matches_original(source, &sha)) {
+    bool good = matches_original(source, &sha);
+    if (!good) {
         report_wrong("content differs from the first reading", source->path);
     }
-    if (check(to, &sha) && remember(to, &sha)) {
+    if (!check(to, &sha) || !good) {
+        tell_pieces(source->path);
+        tell_pieces(to);
+    } else if (remember(to, &sha)) {
         tell("copy", source->path, to, sha.bytes, 0);
     }
 }

@@ -145,6 +145,7 @@ struct status_page {
     // there could have been an address.
     uint64_t move_tried, move_found, move_doubtful;
     uint32_t move_error, move_reserved; // enum move_error, with its exit code; the text is in assert_text
+    uint64_t server;  // which incarnation serves, by a number that it has drawn: there is one at a time
     uint64_t movable; // 1: it is in its event loop, a successor can take its state over
     // Transactions.
     uint64_t aborts, awaits, overflows;

@@ -110,6 +110,7 @@ void heir_begin(void)
     if ((rt_startup->flags & STARTUP_CHECK) && !state_is_consistent(report.where, sizeof(report.where))) {
         refuse("the predecessor's state is not taken over", MOVE_STATE, &report);
     }
+    state_is_served_here();
     publish(&report, began_ns);
     (void)sys_handle_close(H_PREDECESSOR);
     drop_bootstrap();
@@ -140,6 +141,7 @@ void restored_begin(void)
     int64_t clock_shift_ns = (int64_t)(began_ns - clock_ns);
     forget_past(clock_shift_ns);
     undo_commit();
+    state_is_served_here();
     publish(&report, began_ns);
     drop_bootstrap();
     go_on(clock_shift_ns);

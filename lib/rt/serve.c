@@ -530,6 +530,7 @@ int rt_serve(const struct rt_interface *list, size_t count)
         return 1;
     }
     undo_commit(); // start-up is over: this is what the first transaction goes back to
+    state_is_served_here();
     rt_status->movable = tx_undone();
     rt_ready();
     serve_bits(0); // what came while start-up code was waiting

@@ -33,7 +33,9 @@ static inline void shadow_if_wanted(void)
 
 // What rt_on_check is for. False: `why` says what is wrong.
 bool state_is_consistent(char *why, size_t room);
-// Ends the service if it is not, and tests look.
+// From now on this incarnation serves, and no other one does.
+void state_is_served_here(void);
+// Ends the service if the state is not consistent, or another one serves.
 void state_check_at_commit(void);
 
 // The first word that is not what it was; 0: all are. `their` may be a dead one's, mapped here where it was there.

@@ -93,6 +93,19 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
     }
 }
 
+const char *address_describe(const struct mover *m, uint64_t old, uint64_t *offset)
+{
+    for (uint32_t i = 0; i < m->section_count; i++) {
+        const struct section *s = &m->sections[i];
+        if (s->from != 0 && old - s->from < s->bytes) {
+            *offset = old - s->from;
+            return address_section_name(m, i);
+        }
+    }
+    *offset = 0;
+    return "heap";
+}
+
 // How many granules they lie in, at most.
 static uint32_t granules(const struct mover *m)
 {

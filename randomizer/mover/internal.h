@@ -53,6 +53,7 @@ struct bucket {
 
 struct region {
     uint64_t from, to, bytes;
+    uint64_t object; // of a view: the Memory object's number
 };
 
 // How the pointers of one type are found.
@@ -222,6 +223,8 @@ void address_open(struct mover *m, const void *module, const struct layout_recor
 // Where the predecessor has the object that is here at `own` (of the same module).
 void *address_old(const struct mover *m, const void *own);
 const char *address_section_name(const struct mover *m, uint32_t section);
+// For error texts: in which section of the predecessor that is, and where in it; "heap" if it is in none.
+const char *address_describe(const struct mover *m, uint64_t old, uint64_t *offset);
 
 // table.c
 bool table_copy(struct mover *m); // m->heap_table; false: m->error, or of a living one: not now

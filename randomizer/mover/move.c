@@ -50,7 +50,7 @@ static bool more_arena(struct mover *m, uint64_t bytes)
         move_fail(m, MOVE_NO_MEMORY, "%s", rt_status_text(status));
         return false;
     }
-    m->arena_region[m->arenas++] = (struct region){at, at, bytes};
+    m->arena_region[m->arenas++] = (struct region){at, at, bytes, 0};
     m->arena = (uint8_t *)at;
     m->arena_end = m->arena + bytes;
     return true;
@@ -79,7 +79,9 @@ static void check_undone(struct mover *m, const struct undo_log *log)
     struct shadow_difference d;
     bool known = their && their->at != 0 && their->transaction == log->transaction && log->opened == log->transaction;
     if (known && shadow_differs(their, is_there, m, &d)) {
-        move_fail(m, MOVE_UNDONE, "%#llx has %#llx, not %#llx", (unsigned long long)d.address, (unsigned long long)d.is,
+        uint64_t offset;
+        const char *where = address_describe(m, d.address, &offset);
+        move_fail(m, MOVE_UNDONE, "%s+%llu has %#llx, not %#llx", where, (unsigned long long)offset, (unsigned long long)d.is,
                   (unsigned long long)d.was);
     }
 }
@@ -117,7 +119,7 @@ static void map_one(struct mover *m, const struct rt_mapping *old)
     if (status != OK || (old->kind == RT_SHARED && !undo_skip_add(to, to + old->bytes))) {
         move_fail(m, MOVE_MAPPING, "%p: %s", old->address, rt_status_text(status));
     } else {
-        m->mappings[m->mapping_count++] = (struct region){(uint64_t)old->address, to, old->bytes};
+        m->mappings[m->mapping_count++] = (struct region){(uint64_t)old->address, to, old->bytes, 0};
     }
 }
 

@@ -63,7 +63,7 @@ static void write_mappings(struct mover *m, struct checkpoint_body *body)
         if (to) {
             *to = (struct checkpoint_mapping){r->bytes, r->prot, r->kind};
             m->mappings[m->mapping_count++] = (struct region){
-                (uint64_t)r->address, save_place(&m->saving->cursor, r->bytes), r->bytes};
+                (uint64_t)r->address, save_place(&m->saving->cursor, r->bytes), r->bytes, 0};
         }
     }
     body->mappings = m->mapping_count;

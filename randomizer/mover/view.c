@@ -7,7 +7,7 @@ static void insert(struct mover *m, uint32_t at, const struct region_info *r)
     for (uint32_t i = m->views++; i > at; i--) {
         m->view[i] = m->view[i - 1];
     }
-    m->view[at] = (struct region){r->start, r->start, r->bytes};
+    m->view[at] = (struct region){r->start, r->start, r->bytes, r->object_id};
 }
 
 // Where a region that starts there belongs in the list.
@@ -86,8 +86,15 @@ static const struct mover *look_at_theirs(struct mover *m)
     return there && view_has(m, (uint64_t)theirs, sizeof(*theirs)) ? theirs : nullptr;
 }
 
-// What is here from the time before stays if it is still the same there. The status page is here
-// already: all incarnations share it.
+// Place and size do not make it the same: a request that is undone and runs again draws the same places for the memory that
+// it maps, since the generator was undone, too; and what was mapped the first time is nobody's then.
+static bool is_same(const struct region *view, const struct region_info *r)
+{
+    return view->from == r->start && view->bytes == r->bytes && view->object == r->object_id;
+}
+
+// What is here from the time before stays if it is still the same there. Where something else is now, all is copied again. The
+// status page is here already: all incarnations share it.
 void view_open(struct mover *m)
 {
     struct region_info r;
@@ -99,8 +106,8 @@ void view_open(struct mover *m)
         if (!(r.prot & PROT_WRITE) || (r.flags & REGION_DEVICE) || is_scaffold(theirs, &r)) {
             continue;
         }
-        while (at < m->views && m->view[at].from < r.start + r.bytes &&
-               (m->view[at].from != r.start || m->view[at].bytes != r.bytes)) {
+        while (at < m->views && m->view[at].from < r.start + r.bytes && !is_same(&m->view[at], &r)) {
+            m->next_whole = m->next_whole || m->view[at].from + m->view[at].bytes > r.start;
             remove_view(m, at);
         }
         if (at == m->views || m->view[at].from != r.start) {
