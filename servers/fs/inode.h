@@ -14,13 +14,15 @@ struct run {
     bool unwritten; // allocated, reads as zeros
 };
 
-enum { MAP_RUNS = 128 }; // remembered for a file at a time
+// Remembered for a file at a time: in general, and of one that has few (flat.h).
+enum { MAP_RUNS = 128, MAP_RUNS_FEW = 8 };
 
 // A window onto a file's map of blocks: everything in [from, to) that is not in a run is a hole.
 struct map_window {
     uint64_t from, to;
     uint32_t count, hint;
-    struct run *runs; // MAP_RUNS of them, allocated at first use
+    uint32_t room;    // of them
+    struct run *runs; // allocated at first use
 };
 
 struct inode {
