@@ -200,14 +200,19 @@ int inode_store(struct volume *v, struct inode *i)
 
 // ---- References ----
 
+static void note_use(struct inode *i)
+{
+    if (!i->used) {
+        i->used = true;
+    }
+}
+
 static struct inode *find_and_hold(struct volume *v, ext2_ino_t number)
 {
     struct inode *i = inode_known(v, number);
     if (i) {
         i->references++;
-        if (!i->used) {
-            i->used = true;
-        }
+        note_use(i);
     }
     return i;
 }
@@ -246,6 +251,20 @@ int inode_get(struct volume *v, ext2_ino_t number, struct inode **out)
     if (!error && (!(*out)->raw.i_links_count || !(*out)->raw.i_mode)) {
         forget(v, *out);
         error = volume_damaged(v, "a name leads to the free inode", number);
+    }
+    return error;
+}
+
+int inode_pass(struct volume *v, ext2_ino_t number, struct inode **out)
+{
+    *out = inode_known(v, number);
+    if (*out) {
+        note_use(*out);
+        return 0;
+    }
+    int error = inode_get(v, number, out);
+    if (!error) {
+        inode_put(v, *out); // the newest of the unused
     }
     return error;
 }

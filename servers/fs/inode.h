@@ -60,6 +60,12 @@ struct inode *inode_known(struct volume *v, ext2_ino_t number);
 int inode_get(struct volume *v, ext2_ino_t number, struct inode **out);
 // The same for one that no name may lead to.
 int inode_get_nameless(struct volume *v, ext2_ino_t number, struct inode **out);
+// The same as inode_get without a reference, for who only passes through: it is there until the next one is got.
+int inode_pass(struct volume *v, ext2_ino_t number, struct inode **out);
+static inline void inode_hold(struct inode *inode)
+{
+    inode->references++;
+}
 void inode_put(struct volume *v, struct inode *inode);
 // Forgets those that nobody refers to and that are on the disk as they are.
 void inode_drop_unused(struct volume *v);
