@@ -52,21 +52,30 @@ static void take_dirt(struct cache *c, struct line *l, enum cache_class class, u
     bool before = is_bound(l);
     c->dirty_blocks[class] -= (uint64_t)__builtin_popcountll(mask);
     l->dirty[class] &= ~mask;
-    c->bound_lines -= before && !is_bound(l);
+    if (before && !is_bound(l)) {
+        c->bound_lines--;
+    }
 }
 
 void cache_add_dirt(struct cache *c, struct line *l, enum cache_class class, uint64_t mask)
 {
-    bool before = is_bound(l);
-    c->dirty_blocks[class] += (uint64_t)__builtin_popcountll(mask & ~l->dirty[class]);
-    l->dirty[class] |= mask;
-    c->bound_lines += !before && is_bound(l);
+    mask &= ~l->dirty[class];
+    if (mask) {
+        bool before = is_bound(l);
+        c->dirty_blocks[class] += (uint64_t)__builtin_popcountll(mask);
+        l->dirty[class] |= mask;
+        if (!before && is_bound(l)) {
+            c->bound_lines++;
+        }
+    }
     cache_link_dirty(c, l);
 }
 
 static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_class class)
 {
-    l->valid |= mask;
+    if (mask & ~l->valid) {
+        l->valid |= mask;
+    }
     for (int i = 0; i < CACHE_CLASSES; i++) {
         // What the journal holds of a block stays true when the block changes again.
         if (i == (int)class || i == CLASS_LOGGED || !(l->dirty[i] & mask)) {

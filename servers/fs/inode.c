@@ -449,24 +449,42 @@ int64_t inode_time(const struct volume *v, const struct inode *i, enum inode_tim
     return seconds > INT64_MAX / 1000000000 - 1 ? INT64_MAX : seconds * 1000000000 + (*extra >> 2);
 }
 
-void inode_set_time(struct volume *v, struct inode *i, enum inode_time which, int64_t ns)
+// As the disk has it.
+struct split_time {
+    uint32_t low, extra;
+};
+
+static struct split_time split(int64_t ns)
 {
-    uint32_t *extra, *low = time_fields(v, i, which, &extra);
     int64_t seconds = ns / 1000000000, rest = ns % 1000000000;
     if (rest < 0) {
         seconds--;
         rest += 1000000000;
     }
-    *low = (uint32_t)seconds;
+    return (struct split_time){(uint32_t)seconds,
+                               (uint32_t)rest << 2 | (uint32_t)((seconds - (int32_t)seconds) >> 32 & 3)};
+}
+
+void inode_set_time(struct volume *v, struct inode *i, enum inode_time which, int64_t ns)
+{
+    uint32_t *extra, *low = time_fields(v, i, which, &extra);
+    struct split_time t = split(ns);
+    *low = t.low;
     if (extra) {
-        *extra = (uint32_t)rest << 2 | (uint32_t)((seconds - (int32_t)seconds) >> 32 & 3);
+        *extra = t.extra;
     }
 }
 
 void inode_touch(struct volume *v, struct inode *i)
 {
     int64_t now = (int64_t)v->now_ns();
-    inode_set_time(v, i, TIME_MODIFY, now);
-    inode_set_time(v, i, TIME_CHANGE, now);
+    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_mtime_extra) + 4)) {
+        struct split_time t = split(now); // neighbours, stored together: two records in the undo log
+        i->raw.i_ctime = i->raw.i_mtime = t.low;
+        i->large.i_ctime_extra = i->large.i_mtime_extra = t.extra;
+    } else {
+        inode_set_time(v, i, TIME_MODIFY, now);
+        inode_set_time(v, i, TIME_CHANGE, now);
+    }
     inode_changed(v, i);
 }

@@ -221,7 +221,10 @@ int map_find(struct volume *v, struct inode *i, uint32_t first, struct run *out)
             return error;
         }
     }
-    w->hint = find_in_window(w, first, out);
+    uint32_t hint = find_in_window(w, first, out);
+    if (hint != w->hint) {
+        w->hint = hint;
+    }
     return 0;
 }
 
