@@ -2,6 +2,7 @@
 //===- undo_program.cpp - What need not be logged -------------------------===//
 #include "randomizer/passes/undo_program.h"
 #include "lib/rt/undo_log.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/InstIterator.h"
@@ -141,24 +142,68 @@ void Program::findFreshResults() {
   }
 }
 
+// A function's address goes nowhere but where pointers are, and from there into
+// calls that are in sight: no number is made of it, and nobody gets it who is not
+// here.
+bool Program::isOnlyPointedTo(const Constant &C) const {
+  return all_of(C.uses(), [&](const Use &U) {
+    if (auto *Call = dyn_cast<CallBase>(U.getUser())) {
+      auto *Callee = dyn_cast<Function>(Call->getCalledOperand());
+      return Call->isCallee(&U) ||
+             (!Call->isInlineAsm() && !(Callee && Callee->isDeclaration()));
+    }
+    if (auto *G = dyn_cast<GlobalVariable>(U.getUser()))
+      return !G->getName().starts_with("llvm.");
+    return isa<StoreInst, PHINode, SelectInst, ICmpInst, ReturnInst>(U.getUser()) ||
+           (isa<ConstantAggregate>(U.getUser()) &&
+            isOnlyPointedTo(*cast<Constant>(U.getUser())));
+  });
+}
+
+// All calls of F, if they are in sight; false: they are not.
+bool Program::findCalls(const Function &F,
+                        SmallVectorImpl<const CallBase *> &To) const {
+  for (const Use &U : F.uses())
+    if (auto *Call = dyn_cast<CallBase>(U.getUser()); Call && Call->isCallee(&U))
+      To.push_back(Call);
+  if (isKnownInside(F))
+    return true;
+  if (!Closed || F.isDeclaration() || F.isVarArg() || !isOnlyPointedTo(F) ||
+      StringRef(M.getModuleInlineAsm()).contains(F.getName()))
+    return false;
+  size_t Direct = To.size();
+  for (const CallBase *Call : PointerCalls) {
+    const FunctionType *T = Call->getFunctionType();
+    if (T->isVarArg() || T->params() == F.getFunctionType()->params())
+      To.push_back(Call);
+  }
+  return To.size() > Direct; // else it is called in a way that nobody understands
+}
+
 // Arguments for which all callers pass variables of their own, or fresh memory:
 // first all, then those that hold out.
 void Program::findOwnArguments() {
-  SmallVector<const Function *, 64> Inside;
+  for (const Function &F : M)
+    for (const Instruction &I : instructions(F))
+      if (auto *Call = dyn_cast<CallBase>(&I);
+          Call && !Call->isInlineAsm() &&
+          !isa<Function>(Call->getCalledOperand()->stripPointerCastsAndAliases()))
+        PointerCalls.push_back(Call);
+  MapVector<const Function *, SmallVector<const CallBase *, 8>> Calls;
   for (const Function &F : M) {
-    if (!isKnownInside(F))
+    SmallVector<const CallBase *, 8> Of;
+    if (!findCalls(F, Of))
       continue;
-    Inside.push_back(&F);
+    Calls[&F] = std::move(Of);
     for (const Argument &A : F.args())
       if (A.getType()->isPointerTy())
         OwnArguments.insert(&A);
   }
   for (bool Changed = true; Changed;) {
     Changed = false;
-    for (const Function *F : Inside)
+    for (const auto &[F, Of] : Calls)
       for (const Argument &A : F->args())
-        if (OwnArguments.contains(&A) && !all_of(F->uses(), [&](const Use &U) {
-              auto *Call = cast<CallBase>(U.getUser());
+        if (OwnArguments.contains(&A) && !all_of(Of, [&](const CallBase *Call) {
               return Call->arg_size() > A.getArgNo() &&
                      isOwn(Call->getArgOperand(A.getArgNo()));
             }))

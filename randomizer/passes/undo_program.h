@@ -5,6 +5,8 @@
 // allocated in the same transaction, if the allocator keeps the promise of
 // undo_note_fresh. Of an argument, a result, or what a callee stored into a
 // local variable, both are known as far as all callers and callees are in sight.
+// A call through a pointer is one of all functions with such arguments whose
+// address is taken.
 //
 // A record stands for later stores only until the next commit. Of a whole program
 // is known which calls may come to one; else a function that commits says so
@@ -42,6 +44,8 @@ private:
   llvm::DenseSet<const llvm::Function *> Committing;
   // Of functions that may commit and whose address is taken.
   llvm::DenseSet<const llvm::FunctionType *> CommittingTypes;
+  // Calls through pointers.
+  llvm::SmallVector<const llvm::CallBase *, 0> PointerCalls;
 
   bool isAllocator(const llvm::Function &F) const;
   bool isFresh(const llvm::Value *Object) const;
@@ -50,6 +54,9 @@ private:
   void findCommitting();
   void findFreshResults();
   void findOwnArguments();
+  bool isOnlyPointedTo(const llvm::Constant &C) const;
+  bool findCalls(const llvm::Function &F,
+                 llvm::SmallVectorImpl<const llvm::CallBase *> &To) const;
 };
 
 } // namespace samsara
