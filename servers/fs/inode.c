@@ -156,39 +156,28 @@ static int locate(struct volume *v, ext2_ino_t number, uint64_t *block, uint32_t
     return 0;
 }
 
-static int load(struct volume *v, struct inode *i)
+// Where the disk has it.
+static int find_bytes(struct volume *v, ext2_ino_t number, uint64_t *block, uint8_t **bytes)
 {
-    uint64_t block;
     uint32_t offset;
-    uint8_t *bytes;
-    int error = locate(v, i->number, &block, &offset);
+    int error = locate(v, number, block, &offset);
+    error = error ? error : cache_get(&v->cache, *block, bytes);
     if (!error) {
-        error = cache_get(&v->cache, block, &bytes);
+        *bytes += offset;
     }
-    if (error) {
-        return error;
-    }
-    memcpy(&i->raw, bytes + offset, EXT2_INODE_SIZE(v->fs->super));
-    if (!ext2fs_inode_csum_verify(v->fs, i->number, &i->large)) {
-        return volume_damaged(v, "checksum of inode", i->number);
-    }
-    return 0;
+    return error;
 }
 
 int inode_store(struct volume *v, struct inode *i)
 {
     uint64_t block;
-    uint32_t offset;
     uint8_t *bytes;
-    int error = locate(v, i->number, &block, &offset);
-    if (!error) {
-        error = cache_get(&v->cache, block, &bytes);
-    }
+    int error = find_bytes(v, i->number, &block, &bytes);
     if (error) {
         return error;
     }
     ext2fs_inode_csum_set(v->fs, i->number, &i->large);
-    memcpy(bytes + offset, &i->raw, EXT2_INODE_SIZE(v->fs->super));
+    memcpy(bytes, &i->raw, EXT2_INODE_SIZE(v->fs->super));
     cache_dirty(&v->cache, block, 1, CLASS_MAP);
     bool dead = i->dead;
     not_changed(v, i);
@@ -222,14 +211,17 @@ static int read_in(struct volume *v, ext2_ino_t number, struct inode **out)
     if (!number || number > v->fs->super->s_inodes_count) {
         return volume_damaged(v, "a name leads to the impossible inode", number);
     }
-    struct inode *i = make(v, number);
+    uint64_t block;
+    uint8_t *bytes;
+    int error = find_bytes(v, number, &block, &bytes); // before there is anything to be undone
+    struct inode *i = error ? nullptr : make(v, number);
     if (!i) {
-        return ENOMEM;
+        return error ? error : ENOMEM;
     }
-    int error = load(v, i);
-    if (error) {
+    memcpy(&i->raw, bytes, EXT2_INODE_SIZE(v->fs->super));
+    if (!ext2fs_inode_csum_verify(v->fs, number, &i->large)) {
         forget(v, i);
-        return error;
+        return volume_damaged(v, "checksum of inode", number);
     }
     *out = i;
     return 0;
