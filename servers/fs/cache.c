@@ -112,8 +112,10 @@ static void wake_all(struct cache *c, const struct cache_io *io)
     for (uint32_t n = 0; n < c->wish_count; n++) {
         cache_wake(c, c->wishes[n]);
     }
-    c->wish_count = 0;
-    c->no_room = false;
+    if (c->wish_count || c->no_room) {
+        c->wish_count = 0;
+        c->no_room = false;
+    }
     cache_wake(c, KEY_ROOM);
     if (!c->bound_writes) {
         cache_wake(c, KEY_SETTLED);

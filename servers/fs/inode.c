@@ -261,21 +261,27 @@ int inode_pass(struct volume *v, ext2_ino_t number, struct inode **out)
     return error;
 }
 
-void inode_put(struct volume *v, struct inode *i)
+// Apart from inode_put, which is short without it.
+[[gnu::noinline]] static void put_last(struct volume *v, struct inode *i)
 {
-    if (!i) {
-        return;
-    }
     // Not while something has to be finished first, nor when nothing is written any more: the next
     // mount finds it in the list.
-    if (i->references == 1 && i->orphan && volume_may_change(v)) {
+    if (i->orphan && volume_may_change(v)) {
         inode_kill(v, i);
     }
-    if (!--i->references) {
-        unused_add(v, i);
-        if (i->dead && !i->dirty) {
-            forget(v, i);
-        }
+    i->references = 0;
+    unused_add(v, i);
+    if (i->dead && !i->dirty) {
+        forget(v, i);
+    }
+}
+
+void inode_put(struct volume *v, struct inode *i)
+{
+    if (i && i->references == 1) {
+        put_last(v, i);
+    } else if (i) {
+        i->references--;
     }
 }
 
@@ -332,6 +338,22 @@ void inode_close_cache(struct volume *v)
 
 // ---- Birth and death ----
 
+// As the disk has it.
+struct split_time {
+    uint32_t low, extra;
+};
+
+static struct split_time split(int64_t ns)
+{
+    int64_t seconds = ns / 1000000000, rest = ns % 1000000000;
+    if (rest < 0) {
+        seconds--;
+        rest += 1000000000;
+    }
+    return (struct split_time){(uint32_t)seconds,
+                               (uint32_t)rest << 2 | (uint32_t)((seconds - (int32_t)seconds) >> 32 & 3)};
+}
+
 static bool has_extra(const struct volume *v, const struct inode *i, size_t end)
 {
     return EXT2_INODE_SIZE(v->fs->super) > EXT2_GOOD_OLD_INODE_SIZE &&
@@ -350,6 +372,20 @@ static void set_up_map(struct volume *v, struct inode *i)
     i->raw.i_flags |= EXT4_EXTENTS_FL;
 }
 
+// All four times, of one that has been made in this transaction: nothing for the undo log.
+static void set_birth(struct volume *v, struct inode *i, int64_t now)
+{
+    struct split_time t = split(now);
+    i->raw.i_atime = i->raw.i_ctime = i->raw.i_mtime = t.low;
+    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_atime_extra) + 4)) {
+        i->large.i_atime_extra = i->large.i_ctime_extra = i->large.i_mtime_extra = t.extra;
+    }
+    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_crtime_extra) + 4)) {
+        i->large.i_crtime = t.low;
+        i->large.i_crtime_extra = t.extra;
+    }
+}
+
 int inode_create(struct volume *v, struct inode *parent, uint32_t mode, struct inode **out)
 {
     ext2_ino_t number;
@@ -357,25 +393,19 @@ int inode_create(struct volume *v, struct inode *parent, uint32_t mode, struct i
     if (error) {
         return error;
     }
+    int64_t now = (int64_t)v->now_ns();
     struct inode *i = make(v, number);
     if (!i) {
         space_return_inode(v, number, LINUX_S_ISDIR(mode));
         return ENOMEM;
     }
-    int64_t now = (int64_t)v->now_ns();
     i->raw.i_mode = (uint16_t)mode;
     i->raw.i_links_count = 1;
     i->raw.i_generation = (uint32_t)((uint64_t)now * 0x9e3779b97f4a7c15ull >> 32);
     if (EXT2_INODE_SIZE(v->fs->super) > EXT2_GOOD_OLD_INODE_SIZE) {
         i->large.i_extra_isize = sizeof(struct ext2_inode_large) - EXT2_GOOD_OLD_INODE_SIZE;
     }
-    for (int which = TIME_ACCESS; which <= TIME_CHANGE; which++) {
-        inode_set_time(v, i, (enum inode_time)which, now);
-    }
-    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_crtime_extra) + 4)) {
-        i->large.i_crtime = i->raw.i_ctime;
-        i->large.i_crtime_extra = i->large.i_ctime_extra;
-    }
+    set_birth(v, i, now);
     set_up_map(v, i);
     inode_changed(v, i);
     *out = i;
@@ -439,22 +469,6 @@ int64_t inode_time(const struct volume *v, const struct inode *i, enum inode_tim
     // fit.
     seconds += (int64_t)(*extra & 3) << 32;
     return seconds > INT64_MAX / 1000000000 - 1 ? INT64_MAX : seconds * 1000000000 + (*extra >> 2);
-}
-
-// As the disk has it.
-struct split_time {
-    uint32_t low, extra;
-};
-
-static struct split_time split(int64_t ns)
-{
-    int64_t seconds = ns / 1000000000, rest = ns % 1000000000;
-    if (rest < 0) {
-        seconds--;
-        rest += 1000000000;
-    }
-    return (struct split_time){(uint32_t)seconds,
-                               (uint32_t)rest << 2 | (uint32_t)((seconds - (int32_t)seconds) >> 32 & 3)};
 }
 
 void inode_set_time(struct volume *v, struct inode *i, enum inode_time which, int64_t ns)
