@@ -141,11 +141,12 @@ static int pass_name(struct walker *w, const char *name, uint32_t length)
     return inode_is_link(w->dir) ? follow(w, here, w->dir) : inode_is_dir(w->dir) ? 0 : ENOTDIR;
 }
 
-// The last name, which leads to `out->inode`, in `out->parent`: both are referenced.
+// The last name, which leads to `out->inode`.
 static int end_name(struct walker *w, uint32_t how, struct found *out)
 {
     struct dir_entry *e;
-    int error = dir_find(w->v, out->parent, out->name, out->length, &e);
+    ext2_ino_t here = w->dir->number;
+    int error = dir_find(w->v, w->dir, out->name, out->length, &e);
     if (!error && !e) {
         error = how & WALK_MAY_MISS ? 0 : ENOENT;
     } else if (!error) {
@@ -156,7 +157,7 @@ static int end_name(struct walker *w, uint32_t how, struct found *out)
         return error;
     }
     if (inode_is_link(out->inode) && (how & WALK_FOLLOW || out->must_be_dir)) {
-        error = follow(w, out->parent->number, out->inode);
+        error = follow(w, here, out->inode);
         path_done(w->v, out);
         return error;
     }
@@ -165,10 +166,12 @@ static int end_name(struct walker *w, uint32_t how, struct found *out)
 
 static int last_name(struct walker *w, const char *name, uint32_t length, uint32_t how, struct found *out)
 {
-    out->parent = w->dir;
     out->name = name;
     out->length = length;
-    inode_hold(out->parent);
+    if (!(how & WALK_ALONE)) {
+        out->parent = w->dir;
+        inode_hold(out->parent);
+    }
     int error = end_name(w, how, out);
     if (error) {
         path_done(w->v, out);

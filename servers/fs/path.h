@@ -22,6 +22,7 @@ struct found {
 enum walk {
     WALK_FOLLOW = 1,   // a symbolic link at the end is followed too
     WALK_MAY_MISS = 2, // the last name need not be there (everything before it must)
+    WALK_ALONE = 4,    // `parent` is not asked for, and stays null
 };
 
 // ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP; EINVAL: not absolute, or with a zero in it.
