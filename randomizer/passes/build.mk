@@ -24,7 +24,7 @@ $(O)/passes/$(1).so: $(2:%=$(O)/obj/passes/%.o)
 	$(Q)$$(CXX) -shared -o $$@ $$^
 ALL_TARGETS += $(O)/passes/$(1).so
 endef
-$(eval $(call compiler_pass,undo_log,undo_log undo_writes undo_program undo_function undo_loops undo_room undo_emit))
+$(eval $(call compiler_pass,undo_log,undo_log undo_writes undo_transactions undo_program undo_function undo_loops undo_room undo_emit))
 $(eval $(call compiler_pass,type_map,type_map type_tree pointer_check))
 
 UNDO_LOG_PLUGIN := $(O)/passes/undo_log.so

@@ -43,7 +43,6 @@ public:
 
   Plan &plan() {
     Loops = findLoopRecords(F, DT, P);
-    findTransactions();
     // Dominators first, so that what they keep is known. Unreachable blocks
     // are not visited; they never run.
     for (BasicBlock *B : ReversePostOrderTraversal<Function *>(&F))
@@ -98,37 +97,8 @@ private:
   int Last = -1;
   DenseMap<BasicBlock *, int> LastOf;
   LoopRecords Loops;
-  // Which transaction a block begins in: the one at the function's begin, or the
-  // one after a call that may commit, or, where several may arrive, one of the
-  // block's own (a phi of them). So what has the same name twice, one dominating
-  // the other, has no commit between: as with any SSA value.
-  DenseMap<BasicBlock *, const Value *> Begins;
+  // Here.
   const Value *Transaction = nullptr;
-
-  void findTransactions() {
-    DenseMap<BasicBlock *, const Value *> Ends;
-    ReversePostOrderTraversal<Function *> Order(&F);
-    for (bool Changed = true; Changed;) {
-      Changed = false;
-      for (BasicBlock *B : Order) {
-        const Value *Begin = B->isEntryBlock() ? &F : nullptr;
-        for (BasicBlock *From : predecessors(B)) {
-          const Value *End = Ends.lookup(From); // null: not seen yet
-          if (End && End != Begin)
-            Begin = Begin ? B : End;
-        }
-        if (Begins[B] != B && Begins[B] != Begin) {
-          Begins[B] = Begin;
-          Changed = true;
-        }
-        const Value *End = Begins[B];
-        for (Instruction &I : *B)
-          if (auto *Call = dyn_cast<CallBase>(&I); Call && P.mayCommit(*Call))
-            End = Call;
-        Ends[B] = End;
-      }
-    }
-  }
 
   // The record was made on every way here, in the same transaction, and its base
   // is the same value: an SSA value that dominates the record cannot have changed
@@ -158,7 +128,7 @@ private:
     // Where ways meet, or a loop begins, nothing is known.
     BasicBlock *Before = Block.getSinglePredecessor();
     Last = Before && LastOf.count(Before) ? LastOf[Before] : -1;
-    Transaction = Begins.lookup(&Block);
+    Transaction = P.transactions(F).begin(&Block);
     SmallVector<Instruction *, 32> Work;
     for (Instruction &I : Block)
       Work.push_back(&I); // addLanes adds instructions
@@ -171,7 +141,7 @@ private:
           ++N.Loops;
           continue;
         }
-        if (!P.isDropped(W, N))
+        if (!P.isDropped(W, Transaction, N))
           plan(W);
         else if (W.ByHand)
           Needless.push_back(W.At);

@@ -71,7 +71,7 @@ private:
                      .getFixedValue();
         Counters Unused;
         if (S->getPointerAddressSpace() != 0 || W.Size > InlineBytes ||
-            P.isDropped(W, Unused))
+            P.isDropped(W, P.transactions(F).begin(B), Unused))
           continue;
         if (sameEachTurn(L, W, Safety) || steps(L, W, Safety))
           Done.insert(&I);

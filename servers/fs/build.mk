@@ -35,7 +35,7 @@ $(eval $(call user_lib,ext2fs,$(E2FS_SOURCES),$(E2FS_FLAGS)))
 
 # Our own sources are checked as strictly as all others; the library's headers are not ours to warn about.
 FS_FLAGS := -D_GNU_SOURCE -isystem servers/fs/port -isystem $(E2FS_GEN) -isystem $(E2FS)
-FS_CORE := $(addprefix servers/fs/,cache.c cache_lines.c cache_read.c cache_write.c channel.c chores.c consistency.c dir.c dir_block.c dir_index.c file.c \
+FS_CORE := $(addprefix servers/fs/,cache.c cache_lines.c cache_read.c cache_write.c channel.c chores.c consistency.c dir.c dir_block.c dir_index.c file.c flat.c \
     inode.c journal.c journal_commit.c journal_replay.c map.c names.c open.c operations.c orphan.c path.c space.c sync.c volume.c port/nls.c)
 $(eval $(call module,fs,$(FS_CORE) servers/fs/block_device.c servers/fs/main.c,ext2fs block interfaces rt libc,$(FS_FLAGS)))
 
@@ -51,6 +51,7 @@ HOST_PREREQUISITES += $(E2FS_HEADERS)
 
 FS_BED := $(addprefix servers/fs/test/,bed.c file_device.c heap.c)
 fs_test = $(eval $(call host_test,fs_$(1),servers/fs/test/$(1)_test.c $(2) $(FS_CORE) $(FS_BED) servers/fs/test/engine_none.c,$(FS_FLAGS),$(O)/test/host-ext2fs.a))
+$(eval $(call host_test,fs_flat,servers/fs/test/flat_test.c servers/fs/flat.c,$(FS_FLAGS)))
 $(call fs_test,random,servers/fs/test/model.c)
 $(call fs_test,faults)
 $(call fs_test,damage)

@@ -112,8 +112,10 @@ static void wake_all(struct cache *c, const struct cache_io *io)
     for (uint32_t n = 0; n < c->wish_count; n++) {
         cache_wake(c, c->wishes[n]);
     }
-    c->wish_count = 0;
-    c->no_room = false;
+    if (c->wish_count || c->no_room) {
+        c->wish_count = 0;
+        c->no_room = false;
+    }
     cache_wake(c, KEY_ROOM);
     if (!c->bound_writes) {
         cache_wake(c, KEY_SETTLED);
@@ -265,12 +267,11 @@ static void preserve_runs(struct cache *c, const struct line *l, uint64_t blocks
     }
 }
 
+// As memcpy does it, but not logged. Whole words.
 static void copy_unlogged(uint8_t *to, const uint8_t *from, uint64_t bytes)
 {
-    UNDO_DEVICE uint64_t *words = UNDO_DEVICE_AT((uint64_t *)to);
-    for (uint64_t n = 0; n < bytes / sizeof(*words); n++) {
-        words[n] = ((const uint64_t *)from)[n];
-    }
+    uint64_t words = bytes / sizeof(uint64_t);
+    __asm__ volatile(UNDO_ASM "rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 }
 
 // Whether giving the line other memory costs less than logging what is valid of `want`: the other blocks move,
@@ -381,10 +382,13 @@ int cache_run_over(struct cache *c, uint64_t block, uint32_t count, uint8_t **ou
 
 void cache_clear(struct cache *c, uint8_t *memory)
 {
-    UNDO_DEVICE uint64_t *words = UNDO_DEVICE_AT((uint64_t *)memory);
-    for (uint32_t n = 0; n < c->block_bytes / sizeof(*words); n++) {
-        words[n] = 0;
-    }
+    uint64_t words = c->block_bytes / sizeof(uint64_t);
+    __asm__ volatile(UNDO_ASM "rep stosq" : "+D"(memory), "+c"(words) : "a"(UINT64_C(0)) : "memory");
+}
+
+void cache_fill(struct cache *c, uint8_t *memory, const uint8_t *from)
+{
+    copy_unlogged(memory, from, c->block_bytes);
 }
 
 void cache_preserve(struct cache *c, uint64_t block, uint32_t count)

@@ -162,6 +162,8 @@ int cache_run_over(struct cache *c, uint64_t block, uint32_t count, uint8_t **ou
 void cache_take_back(struct cache_exchange *x);
 // Zeros where nothing is valid: needs no undoing.
 void cache_clear(struct cache *c, uint8_t *memory);
+// A whole block, where nobody wants back what was there: needs no undoing.
+void cache_fill(struct cache *c, uint8_t *memory, const uint8_t *from);
 // Something other than compiled code is going to overwrite these blocks of one run. What is valid
 // of them can be undone then.
 void cache_preserve(struct cache *c, uint64_t block, uint32_t count);

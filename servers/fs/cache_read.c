@@ -82,8 +82,25 @@ static void read_ahead(void *arg)
     c->ahead_count = 0;
 }
 
+// All of it is there, or on its way.
+static bool is_here(struct cache *c, uint64_t block, uint32_t count)
+{
+    for (uint32_t done = 0, n; done < count; done += n) {
+        uint64_t mask;
+        n = first_part(c, block + done, count - done, &mask);
+        const struct line *l = cache_find(c, (block + done) >> c->line_shift);
+        if (!l || mask & ~(l->valid | l->reading)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void cache_prefetch(struct cache *c, uint64_t block, uint32_t count)
 {
+    if (is_here(c, block, count)) {
+        return; // most small files: nothing to be done at commit
+    }
     if (!in_request(c)) {
         prefetch(c, block, count);
         return;

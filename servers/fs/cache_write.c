@@ -52,24 +52,46 @@ static void take_dirt(struct cache *c, struct line *l, enum cache_class class, u
     bool before = is_bound(l);
     c->dirty_blocks[class] -= (uint64_t)__builtin_popcountll(mask);
     l->dirty[class] &= ~mask;
-    c->bound_lines -= before && !is_bound(l);
+    if (before && !is_bound(l)) {
+        c->bound_lines--;
+    }
 }
 
 void cache_add_dirt(struct cache *c, struct line *l, enum cache_class class, uint64_t mask)
 {
-    bool before = is_bound(l);
-    c->dirty_blocks[class] += (uint64_t)__builtin_popcountll(mask & ~l->dirty[class]);
-    l->dirty[class] |= mask;
-    c->bound_lines += !before && is_bound(l);
+    mask &= ~l->dirty[class];
+    if (mask) {
+        bool before = is_bound(l);
+        c->dirty_blocks[class] += (uint64_t)__builtin_popcountll(mask);
+        l->dirty[class] |= mask;
+        if (!before && is_bound(l)) {
+            c->bound_lines++;
+        }
+    }
     cache_link_dirty(c, l);
 }
 
-static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_class class)
+// Whether dirt of class i gives way to that of `class`, or the other way round. What the journal holds of a block stays
+// true when the block changes again.
+static bool excludes(int i, enum cache_class class)
 {
-    l->valid |= mask;
+    return i != (int)class && i != CLASS_LOGGED;
+}
+
+static uint64_t excluded(const struct line *l, enum cache_class class)
+{
+    uint64_t all = 0;
     for (int i = 0; i < CACHE_CLASSES; i++) {
-        // What the journal holds of a block stays true when the block changes again.
-        if (i == (int)class || i == CLASS_LOGGED || !(l->dirty[i] & mask)) {
+        all |= excludes(i, class) ? l->dirty[i] : 0;
+    }
+    return all;
+}
+
+// Which of the blocks get the class, once those that had another one have made up their minds.
+[[gnu::noinline]] static uint64_t take_over(struct cache *c, struct line *l, uint64_t mask, enum cache_class class)
+{
+    for (int i = 0; i < CACHE_CLASSES; i++) {
+        if (!excludes(i, class)) {
             continue;
         }
         if (i >= CLASS_DIR_NEW && i < (int)class) {
@@ -77,6 +99,17 @@ static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_clas
         } else {
             take_dirt(c, l, (enum cache_class)i, mask);
         }
+    }
+    return mask;
+}
+
+static void mark(struct cache *c, struct line *l, uint64_t mask, enum cache_class class)
+{
+    if (mask & ~l->valid) {
+        l->valid |= mask;
+    }
+    if (excluded(l, class) & mask) {
+        mask = take_over(c, l, mask, class);
     }
     cache_add_dirt(c, l, class, mask);
 }

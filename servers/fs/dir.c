@@ -119,35 +119,39 @@ int dir_make_room(struct volume *v, struct inode *dir, uint32_t length)
     return x->count >= DIR_ENTRIES_MAX ? ENOSPC : add_block(v, x);
 }
 
+// The first entry of the block with room for one of `need` bytes; null: there is none, or it is damaged. By itself: the
+// loop is all that matters, and needs all registers.
+[[gnu::noinline]] static struct ext2_dir_entry *find_room(struct volume *v, uint8_t *bytes, uint32_t need)
+{
+    for (uint32_t at = 0, end = dir_block_usable(v); at < end;) {
+        struct ext2_dir_entry *d = dir_block_entry(v, bytes, at);
+        if (!d || entry_room(d) >= need) {
+            return d;
+        }
+        at += d->rec_len;
+    }
+    return nullptr;
+}
+
 // Writes the entry into the first place of the block that has room for it.
 static bool put_entry(struct volume *v, uint8_t *bytes, struct dir_entry *e)
 {
-    uint32_t need = entry_bytes(e->length);
-    for (uint32_t at = 0, end = dir_block_usable(v); at < end;) {
-        struct ext2_dir_entry *d = dir_block_entry(v, bytes, at);
-        if (!d) {
-            return false;
-        }
-        if (entry_room(d) < need) {
-            at += d->rec_len;
-            continue;
-        }
-        if (d->inode) {
-            uint16_t used = (uint16_t)entry_bytes(entry_length(d)),
-                     rest = (uint16_t)(d->rec_len - used);
-            d->rec_len = used;
-            at += used;
-            d = (struct ext2_dir_entry *)(bytes + at);
-            d->rec_len = rest;
-        }
-        bool kinds = ext2fs_has_feature_filetype(v->fs->super);
-        d->inode = e->inode;
-        d->name_len = (uint16_t)(e->length | (kinds ? e->kind << 8 : 0));
-        memcpy(d->name, e->name, e->length);
-        e->offset = (uint16_t)at;
-        return true;
+    struct ext2_dir_entry *d = find_room(v, bytes, entry_bytes(e->length));
+    if (!d) {
+        return false;
     }
-    return false;
+    if (d->inode) {
+        uint16_t used = (uint16_t)entry_bytes(entry_length(d)), rest = (uint16_t)(d->rec_len - used);
+        d->rec_len = used;
+        d = (struct ext2_dir_entry *)((uint8_t *)d + used);
+        d->rec_len = rest;
+    }
+    bool kinds = ext2fs_has_feature_filetype(v->fs->super);
+    d->inode = e->inode;
+    d->name_len = (uint16_t)(e->length | (kinds ? e->kind << 8 : 0));
+    memcpy(d->name, e->name, e->length);
+    e->offset = (uint16_t)((uint8_t *)d - bytes);
+    return true;
 }
 
 int dir_insert(struct volume *v, struct inode *dir, const char *name, uint32_t length,
@@ -155,26 +159,20 @@ int dir_insert(struct volume *v, struct inode *dir, const char *name, uint32_t l
 {
     uint8_t *bytes;
     uint64_t place;
-    struct dir_entry *e = dir_index_make_entry(name, length);
-    if (!e) {
-        return ENOMEM;
-    }
     int error = dir_make_room(v, dir, length);
     struct dir_index *x = dir->dir;
-    if (!error) {
-        e->block = find_block(x, length);
-        error = dir_block_get(v, dir, e->block, &bytes, &place);
+    uint32_t block = error ? 0 : find_block(x, length);
+    error = error ? error : dir_block_get(v, dir, block, &bytes, &place);
+    struct dir_entry *e = error ? nullptr : dir_index_make_entry(name, length);
+    if (!e) {
+        return error ? error : ENOMEM;
     }
-    if (!error) {
-        e->inode = inode;
-        e->kind = kind;
-        if (!put_entry(v, bytes, e)) {
-            error = volume_damaged(v, "an entry of directory", dir->number);
-        }
-    }
-    if (error) {
+    e->block = block;
+    e->inode = inode;
+    e->kind = kind;
+    if (!put_entry(v, bytes, e)) {
         free(e);
-        return error;
+        return volume_damaged(v, "an entry of directory", dir->number);
     }
     x->room[e->block] = (uint16_t)dir_block_largest_room(v, bytes);
     dir_block_changed(v, dir, place, CLASS_DIR_ADD);

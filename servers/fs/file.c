@@ -41,8 +41,10 @@ static void read_ahead(struct volume *v, struct open_file *f, uint64_t offset, s
     uint64_t first = offset >> v->cache.block_shift, end = blocks_for(v, offset + bytes);
     uint32_t most = AHEAD_MAX_BYTES >> v->cache.block_shift;
     if (offset != f->next_offset) {
-        f->ahead_blocks = 0;
-        f->ahead_to = 0;
+        if (f->ahead_to) {
+            f->ahead_blocks = 0;
+            f->ahead_to = 0;
+        }
         f->next_offset = offset + bytes;
         return;
     }

@@ -156,39 +156,28 @@ static int locate(struct volume *v, ext2_ino_t number, uint64_t *block, uint32_t
     return 0;
 }
 
-static int load(struct volume *v, struct inode *i)
+// Where the disk has it.
+static int find_bytes(struct volume *v, ext2_ino_t number, uint64_t *block, uint8_t **bytes)
 {
-    uint64_t block;
     uint32_t offset;
-    uint8_t *bytes;
-    int error = locate(v, i->number, &block, &offset);
+    int error = locate(v, number, block, &offset);
+    error = error ? error : cache_get(&v->cache, *block, bytes);
     if (!error) {
-        error = cache_get(&v->cache, block, &bytes);
+        *bytes += offset;
     }
-    if (error) {
-        return error;
-    }
-    memcpy(&i->raw, bytes + offset, EXT2_INODE_SIZE(v->fs->super));
-    if (!ext2fs_inode_csum_verify(v->fs, i->number, &i->large)) {
-        return volume_damaged(v, "checksum of inode", i->number);
-    }
-    return 0;
+    return error;
 }
 
 int inode_store(struct volume *v, struct inode *i)
 {
     uint64_t block;
-    uint32_t offset;
     uint8_t *bytes;
-    int error = locate(v, i->number, &block, &offset);
-    if (!error) {
-        error = cache_get(&v->cache, block, &bytes);
-    }
+    int error = find_bytes(v, i->number, &block, &bytes);
     if (error) {
         return error;
     }
     ext2fs_inode_csum_set(v->fs, i->number, &i->large);
-    memcpy(bytes + offset, &i->raw, EXT2_INODE_SIZE(v->fs->super));
+    memcpy(bytes, &i->raw, EXT2_INODE_SIZE(v->fs->super));
     cache_dirty(&v->cache, block, 1, CLASS_MAP);
     bool dead = i->dead;
     not_changed(v, i);
@@ -200,14 +189,19 @@ int inode_store(struct volume *v, struct inode *i)
 
 // ---- References ----
 
+static void note_use(struct inode *i)
+{
+    if (!i->used) {
+        i->used = true;
+    }
+}
+
 static struct inode *find_and_hold(struct volume *v, ext2_ino_t number)
 {
     struct inode *i = inode_known(v, number);
     if (i) {
         i->references++;
-        if (!i->used) {
-            i->used = true;
-        }
+        note_use(i);
     }
     return i;
 }
@@ -217,14 +211,17 @@ static int read_in(struct volume *v, ext2_ino_t number, struct inode **out)
     if (!number || number > v->fs->super->s_inodes_count) {
         return volume_damaged(v, "a name leads to the impossible inode", number);
     }
-    struct inode *i = make(v, number);
+    uint64_t block;
+    uint8_t *bytes;
+    int error = find_bytes(v, number, &block, &bytes); // before there is anything to be undone
+    struct inode *i = error ? nullptr : make(v, number);
     if (!i) {
-        return ENOMEM;
+        return error ? error : ENOMEM;
     }
-    int error = load(v, i);
-    if (error) {
+    memcpy(&i->raw, bytes, EXT2_INODE_SIZE(v->fs->super));
+    if (!ext2fs_inode_csum_verify(v->fs, number, &i->large)) {
         forget(v, i);
-        return error;
+        return volume_damaged(v, "checksum of inode", number);
     }
     *out = i;
     return 0;
@@ -250,21 +247,41 @@ int inode_get(struct volume *v, ext2_ino_t number, struct inode **out)
     return error;
 }
 
-void inode_put(struct volume *v, struct inode *i)
+int inode_pass(struct volume *v, ext2_ino_t number, struct inode **out)
 {
-    if (!i) {
-        return;
+    *out = inode_known(v, number);
+    if (*out) {
+        note_use(*out);
+        return 0;
     }
+    int error = inode_get(v, number, out);
+    if (!error) {
+        inode_put(v, *out); // the newest of the unused
+    }
+    return error;
+}
+
+// Apart from inode_put, which is short without it.
+[[gnu::noinline]] static void put_last(struct volume *v, struct inode *i)
+{
     // Not while something has to be finished first, nor when nothing is written any more: the next
     // mount finds it in the list.
-    if (i->references == 1 && i->orphan && volume_may_change(v)) {
+    if (i->orphan && volume_may_change(v)) {
         inode_kill(v, i);
     }
-    if (!--i->references) {
-        unused_add(v, i);
-        if (i->dead && !i->dirty) {
-            forget(v, i);
-        }
+    i->references = 0;
+    unused_add(v, i);
+    if (i->dead && !i->dirty) {
+        forget(v, i);
+    }
+}
+
+void inode_put(struct volume *v, struct inode *i)
+{
+    if (i && i->references == 1) {
+        put_last(v, i);
+    } else if (i) {
+        i->references--;
     }
 }
 
@@ -321,6 +338,22 @@ void inode_close_cache(struct volume *v)
 
 // ---- Birth and death ----
 
+// As the disk has it.
+struct split_time {
+    uint32_t low, extra;
+};
+
+static struct split_time split(int64_t ns)
+{
+    int64_t seconds = ns / 1000000000, rest = ns % 1000000000;
+    if (rest < 0) {
+        seconds--;
+        rest += 1000000000;
+    }
+    return (struct split_time){(uint32_t)seconds,
+                               (uint32_t)rest << 2 | (uint32_t)((seconds - (int32_t)seconds) >> 32 & 3)};
+}
+
 static bool has_extra(const struct volume *v, const struct inode *i, size_t end)
 {
     return EXT2_INODE_SIZE(v->fs->super) > EXT2_GOOD_OLD_INODE_SIZE &&
@@ -339,6 +372,20 @@ static void set_up_map(struct volume *v, struct inode *i)
     i->raw.i_flags |= EXT4_EXTENTS_FL;
 }
 
+// All four times, of one that has been made in this transaction: nothing for the undo log.
+static void set_birth(struct volume *v, struct inode *i, int64_t now)
+{
+    struct split_time t = split(now);
+    i->raw.i_atime = i->raw.i_ctime = i->raw.i_mtime = t.low;
+    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_atime_extra) + 4)) {
+        i->large.i_atime_extra = i->large.i_ctime_extra = i->large.i_mtime_extra = t.extra;
+    }
+    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_crtime_extra) + 4)) {
+        i->large.i_crtime = t.low;
+        i->large.i_crtime_extra = t.extra;
+    }
+}
+
 int inode_create(struct volume *v, struct inode *parent, uint32_t mode, struct inode **out)
 {
     ext2_ino_t number;
@@ -346,25 +393,19 @@ int inode_create(struct volume *v, struct inode *parent, uint32_t mode, struct i
     if (error) {
         return error;
     }
+    int64_t now = (int64_t)v->now_ns();
     struct inode *i = make(v, number);
     if (!i) {
         space_return_inode(v, number, LINUX_S_ISDIR(mode));
         return ENOMEM;
     }
-    int64_t now = (int64_t)v->now_ns();
     i->raw.i_mode = (uint16_t)mode;
     i->raw.i_links_count = 1;
     i->raw.i_generation = (uint32_t)((uint64_t)now * 0x9e3779b97f4a7c15ull >> 32);
     if (EXT2_INODE_SIZE(v->fs->super) > EXT2_GOOD_OLD_INODE_SIZE) {
         i->large.i_extra_isize = sizeof(struct ext2_inode_large) - EXT2_GOOD_OLD_INODE_SIZE;
     }
-    for (int which = TIME_ACCESS; which <= TIME_CHANGE; which++) {
-        inode_set_time(v, i, (enum inode_time)which, now);
-    }
-    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_crtime_extra) + 4)) {
-        i->large.i_crtime = i->raw.i_ctime;
-        i->large.i_crtime_extra = i->large.i_ctime_extra;
-    }
+    set_birth(v, i, now);
     set_up_map(v, i);
     inode_changed(v, i);
     *out = i;
@@ -433,21 +474,23 @@ int64_t inode_time(const struct volume *v, const struct inode *i, enum inode_tim
 void inode_set_time(struct volume *v, struct inode *i, enum inode_time which, int64_t ns)
 {
     uint32_t *extra, *low = time_fields(v, i, which, &extra);
-    int64_t seconds = ns / 1000000000, rest = ns % 1000000000;
-    if (rest < 0) {
-        seconds--;
-        rest += 1000000000;
-    }
-    *low = (uint32_t)seconds;
+    struct split_time t = split(ns);
+    *low = t.low;
     if (extra) {
-        *extra = (uint32_t)rest << 2 | (uint32_t)((seconds - (int32_t)seconds) >> 32 & 3);
+        *extra = t.extra;
     }
 }
 
 void inode_touch(struct volume *v, struct inode *i)
 {
     int64_t now = (int64_t)v->now_ns();
-    inode_set_time(v, i, TIME_MODIFY, now);
-    inode_set_time(v, i, TIME_CHANGE, now);
+    if (has_extra(v, i, offsetof(struct ext2_inode_large, i_mtime_extra) + 4)) {
+        struct split_time t = split(now); // neighbours, stored together: two records in the undo log
+        i->raw.i_ctime = i->raw.i_mtime = t.low;
+        i->large.i_ctime_extra = i->large.i_mtime_extra = t.extra;
+    } else {
+        inode_set_time(v, i, TIME_MODIFY, now);
+        inode_set_time(v, i, TIME_CHANGE, now);
+    }
     inode_changed(v, i);
 }

@@ -14,13 +14,15 @@ struct run {
     bool unwritten; // allocated, reads as zeros
 };
 
-enum { MAP_RUNS = 128 }; // remembered for a file at a time
+// Remembered for a file at a time: in general, and of one that has few (flat.h).
+enum { MAP_RUNS = 128, MAP_RUNS_FEW = 8 };
 
 // A window onto a file's map of blocks: everything in [from, to) that is not in a run is a hole.
 struct map_window {
     uint64_t from, to;
     uint32_t count, hint;
-    struct run *runs; // MAP_RUNS of them, allocated at first use
+    uint32_t room;    // of them
+    struct run *runs; // allocated at first use
 };
 
 struct inode {
@@ -58,6 +60,12 @@ struct inode *inode_known(struct volume *v, ext2_ino_t number);
 int inode_get(struct volume *v, ext2_ino_t number, struct inode **out);
 // The same for one that no name may lead to.
 int inode_get_nameless(struct volume *v, ext2_ino_t number, struct inode **out);
+// The same as inode_get without a reference, for who only passes through: it is there until the next one is got.
+int inode_pass(struct volume *v, ext2_ino_t number, struct inode **out);
+static inline void inode_hold(struct inode *inode)
+{
+    inode->references++;
+}
 void inode_put(struct volume *v, struct inode *inode);
 // Forgets those that nobody refers to and that are on the disk as they are.
 void inode_drop_unused(struct volume *v);

@@ -280,10 +280,6 @@ int journal_open(struct volume *v)
     if (error) {
         return error;
     }
-    j->scratch = new_array(uint8_t, block_bytes(v));
-    if (!j->scratch) {
-        return ENOMEM;
-    }
     if (j->start && !ext2fs_has_feature_journal_needs_recovery(s)) {
         return refuse(v, EUCLEAN, "the journal holds something, yet needs no recovery: read-only");
     }
@@ -299,6 +295,5 @@ void journal_close(struct volume *v)
     free(j->runs);
     free(j->blocks);
     free(j->revoked);
-    free(j->scratch);
     memset(j, 0, sizeof(*j));
 }

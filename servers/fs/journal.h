@@ -47,7 +47,6 @@ struct journal {
     uint64_t *blocks;      // of the transaction being written
     uint64_t *revoked;     // freed blocks of which the log holds something older
     uint32_t block_count, block_capacity, revoked_count, revoked_capacity;
-    uint8_t *scratch; // a block being put together
 };
 
 // Finds the journal of a volume whose superblock and groups are known, and reads the log's

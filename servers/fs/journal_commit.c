@@ -124,11 +124,19 @@ void journal_forget(struct volume *v, uint64_t block)
 }
 
 // ---- Writing a transaction ----
+//
+// What is in the log's blocks in the cache before is nobody's: all that a transaction consists of is put there again if
+// it has to be begun again.
 
-static void start_block(struct volume *v, uint8_t *bytes, enum log_type type)
+// A block being put together. On the stack: nothing of it needs undoing.
+struct draft {
+    alignas(8) uint8_t bytes[VOLUME_BLOCK_MAX];
+};
+
+static void start_block(struct volume *v, struct draft *d, enum log_type type)
 {
-    memset(bytes, 0, block_bytes(v));
-    *(struct log_header *)bytes = (struct log_header){to_be32(LOG_MAGIC), to_be32((uint32_t)type),
+    memset(d->bytes, 0, block_bytes(v));
+    *(struct log_header *)d->bytes = (struct log_header){to_be32(LOG_MAGIC), to_be32((uint32_t)type),
                                                       to_be32(v->journal.sequence)};
 }
 
@@ -138,20 +146,20 @@ static int put_block(struct volume *v, uint32_t at, const uint8_t *bytes)
     uint8_t *to;
     int error = log_take(v, place, CLASS_LOG, &to);
     if (!error) {
-        memcpy(to, bytes, block_bytes(v));
+        cache_fill(&v->cache, to, bytes);
         cache_dirty(&v->cache, place, 1, CLASS_LOG);
     }
     return error;
 }
 
 // Descriptors and revoke blocks end with a checksum.
-static int put_with_tail(struct volume *v, uint32_t at, uint8_t *bytes)
+static int put_with_tail(struct volume *v, uint32_t at, struct draft *d)
 {
     if (log_has_checksums(&v->journal)) {
         uint32_t field = block_bytes(v) - LOG_TAIL_BYTES;
-        *(be32 *)(bytes + field) = to_be32(log_block_checksum(v, bytes, field));
+        *(be32 *)(d->bytes + field) = to_be32(log_block_checksum(v, d->bytes, field));
     }
-    return put_block(v, at, bytes);
+    return put_block(v, at, d->bytes);
 }
 
 static int put_revokes(struct volume *v, uint32_t *at)
@@ -159,10 +167,11 @@ static int put_revokes(struct volume *v, uint32_t *at)
     struct journal *j = &v->journal;
     uint32_t each = revokes_per_block(v), width = j->incompat & LOG_64BIT ? 8 : 4;
     for (uint32_t n = 0; n < j->revoked_count;) {
-        struct log_revoke *r = (struct log_revoke *)j->scratch;
+        struct draft d;
+        struct log_revoke *r = (struct log_revoke *)d.bytes;
         uint32_t count = j->revoked_count - n < each ? j->revoked_count - n : each;
-        uint8_t *to = j->scratch + sizeof(*r);
-        start_block(v, j->scratch, LOG_REVOKE);
+        uint8_t *to = d.bytes + sizeof(*r);
+        start_block(v, &d, LOG_REVOKE);
         r->bytes = to_be32((uint32_t)sizeof(*r) + count * width);
         for (uint32_t end = n + count; n < end; n++) {
             be32 number[2] = {to_be32((uint32_t)(j->revoked[n] >> 32)),
@@ -170,7 +179,7 @@ static int put_revokes(struct volume *v, uint32_t *at)
             memcpy(to, width == 8 ? number : number + 1, width);
             to += width;
         }
-        int error = put_with_tail(v, *at, j->scratch);
+        int error = put_with_tail(v, *at, &d);
         if (error) {
             return error;
         }
@@ -190,7 +199,7 @@ static int put_copy(struct volume *v, uint64_t block, uint32_t at, bool *escaped
     if (error) {
         return error;
     }
-    memcpy(to, from, block_bytes(v));
+    cache_fill(&v->cache, to, from);
     *escaped = *(be32 *)to == to_be32(LOG_MAGIC);
     if (*escaped) {
         *(be32 *)to = 0;
@@ -200,7 +209,8 @@ static int put_copy(struct volume *v, uint64_t block, uint32_t at, bool *escaped
     return 0;
 }
 
-static uint8_t *put_tag(struct volume *v, uint8_t *to, uint64_t block, uint32_t flags, uint32_t sum)
+// How many bytes it has.
+static uint32_t put_tag(struct volume *v, uint8_t *to, uint64_t block, uint32_t flags, uint32_t sum)
 {
     const struct journal *j = &v->journal;
     if (j->incompat & LOG_CSUM_V3) {
@@ -211,21 +221,21 @@ static uint8_t *put_tag(struct volume *v, uint8_t *to, uint64_t block, uint32_t 
                               to_be32((uint32_t)(block >> 32))};
         memcpy(to, &tag, log_tag_bytes(j));
     }
-    to += log_tag_bytes(j);
+    uint32_t bytes = log_tag_bytes(j);
     if (!(flags & TAG_SAME_UUID)) {
-        memcpy(to, j->uuid, LOG_UUID_BYTES);
-        to += LOG_UUID_BYTES;
+        memcpy(to + bytes, j->uuid, LOG_UUID_BYTES);
+        bytes += LOG_UUID_BYTES;
     }
-    return to;
+    return bytes;
 }
 
 // A descriptor at *at and its blocks behind it.
 static int put_blocks(struct volume *v, const uint64_t *blocks, uint32_t count, uint32_t *at)
 {
     struct journal *j = &v->journal;
-    uint8_t *tag = j->scratch + sizeof(struct log_header);
-    uint32_t descriptor = *at;
-    start_block(v, j->scratch, LOG_DESCRIPTOR);
+    struct draft d;
+    uint32_t descriptor = *at, used = sizeof(struct log_header);
+    start_block(v, &d, LOG_DESCRIPTOR);
     for (uint32_t n = 0; n < count; n++) {
         bool escaped;
         uint32_t sum;
@@ -236,10 +246,10 @@ static int put_blocks(struct volume *v, const uint64_t *blocks, uint32_t count, 
         }
         uint32_t flags = (escaped ? TAG_ESCAPED : 0u) | (n ? TAG_SAME_UUID : 0u) |
                          (n == count - 1 ? TAG_LAST : 0u);
-        tag = put_tag(v, tag, blocks[n], flags, sum);
+        used += put_tag(v, d.bytes + used, blocks[n], flags, sum);
     }
     *at = log_step(j, *at, 1);
-    return put_with_tail(v, descriptor, j->scratch);
+    return put_with_tail(v, descriptor, &d);
 }
 
 static int list_blocks(struct volume *v)
@@ -294,17 +304,18 @@ static void freeze(struct volume *v, uint32_t at)
 static int finish_commit(struct volume *v)
 {
     struct journal *j = &v->journal;
-    struct log_commit *c = (struct log_commit *)j->scratch;
+    struct draft d;
+    struct log_commit *c = (struct log_commit *)d.bytes;
     uint64_t now = v->now_ns();
-    start_block(v, j->scratch, LOG_COMMIT);
+    start_block(v, &d, LOG_COMMIT);
     c->seconds_high = to_be32((uint32_t)(now / 1000000000 >> 32));
     c->seconds_low = to_be32((uint32_t)(now / 1000000000));
     c->nanoseconds = to_be32((uint32_t)(now % 1000000000));
     if (log_has_checksums(j)) {
         c->checksum[0] =
-            to_be32(log_block_checksum(v, j->scratch, offsetof(struct log_commit, checksum)));
+            to_be32(log_block_checksum(v, d.bytes, offsetof(struct log_commit, checksum)));
     }
-    int error = put_block(v, j->commit_at, j->scratch);
+    int error = put_block(v, j->commit_at, d.bytes);
     if (!error) {
         cache_submit(&v->cache, CLASS_LOG);
         error = flush(v);

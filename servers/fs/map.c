@@ -3,6 +3,7 @@
 // each inode.
 #include "servers/fs/map.h"
 #include "lib/rt/heap.h"
+#include "servers/fs/flat.h"
 #include "servers/fs/space.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static bool push(struct map_window *w, struct run r)
         last->count += r.count;
         return true;
     }
-    if (w->count == MAP_RUNS) {
+    if (w->count == w->room) {
         return false;
     }
     w->runs[w->count++] = r;
@@ -118,6 +119,20 @@ static int load_extents(struct volume *v, struct inode *i, uint32_t first)
                : 0;
 }
 
+static int load_flat(struct volume *v, struct inode *i, const struct run *runs, uint32_t count)
+{
+    uint64_t known = 0;
+    for (const struct run *r = runs; r < runs + count; r++) {
+        if (!place_exists(v, r->place, r->count) || r->first + (uint64_t)r->count > MAP_END || r->first < known) {
+            return volume_damaged(v, "an extent of inode", i->number);
+        }
+        known = r->first + (uint64_t)r->count;
+        (void)push(&i->map, *r);
+    }
+    i->map.to = MAP_END;
+    return 0;
+}
+
 // Files of older kind: one look-up for each block, up to a piece's length.
 static int load_blocks(struct volume *v, struct inode *i, uint32_t first)
 {
@@ -144,17 +159,27 @@ static int load_blocks(struct volume *v, struct inode *i, uint32_t first)
     return w->to > first ? 0 : EFBIG;
 }
 
+static bool reserve(struct map_window *w, uint32_t room)
+{
+    if (w->room < room) {
+        free(w->runs);
+        w->runs = new_array(struct run, room);
+        w->room = w->runs ? room : 0;
+    }
+    return w->room;
+}
+
 static int load(struct volume *v, struct inode *i, uint32_t first)
 {
+    struct run runs[FLAT_RUNS];
+    int flat = flat_runs(i, runs);
     forget_window(i);
-    if (!i->map.runs) {
-        i->map.runs = new_array(struct run, MAP_RUNS);
-        if (!i->map.runs) {
-            return ENOMEM;
-        }
+    if (!reserve(&i->map, flat < 0 ? MAP_RUNS : MAP_RUNS_FEW)) {
+        return ENOMEM;
     }
-    int error =
-        i->raw.i_flags & EXT4_EXTENTS_FL ? load_extents(v, i, first) : load_blocks(v, i, first);
+    int error = flat >= 0                          ? load_flat(v, i, runs, (uint32_t)flat)
+                : i->raw.i_flags & EXT4_EXTENTS_FL ? load_extents(v, i, first)
+                                                   : load_blocks(v, i, first);
     if (error) {
         forget_window(i);
     }
@@ -196,7 +221,10 @@ int map_find(struct volume *v, struct inode *i, uint32_t first, struct run *out)
             return error;
         }
     }
-    w->hint = find_in_window(w, first, out);
+    uint32_t hint = find_in_window(w, first, out);
+    if (hint != w->hint) {
+        w->hint = hint;
+    }
     return 0;
 }
 
@@ -208,6 +236,9 @@ static errcode_t insert_extent(struct volume *v, struct inode *i, const struct r
 {
     ext2_extent_handle_t handle;
     struct ext2fs_extent e, added = {.e_pblk = r->place, .e_lblk = r->first, .e_len = r->count};
+    if (flat_add(i, r)) {
+        return 0;
+    }
     errcode_t code = ext2fs_extent_open2(v->fs, i->number, &i->raw, &handle);
     if (code) {
         return code;
@@ -318,13 +349,39 @@ int map_mark_written(struct volume *v, struct inode *i, uint32_t first, uint32_t
     return volume_error(v, code);
 }
 
+// What the library would free, of a tree that needs no library.
+static int free_flat(struct volume *v, struct inode *i, const struct run *runs, uint32_t count, uint32_t first)
+{
+    struct run cut;
+    for (uint32_t n = 0; n < count; n++) {
+        if (runs[n].first + (uint64_t)runs[n].count > first && !place_exists(v, runs[n].place, runs[n].count)) {
+            return volume_damaged(v, "an extent of inode", i->number);
+        }
+    }
+    while (flat_cut(i, first, &cut)) {
+        for (uint32_t n = 0; n < cut.count; n++) {
+            ext2fs_block_alloc_stats2(v->fs, cut.place + n, -1);
+        }
+        ext2fs_iblk_sub_blocks(v->fs, &i->raw, cut.count);
+    }
+    return 0;
+}
+
 int map_free(struct volume *v, struct inode *i, uint32_t first)
 {
+    struct run runs[FLAT_RUNS];
     forget_window(i);
     if (!ext2fs_inode_has_valid_blocks2(v->fs, &i->raw) || map_supported(i)) {
         return 0;
     }
+    int flat = EXT2FS_CLUSTER_RATIO(v->fs) == 1 ? flat_runs(i, runs) : -1;
+    if (flat == 0) {
+        return 0;
+    }
     inode_changed(v, i);
+    if (flat > 0) {
+        return free_flat(v, i, runs, (uint32_t)flat, first);
+    }
     // The library takes an extent that ends with the volume's last block for one that ends behind
     // it.
     struct ext2_super_block *s = v->fs->super;

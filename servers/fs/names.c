@@ -370,7 +370,7 @@ int names_rename(struct volume *v, const char *from, size_t from_bytes, const ch
 int names_chmod(struct volume *v, const char *path, size_t bytes, uint32_t mode)
 {
     struct found f;
-    int error = path_walk(v, path, bytes, WALK_FOLLOW, &f);
+    int error = path_walk(v, path, bytes, WALK_FOLLOW | WALK_ALONE, &f);
     if (!error) {
         f.inode->raw.i_mode = (uint16_t)((f.inode->raw.i_mode & LINUX_S_IFMT) | mode);
         inode_set_time(v, f.inode, TIME_CHANGE, (int64_t)v->now_ns());
@@ -384,7 +384,7 @@ int names_utimes(struct volume *v, const char *path, size_t bytes, int64_t acces
                  int64_t modify_ns)
 {
     struct found f;
-    int error = path_walk(v, path, bytes, WALK_FOLLOW, &f);
+    int error = path_walk(v, path, bytes, WALK_FOLLOW | WALK_ALONE, &f);
     if (!error) {
         inode_set_time(v, f.inode, TIME_ACCESS, access_ns);
         inode_set_time(v, f.inode, TIME_MODIFY, modify_ns);

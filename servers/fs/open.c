@@ -77,7 +77,7 @@ static int find_or_make(struct volume *v, const char *path, size_t bytes, uint32
 {
     bool create = flags & FS_CREATE, exclusive = flags & FS_EXCLUSIVE;
     uint32_t how =
-        (create ? WALK_MAY_MISS : 0) | (flags & FS_NOFOLLOW || exclusive ? 0 : WALK_FOLLOW);
+        (create ? WALK_MAY_MISS : WALK_ALONE) | (flags & FS_NOFOLLOW || exclusive ? 0 : WALK_FOLLOW);
     struct found f;
     int error = path_walk(v, path, bytes, how, &f);
     if (error) {

@@ -184,7 +184,7 @@ int op_readlink(struct volume *v, const char *path, size_t bytes, char *to, size
 {
     struct found f;
     int error = volume_check(v);
-    error = error ? error : path_walk(v, path, bytes, 0, &f);
+    error = error ? error : path_walk(v, path, bytes, WALK_ALONE, &f);
     if (!error) {
         error = inode_is_link(f.inode) ? path_read_link(v, f.inode, to, room, length) : EINVAL;
         path_done(v, &f);
@@ -224,7 +224,7 @@ int op_stat(struct volume *v, const char *path, size_t bytes, bool follow, struc
 {
     struct found f;
     int error = volume_check(v);
-    error = error ? error : path_walk(v, path, bytes, follow ? WALK_FOLLOW : 0, &f);
+    error = error ? error : path_walk(v, path, bytes, WALK_ALONE | (follow ? WALK_FOLLOW : 0), &f);
     if (!error) {
         describe(v, f.inode, out);
         path_done(v, &f);

@@ -54,22 +54,16 @@ struct walker {
     const char *at, *end; // in the caller's path, or in v->path_buffer[which] once a link was followed
     int which;
     uint32_t links;
-    struct inode *dir; // referenced
+    struct inode *dir; // not referenced: the walk only passes through (inode_pass)
 };
 
 static int go_to(struct walker *w, ext2_ino_t number)
 {
-    struct inode *next;
-    int error = inode_get(w->v, number, &next);
-    if (!error) {
-        inode_put(w->v, w->dir);
-        w->dir = next;
-    }
-    return error;
+    return inode_pass(w->v, number, &w->dir);
 }
 
-// Puts what the link says before what is left of the path.
-static int follow(struct walker *w, struct inode *link)
+// Puts what the link in directory `here` says before what is left of the path.
+static int follow(struct walker *w, ext2_ino_t here, struct inode *link)
 {
     char *to = w->v->path_buffer[!w->which];
     uint32_t length;
@@ -88,7 +82,7 @@ static int follow(struct walker *w, struct inode *link)
     w->which = !w->which;
     w->at = to;
     w->end = to + length + rest;
-    return *to == '/' ? go_to(w, EXT2_ROOT_INO) : 0;
+    return go_to(w, *to == '/' ? EXT2_ROOT_INO : here);
 }
 
 static bool is_dots(const char *name, uint32_t length)
@@ -109,6 +103,15 @@ static int parent_of(struct volume *v, struct inode *dir, ext2_ino_t *out)
     return error;
 }
 
+// The path ends in the directory where the walk is.
+static void arrive(struct walker *w, enum found_end end, struct found *out)
+{
+    inode_hold(w->dir);
+    out->inode = w->dir;
+    out->end = end;
+    w->dir = nullptr;
+}
+
 static int step_dots(struct walker *w, uint32_t length, bool last, struct found *out)
 {
     if (length == 2) {
@@ -120,47 +123,60 @@ static int step_dots(struct walker *w, uint32_t length, bool last, struct found 
         }
     }
     if (last) {
-        out->inode = w->dir;
-        out->end = length == 2 ? END_UP : END_DOT;
-        w->dir = nullptr;
+        arrive(w, length == 2 ? END_UP : END_DOT, out);
     }
     return 0;
 }
 
-// Handles one name; `out` is filled in when it was the last one.
-static int step_name(struct walker *w, const char *name, uint32_t length, bool last, uint32_t how,
-                     struct found *out)
+// A name in the middle.
+static int pass_name(struct walker *w, const char *name, uint32_t length)
 {
     struct dir_entry *e;
-    struct inode *inode = nullptr;
+    ext2_ino_t here = w->dir->number;
     int error = dir_find(w->v, w->dir, name, length, &e);
-    if (!error && !e) {
-        error = last && how & WALK_MAY_MISS ? 0 : ENOENT;
-    } else if (!error) {
-        error = inode_get(w->v, e->inode, &inode);
-    }
+    error = error ? error : !e ? ENOENT : go_to(w, e->inode);
     if (error) {
         return error;
     }
-    if (inode && inode_is_link(inode) && (!last || how & WALK_FOLLOW || out->must_be_dir)) {
-        error = follow(w, inode);
-        inode_put(w->v, inode);
+    return inode_is_link(w->dir) ? follow(w, here, w->dir) : inode_is_dir(w->dir) ? 0 : ENOTDIR;
+}
+
+// The last name, which leads to `out->inode`.
+static int end_name(struct walker *w, uint32_t how, struct found *out)
+{
+    struct dir_entry *e;
+    ext2_ino_t here = w->dir->number;
+    int error = dir_find(w->v, w->dir, out->name, out->length, &e);
+    if (!error && !e) {
+        error = how & WALK_MAY_MISS ? 0 : ENOENT;
+    } else if (!error) {
+        error = inode_get(w->v, e->inode, &out->inode);
+    }
+    w->dir = nullptr;
+    if (error || !out->inode) {
         return error;
     }
-    if (inode && !inode_is_dir(inode) && (!last || out->must_be_dir)) {
-        inode_put(w->v, inode);
-        return ENOTDIR;
+    if (inode_is_link(out->inode) && (how & WALK_FOLLOW || out->must_be_dir)) {
+        error = follow(w, here, out->inode);
+        path_done(w->v, out);
+        return error;
     }
-    if (last) {
-        out->inode = inode;
+    return out->must_be_dir && !inode_is_dir(out->inode) ? ENOTDIR : 0;
+}
+
+static int last_name(struct walker *w, const char *name, uint32_t length, uint32_t how, struct found *out)
+{
+    out->name = name;
+    out->length = length;
+    if (!(how & WALK_ALONE)) {
         out->parent = w->dir;
-        out->name = name;
-        out->length = length;
-    } else {
-        inode_put(w->v, w->dir);
+        inode_hold(out->parent);
     }
-    w->dir = last ? nullptr : inode;
-    return 0;
+    int error = end_name(w, how, out);
+    if (error) {
+        path_done(w->v, out);
+    }
+    return error;
 }
 
 static int step(struct walker *w, uint32_t how, struct found *out)
@@ -169,9 +185,7 @@ static int step(struct walker *w, uint32_t how, struct found *out)
         w->at++;
     }
     if (w->at == w->end) {
-        out->inode = w->dir;
-        out->end = END_ROOT;
-        w->dir = nullptr;
+        arrive(w, END_ROOT, out);
         return 0;
     }
     const char *name = w->at;
@@ -191,7 +205,7 @@ static int step(struct walker *w, uint32_t how, struct found *out)
     if (is_dots(name, length)) {
         return step_dots(w, length, last, out);
     }
-    return step_name(w, name, length, last, how, out);
+    return last ? last_name(w, name, length, how, out) : pass_name(w, name, length);
 }
 
 int path_walk(struct volume *v, const char *path, size_t bytes, uint32_t how, struct found *out)
@@ -211,7 +225,6 @@ int path_walk(struct volume *v, const char *path, size_t bytes, uint32_t how, st
     while (!error && w.dir) {
         error = step(&w, how, out);
     }
-    inode_put(v, w.dir);
     return error;
 }
 

@@ -5,6 +5,9 @@
 
 enum { PATH_BYTES_MAX = 4096, PATH_LINKS_MAX = 40 };
 
+// How a path ended: in a name, or in none of its own ("/", "." or ".."), with the directory as `inode` and no `parent`.
+enum found_end { END_NAME, END_ROOT, END_DOT, END_UP };
+
 // What path_walk found. References are held to `parent` and `inode`: path_done gives them back.
 struct found {
     struct inode
@@ -13,14 +16,13 @@ struct found {
     uint32_t length;
     struct inode *inode; // null: there is no such name (only with WALK_MAY_MISS)
     bool must_be_dir;    // the path ended in "/"
-    // The path ends in no name of its own: "/", "." or "..". `inode` is the directory, `parent`
-    // null.
-    enum { END_NAME, END_ROOT, END_DOT, END_UP } end;
+    enum found_end end;
 };
 
 enum walk {
     WALK_FOLLOW = 1,   // a symbolic link at the end is followed too
     WALK_MAY_MISS = 2, // the last name need not be there (everything before it must)
+    WALK_ALONE = 4,    // `parent` is not asked for, and stays null
 };
 
 // ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP; EINVAL: not absolute, or with a zero in it.

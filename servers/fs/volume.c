@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUPER_OFFSET = 1024, BLOCK_MIN = 1024, BLOCK_MAX = 4096 };
+enum { SUPER_OFFSET = 1024, BLOCK_MIN = 1024 };
 
 // Features with which the volume can be written, and those with which it can still be read.
 #define INCOMPAT_KNOWN                                                                             \
@@ -116,7 +116,7 @@ static int open_cache(struct volume *v, const struct volume_options *o)
         return EUCLEAN;
     }
     uint32_t bytes = BLOCK_MIN << super.s_log_block_size;
-    if (bytes > BLOCK_MAX) {
+    if (bytes > VOLUME_BLOCK_MAX) {
         say(v, "blocks are too large:", bytes);
         return ENOTSUP;
     }

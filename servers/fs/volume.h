@@ -18,6 +18,8 @@
 struct inode;
 struct open_file;
 
+enum { VOLUME_BLOCK_MAX = 4096 }; // bytes of the largest blocks that are supported
+
 enum volume_mode { VOLUME_UNUSABLE, VOLUME_READ_ONLY, VOLUME_WRITABLE };
 
 // Blocks that no file needs any more, but that the disk still says some file has: not to be given

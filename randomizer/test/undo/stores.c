@@ -238,11 +238,44 @@ static void lists(void)
     }
 }
 
+// Results of functions that are called through pointers: always into variables of the caller's, or now and then into state.
+static void answer_sum(int n, long *to)
+{
+    *to = n + small_64;
+}
+
+static void answer_product(int n, long *to)
+{
+    *to = n * (small_64 & 0xffff);
+}
+
+static void put_less(short n, long *to)
+{
+    *to -= n;
+}
+
+static void put_more(short n, long *to)
+{
+    *to += n;
+}
+
+static void (*const answers[])(int, long *) = {answer_sum, answer_product};
+static void (*const puts_in[])(short, long *) = {put_less, put_more};
+
+static void results(void)
+{
+    long own = 0;
+    answers[below(2)]((int)below(9), &own);
+    small_64 = own;
+    puts_in[below(2)]((short)below(9), below(2) ? &own : &small_64);
+    small_64 += own;
+}
+
 void program_run(uint32_t with)
 {
     seed = with;
     for (uint32_t n = 3 + below(6); n > 0; n--) {
-        switch (below(10)) {
+        switch (below(11)) {
         case 0: scalars(); break;
         case 1: vectors(); break;
         case 2: fields(); break;
@@ -252,6 +285,7 @@ void program_run(uint32_t with)
         case 6: atomics(); break;
         case 7: variable(3, &table[below(200)], 5, &small_32, 6, &table[7], 7); break;
         case 8: deeper((int)below(20), &table[1], &bigs[0]); break;
+        case 9: results(); break;
         default: lists();
         }
     }
