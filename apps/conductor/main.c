@@ -3,6 +3,7 @@
 #include "apps/conductor/conductor.h"
 #include "apps/lib/files.h"
 #include "interfaces/conductor.server.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include "lib/rt/tx.h"
 
@@ -26,9 +27,10 @@ static bool are_lines(const char *text, size_t n)
     return n > 0 && text[n - 1] == '\n';
 }
 
+MOVE_NEVER(lines) static char lines[CONDUCTOR_REPORT_MAX];
+
 static enum status do_report(struct request *rq, uint64_t number, size_t lines_len, enum conductor_order *order)
 {
-    static char lines[CONDUCTOR_REPORT_MAX];
     *order = current_order;
     if (number == last_report) {
         return OK; // sent again, and written already

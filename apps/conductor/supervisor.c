@@ -3,6 +3,7 @@
 #include "apps/conductor/conductor.h"
 #include "apps/lib/strip.h"
 #include "interfaces/rs.client.h"
+#include "lib/rt/movable.h"
 #include "lib/rt/rt.h"
 #include "lib/rt/tx.h"
 #include <string.h>
@@ -15,8 +16,10 @@ enum {
 
 static uint64_t position, twin_position; // in the events of the supervisor and its twin
 
-static struct rs_event events[EVENTS];
-static struct rs_service services[RS_SERVICES_MAX + 1];
+// The supervisor writes into these, in no transaction of ours.
+MOVE_NEVER(events) static struct rs_event events[EVENTS];
+MOVE_NEVER(services) static struct rs_service services[RS_SERVICES_MAX + 1];
+MOVE_NEVER(death) static struct rs_death death;
 
 // The names that the host knows.
 static const char *cause_text(uint32_t cause)
@@ -139,24 +142,23 @@ static void tell_incident(handle_t rs, const struct rs_event *e)
 {
     char line[LINE_MAX];
     struct json j;
-    static struct rs_death d;
-    if (rs_record(rs, e->service, 0, &d, sizeof(d)) != OK) {
+    if (rs_record(rs, e->service, 0, &death, sizeof(death)) != OK) {
         return;
     }
     event_start(&j, line, "incident");
-    json_text_n(&j, "service", d.name, sizeof(d.name));
-    json_number(&j, "incarnation", d.incarnation);
-    json_number(&j, "record", d.sequence);
-    json_text(&j, "cause", cause_text(d.cause));
-    json_number(&j, "death", d.death_ns);
-    json_number(&j, "detected", d.detected_ns);
-    json_number(&j, "newborn", d.newborn_ns);
-    json_bool(&j, "spare", d.from_spare != 0);
-    json_number(&j, "moved", d.moved_ns);
-    json_number(&j, "move_ns", d.move_ns);
-    json_number(&j, "ready", d.ready_ns);
-    json_number(&j, "redelivered", d.redelivered_ns);
-    json_number(&j, "first_work", d.first_work_ns);
+    json_text_n(&j, "service", death.name, sizeof(death.name));
+    json_number(&j, "incarnation", death.incarnation);
+    json_number(&j, "record", death.sequence);
+    json_text(&j, "cause", cause_text(death.cause));
+    json_number(&j, "death", death.death_ns);
+    json_number(&j, "detected", death.detected_ns);
+    json_number(&j, "newborn", death.newborn_ns);
+    json_bool(&j, "spare", death.from_spare != 0);
+    json_number(&j, "moved", death.moved_ns);
+    json_number(&j, "move_ns", death.move_ns);
+    json_number(&j, "ready", death.ready_ns);
+    json_number(&j, "redelivered", death.redelivered_ns);
+    json_number(&j, "first_work", death.first_work_ns);
     event_end(&j);
 }
 
