@@ -22,6 +22,7 @@ SERVED_WITHIN = 0.3  # seconds
 # What may grow between them. fs and the machine: the volume's caches fill as the workload makes files, up to their limit.
 SLACK = {"memory": 64 << 10, "handles": 0, "heap_objects": 64}
 CACHES = ("fs",)
+COPIES = 4 << 20  # with --check, of a service's own state
 KERNEL_SLACK = {"tasks": 1, "threads": 1, "ports": 0, "replies": 2, "memories": 24}
 
 
@@ -249,7 +250,8 @@ def growths(looks, copies=False):
     names = {name for _, look in looks for name in look} - {CLIENT}
     for name in sorted(names):
         slack = KERNEL_SLACK if name == "" else SLACK
-        slack = slack | {"memories": 3 * slack["memories"]} if copies and "memories" in slack else slack
+        if copies:
+            slack = slack | ({"memories": 3 * slack["memories"]} if name == "" else {"memory": COPIES})
         for what, allowed in slack.items():
             first, last = (lowest(part, name, what) for part in (looks[start:start + n], looks[-n:]))
             pairs = sorted((first[spare], last[spare]) for spare in first.keys() & last.keys())
