@@ -91,11 +91,14 @@ static int next_waiting(struct blk_session *s)
     return -1;
 }
 
-static void count_end(struct blk *b, enum status status)
+// Counted together where they end together: each store to a counter is logged.
+static void count_ends(struct blk *b, uint32_t ends, uint32_t failed)
 {
-    b->count.completed++;
-    if (status != OK) {
-        b->count.failed++;
+    if (ends > 0) {
+        b->count.completed += ends;
+    }
+    if (failed > 0) {
+        b->count.failed += failed;
     }
 }
 
@@ -107,7 +110,6 @@ static void end_slot(struct blk *b, uint32_t i, enum status status)
     blk_finish_entry(s, slot->entry, status);
     s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
     b->free_slots |= 1u << i;
-    count_end(b, status);
 }
 
 // Puts the checked job into the queue under slot i. Anything but OK and ERR_AGAIN (the queue is full)
@@ -203,7 +205,7 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     status = without_device(b, status, &job);
     if (status != STATUS_COUNT) {
         blk_finish_entry(s, (uint32_t)entry, status);
-        count_end(b, status);
+        count_ends(b, 1, status != OK);
         return true;
     }
     uint32_t i = (uint32_t)__builtin_ctz(b->free_slots);
@@ -218,13 +220,17 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
 static void start_waiting(struct blk *b, uint64_t now_ns)
 {
     uint32_t idle = 0; // sessions in a row that had nothing to start
+    uint32_t next = b->next_session;
 
     while (b->free_slots != 0 && idle < BLOCK_SESSIONS) {
-        uint32_t session = b->next_session;
-        b->next_session = (session + 1) % BLOCK_SESSIONS;
+        uint32_t session = next;
+        next = (session + 1) % BLOCK_SESSIONS;
         struct blk_session *s = &b->session[session];
         bool started = s->ring != nullptr && !s->closing && start_one(b, session, now_ns);
         idle = started ? 0 : idle + 1;
+    }
+    if (next != b->next_session) {
+        b->next_session = next;
     }
 }
 
@@ -257,14 +263,17 @@ static enum status verdict(const struct blk *b, const struct blk_slot *slot, uin
 
 uint32_t blk_completions(struct blk *b, uint64_t now_ns)
 {
-    uint32_t count = 0, written;
+    uint32_t count = 0, failed = 0, written;
     void *cookie;
 
     while (b->working && virtq_take(&b->queue, &cookie, &written) == OK) {
         struct blk_slot *slot = cookie;
-        end_slot(b, (uint32_t)(slot - b->slot), verdict(b, slot, written));
+        enum status status = verdict(b, slot, written);
+        end_slot(b, (uint32_t)(slot - b->slot), status);
+        failed += status != OK;
         count++;
     }
+    count_ends(b, count, failed);
     if (count > 0) {
         b->last_answer_ns = now_ns;
     }
@@ -283,6 +292,7 @@ static void repeat_slots(struct blk *b, uint64_t now_ns)
         enum status status = blk_read_entry(b, slot->session, slot->entry, &job);
         if (slot->tries == BLK_TRIES || !b->working) {
             end_slot(b, i, ERR_IO);
+            count_ends(b, 1, 1);
             continue;
         }
         status =
@@ -293,6 +303,7 @@ static void repeat_slots(struct blk *b, uint64_t now_ns)
         }
         if (status != OK) {
             end_slot(b, i, status == ERR_AGAIN ? ERR_IO : status);
+            count_ends(b, 1, 1);
         }
     }
 }
