@@ -42,7 +42,7 @@ static void set(struct scene *s, uint32_t step)
     s->m.sections = s->sections;
     s->m.buckets = s->buckets;
     s->m.heads = &s->head;
-    s->m.mappings[0] = (struct region){MAPPED, NEW + 2 * BYTES, BYTES};
+    s->m.mappings[0] = (struct region){MAPPED, NEW + 2 * BYTES, BYTES, 0};
     s->m.mapping_count = 1;
     s->m.scan_step = step;
     s->m.user_span = USER_MAX - USER_MIN;
