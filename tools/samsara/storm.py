@@ -12,6 +12,7 @@ STORM_WAYS = (*WAYS, "now", "silence")
 CLIENT = "workload"  # it is asked what a client sees; without an event loop it has no state that could move
 # Shares of the looks at the machine: before "the start" everybody has died at least once, and has what it takes to do so.
 START, WINDOW = 0.25, 0.2
+FEW = 8               # looks: the least of fewer tells of a birth that was just under way, not of what is kept
 # A request of the conductor may take three seconds, and its priority is above the disk's: if it loops, everybody below it
 # gets no time for so long and is taken for dead. That is a matter of priorities, and drowns what is looked for here.
 SPARED = {("conductor", "loop")}
@@ -243,8 +244,8 @@ def growths(looks, copies=False):
     """What each service and the kernel held at the start (when everything was warm) and at the end. What leaks is missing
     whatever the spare is like, so it shows in each comparison of like with like. copies: each service keeps a copy of its
     state besides, in new memory whenever that has grown."""
-    n, start = max(3, int(len(looks) * WINDOW)), int(len(looks) * START)
-    if len(looks) < start + 2 * n:
+    n, start = int(len(looks) * WINDOW), int(len(looks) * START)
+    if n < FEW or len(looks) < start + 2 * n:
         return []
     lines = []
     names = {name for _, look in looks for name in look} - {CLIENT}

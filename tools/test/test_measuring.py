@@ -73,6 +73,7 @@ def test_storm_sees_what_grows():
     grown = storm.growths(looks([(1 << 20) + i * 8192 for i in range(40)]))
     assert [line["what"] for line in grown if line["grew"]] == ["memory"]
     assert storm.growths(looks([1, 2])) == []
+    assert storm.growths(looks([(1 << 20) + i * 1000000 for i in range(15)])) == []  # too few to tell
 
 
 def test_like_is_compared_with_like():
