@@ -112,7 +112,7 @@ static void check_inode_table(struct look *k)
         for (const struct inode *i = k->v->inode_buckets[b]; i && count <= k->v->inode_count; i = i->hash_next) {
             must(k, inode_known(k->v, i->number) == i, "not found: inode", i->number);
             must(k, !i->dir || i->dir->dir == i, "another's index: directory", i->number);
-            must(k, i->map.count <= MAP_RUNS && (!i->map.count || i->map.runs), "map of inode", i->number);
+            must(k, i->map.count <= i->map.room && (!i->map.room || i->map.runs), "map of inode", i->number);
             dirty += i->dirty;
             count++;
         }

@@ -226,7 +226,7 @@ class Storm(Session):
             "refused": {f"{verb} {status}": count for (verb, status), count in sorted(self.refused.items())},
             "unasked": [f"{death['service']}[{death['incarnation']}] {death['cause']}: {death.get('detail')} at "
                         f"{death.get('place') or '?'}" for death in unasked],
-            "growth": growth,
+            "growth": growth, "looks": len(self.looks),
         }
 
 
@@ -309,7 +309,8 @@ def show(result):
         print(f"  {result['lost_events']} events were lost while the conductor was dead")
     for problem in result["problems"]:
         print(f"  problem: {problem}")
-    verdict = ("PASS: all hashes equal, e2fsck clean, no client saw an error, nothing grew, no layout twice" if result["ok"]
+    flat = "nothing grew" if result["growth"] else f"too few looks ({result['looks']}) to tell what grows"
+    verdict = (f"PASS: all hashes equal, e2fsck clean, no client saw an error, {flat}, no layout twice" if result["ok"]
                else f"FAIL: {len(result['problems'])} problems, see above; log: {result['log']}")
     print(f"{verdict} ({result['deaths']} deaths, {result['births']} layouts, {result['seconds']} s, {result['cpus']} CPU, "
           f"{result['accel']})")

@@ -108,6 +108,7 @@ static void inodes(void **)
     struct inode *dirty = b.v.dirty_inodes, *any = inode_known(&b.v, EXT2_ROOT_INO);
     assert_non_null(dirty);
     WITH(&any->number, any->number + 4096, "not found: inode");
+    WITH(&any->map.room, any->map.count - 1, "map of inode");
     WITH(&b.v.inode_count, b.v.inode_count + 1, "number of inodes");
     WITH(&dirty->dirty, false, "changed inodes");
     WITH(&b.v.dirty_inodes, dirty->dirty_next, "changed inodes");
