@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """./build.sh bench: figures in guest instructions beside those of the peers; `bench peers` measures Linux here."""
 import argparse
+import fcntl
 import itertools
 import json
 import re
 import sys
 import time
 import tomllib
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import BUILD, disk, qemu
@@ -173,7 +175,23 @@ def measure_linux():
     return figures
 
 
+@contextmanager
+def alone(folder=BUILD):
+    """Two at a time would share a disk and a log, and one would tell the other's figures."""
+    with open(folder / "bench.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("./build.sh bench: another measurement runs in this folder; wait for its end, or use another clone")
+        yield
+
+
 def main(given):
+    with alone():
+        return measure(given)
+
+
+def measure(given):
     if "cost" in given.what:
         from . import cost
         return cost.main(given)

@@ -58,6 +58,15 @@ def test_chances_of_places_in_a_block():
             assert entropy.in_block(True, size, align) == entropy.in_block(True, 1, align)
 
 
+def test_one_measurement_at_a_time(tmp_path):
+    with bench.alone(tmp_path):
+        with pytest.raises(SystemExit, match="another measurement runs"):
+            with bench.alone(tmp_path):
+                pass
+    with bench.alone(tmp_path):
+        pass  # the end of the first lets the next begin
+
+
 def test_lost_throughput():
     figures = {"kill_read_off": {"med": 90}, "kill_read_1000ms": {"med": 100}, "kill_write_1000ms": {"med": 5}}
     assert bench.lost_throughput(figures) == {"kill_read_1000ms_lost": {"percent": 10.0}}
