@@ -8,16 +8,20 @@
 #ifndef DEATHS
 #define DEATHS 4       // of all three together
 #endif
+#ifndef MOVES
+#define MOVES 1        // planned ones, of the service
+#endif
 #define RS 0
 #define TWIN 1
 
 bool alive[2] = true;
 bool message[2];       // the fault message of RS (0) or TWIN (1) is in the port of the other
 bool rebooted;         // the last rung: a warm reboot
-byte deaths = DEATHS;
+byte deaths = DEATHS, moves = MOVES;
 
 // The service. There are at most two tasks of it that matter: the living or dead one, and the newborn.
 bool service = true;   // lives
+bool suspended;        // stands still
 bool service_message;  // its fault message is in the port of RS
 bool task_killed;
 bool newborn;          // there is a task for the next incarnation
@@ -31,7 +35,7 @@ end:
     do
     :: atomic { deaths > 0 && !rebooted && alive[RS] -> deaths--; alive[RS] = false; message[RS] = true; }
     :: atomic { deaths > 0 && !rebooted && alive[TWIN] -> deaths--; alive[TWIN] = false; message[TWIN] = true; }
-    :: atomic { deaths > 0 && !rebooted && service ->
+    :: atomic { deaths > 0 && !rebooted && service && !suspended ->
         deaths--; service = false; service_message = true; }
     od
 }
@@ -66,13 +70,19 @@ end_again:
     atomic { alive[TWIN]; goto end_born; }
 }
 
-// rs/birth.c: release. Whether it was done already the kernel says: ERR_STATE.
+inline task_kill() {
+    atomic { service = false; service_message = false; task_killed = true; }
+}
+
+// At commit: rs/body.c: kill_condemned; rs/birth.c: release. Whether it was done already the kernel says: ERR_STATE.
 inline release() {
     if
     :: newborn ->
+        task_kill();
         inherited = true;         // sys_task_inherit
         atomic {                  // sys_thread_start
             service = true;
+            suspended = false;    // the newborn never was
             task_killed = false;
             newborn = false;
             inherited = false;
@@ -82,9 +92,12 @@ inline release() {
     noted = false;                // commit
 }
 
-// rs/death.c: service_died; rs/birth.c: service_birth
-inline service_died() {
-    atomic { service_message = false; task_killed = true; } // sys_task_kill
+// rs/death.c: service_died; rs/move.c: replace; rs/birth.c: service_birth
+inline replace() {
+    suspended = true;                                       // sys_task_suspend
+#ifdef MUTANT_KILLED_BEFORE_COMMIT
+    task_kill();
+#endif
     atomic { if                                             // sys_task_create
         :: newborn -> assert(!inherited); // that of a birth that was undone: dropped, with nothing in it
         :: else -> newborn = true;
@@ -106,14 +119,16 @@ end_born:
         fi;
 #ifndef MUTANT_NO_LOOK
         if // rs/self.c: supervision_resumes; rs/watch.c: watch_again
-        :: task_killed && !noted -> service_died();
+        :: suspended && !noted -> suspended = false; // sys_task_resume
         :: else
         fi;
 #endif
 end:
         do
         :: message[TWIN] && !rebooted -> revive(TWIN);
-        :: service_message && !rebooted -> service_died();
+        :: service_message && !rebooted -> replace();
+        :: atomic { service && moves > 0 && !rebooted -> moves--; }
+            replace();
         od
     } unless { !alive[RS] }
 end_again:
@@ -130,4 +145,5 @@ init {
 }
 
 // Every death is followed by a time when all live, or by a reboot.
-ltl revived { [] (!alive[RS] || !alive[TWIN] || !service -> <> ((alive[RS] && alive[TWIN] && service) || rebooted)) }
+#define SERVES (service && !suspended)
+ltl revived { [] (!alive[RS] || !alive[TWIN] || !SERVES -> <> ((alive[RS] && alive[TWIN] && SERVES) || rebooted)) }

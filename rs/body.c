@@ -287,11 +287,28 @@ struct body *body_make(struct service *s, struct module_file *module, uint32_t p
 
 // ---- Ending ----
 
+static void kill_condemned(void *arg)
+{
+    struct body *b = arg;
+    enum status status = sys_task_kill(b->condemned);
+    rt_assert(status == OK);
+    b->condemned = HANDLE_NONE;
+}
+
+void body_condemn(struct body *b)
+{
+    (void)sys_task_suspend(b->task); // it may have ended already
+    b->condemned = b->task;
+    at_commit(kill_condemned, b);
+}
+
 // Closed at commit: until then a rollback may bring the names back.
 void body_end(struct body *b)
 {
     if (b->task != HANDLE_NONE) {
-        (void)sys_task_kill(b->task);
+        if (b->condemned != b->task) { // at once: its place may be another's before the commit
+            (void)sys_task_kill(b->task);
+        }
         rt_close_at_commit(b->task);
     }
     if (b->thread != HANDLE_NONE) {

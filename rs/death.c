@@ -342,11 +342,9 @@ void service_died(struct service *s, const struct death_facts *f)
     bool was_ready = s->ready_ns != 0;
     rt_assert(service_lives(s));
     watch_note_recovery(s);
-    (void)sys_thread_stop(s->living->thread); // it may have died already
+    body_condemn(s->living);
     struct rs_death *d = make_record(s, f, now);
     copy_registers(d, s, f);
-    enum status killed = sys_task_kill(s->living->task);
-    rt_assert(killed == OK);
     copy_status(d, s);
     watch_end(s);
     move_cancel(s);

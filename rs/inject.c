@@ -42,6 +42,15 @@ static void kill_now(struct service *s, enum rs_how how)
     service_died(s, &f);
 }
 
+// At commit: before, nobody would know that its death was asked for.
+static void go_on(void *arg)
+{
+    const struct service *s = arg;
+    if (s->living != nullptr) {
+        (void)sys_thread_start(s->living->thread);
+    }
+}
+
 enum status inject(struct service *s, enum rs_how how)
 {
     if (!service_lives(s)) {
@@ -63,5 +72,6 @@ enum status inject(struct service *s, enum rs_how how)
         kill_now(s, how); // it is just being linked, or its stack is gone: nothing to die in
         return OK;
     }
-    return sys_thread_start(s->living->thread);
+    at_commit(go_on, s);
+    return OK;
 }

@@ -35,12 +35,11 @@ void move_spare_died(struct service *s, const char *why)
     }
 }
 
-// Nothing runs between this and the kill, so that what is seen stays true.
-static bool stop_between_requests(const struct service *s)
+// Of one that stands still. A message may still come to it, but it does not begin with it.
+static bool is_between_requests(const struct service *s)
 {
     struct task_info info;
-    return sys_task_suspend(s->living->task) == OK &&
-           sys_task_info(s->living->task, &info) == OK && info.wait_kind == WAIT_RECV &&
+    return sys_task_info(s->living->task, &info) == OK && info.wait_kind == WAIT_RECV &&
            s->status->request_since == 0;
 }
 
@@ -48,9 +47,8 @@ static void replace(struct service *s)
 {
     watch_note_recovery(s);
     s->move.stopped_ns = rt_now_ns();
-    bool between = stop_between_requests(s);
-    enum status killed = sys_task_kill(s->living->task);
-    rt_assert(killed == OK);
+    body_condemn(s->living);
+    bool between = is_between_requests(s);
     watch_end(s);
     s->plan = (struct birth_plan){
         .cause = s->move.cause, .rung = POLICY_STATE, .between_requests = between};

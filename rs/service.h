@@ -69,6 +69,8 @@ struct body {
     uint64_t event;        // and of its DEATH event
     bool described;        // stack read, addresses turned into names
     bool passed_on;        // its heir has its handles
+    // A task that stands still and is killed at commit; HANDLE_NONE: none. The place may be another's by then.
+    handle_t condemned;
 };
 
 // At the most: who holds the state, a newborn that died before it took it over, the next newborn, a
@@ -275,6 +277,9 @@ struct failure { // what the kernel refused, and when
 // A newborn with all its mappings and handles, which has not started. nullptr: *why tells.
 struct body *body_make(struct service *s, struct module_file *module, uint32_t priority,
                        struct failure *why);
+// Stops all of its threads at once, and kills it at commit: killing cannot be undone, and whoever takes note of a death
+// may die of it. An heir of the supervisor finds the task as it was, resumes it and deals with it again.
+void body_condemn(struct body *b);
 // Kills it and gives the place free. A dead one's callers that are parked end with ERR_RESTARTED.
 void body_end(struct body *b);
 // Takes a role (&s->corpse, &s->holder, &s->spare) away from whoever has it, and ends it if it has

@@ -263,7 +263,7 @@ void watch_again(struct service *s)
         return;
     }
     if (s->state != RS_HELD) {
-        (void)sys_task_resume(s->living->task); // stopped for a move that was not made
+        (void)sys_task_resume(s->living->task); // suspended for a move or a death that was undone
     }
     (void)sys_task_info(s->living->task, &info);
     if (info.state == TASK_DEAD || info.threads == 0) {

@@ -18,6 +18,7 @@ static struct {
     uint32_t rights; // of memory
     uint64_t badge;
     handle_t predecessor; // of a task
+    bool killed;
     void *backing;        // of memory: where the supervisor sees it
 } handles[HANDLES];
 static uint64_t clock_ns = 1000000000; // 0 means "never" in many places
@@ -63,6 +64,7 @@ static uint64_t open_handle(enum object_type type, uint64_t badge)
             handles[i].type = (uint8_t)type;
             handles[i].badge = badge;
             handles[i].predecessor = HANDLE_NONE;
+            handles[i].killed = false;
             handles[i].backing = nullptr;
             fake_handles++;
             fake_tasks += type == OBJ_TASK;
@@ -128,11 +130,16 @@ static bool is_spare(handle_t task)
     return false;
 }
 
+bool fake_is_killed(handle_t task)
+{
+    return task < HANDLES && handles[task].killed;
+}
+
 static enum status describe(uint64_t number, const uint64_t *a)
 {
     if (number == SYS_task_info) {
         *(struct task_info *)a[1] = (struct task_info){
-            .state = fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
+            .state = fake_is_killed((handle_t)a[0]) ? TASK_DEAD : fake_suspended ? TASK_SUSPENDED : TASK_RUNNING,
             .threads = 1,
             .quota_limit = fake_quota,
             .wait_kind = fake_linked && is_spare((handle_t)a[0]) ? WAIT_STOPPED : WAIT_RECV};
@@ -188,7 +195,14 @@ enum status fake_trap(uint64_t number, const uint64_t a[6], uint64_t *second)
     case SYS_system_control:
         fake_rebooted = true;
         return OK;
+    case SYS_task_kill:
+        handles[a[0]].killed = true;
+        return OK;
     case SYS_task_inherit:
+        if (!handles[a[1]].killed) {
+            fprintf(stderr, "inherited from one that is not dead\n");
+            abort();
+        }
         if (fake_inherit_status == OK) {
             fake_inherited = (handle_t)a[1];
         }

@@ -19,6 +19,7 @@ void fake_moved(uint32_t number); // its newborn has taken the state over
 void fake_checkpoint(uint32_t number, uint64_t content); // it writes what it was asked for
 extern uint64_t fake_program; // what every module is identified by
 extern uint32_t fake_mapped; // so many mappings have all memory objects
+bool fake_is_killed(handle_t task);
 handle_t fake_predecessor(uint32_t number); // the task that was given to the living one
 void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector);
 

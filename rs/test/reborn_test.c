@@ -180,6 +180,21 @@ static void test_a_birth_that_is_undone_leaves_the_page_alone(void **)
     assert_memory_equal(one(1)->status, &before, sizeof(before));
 }
 
+// Neither is anybody dead of it whom an heir of the supervisor would have to bury without knowing why.
+static void test_a_death_that_is_undone_kills_nobody(void **)
+{
+    all_ready();
+    handle_t dead = one(1)->living->task, moved = one(2)->living->task;
+    fake_uncommitted = true;
+    fake_fault(1, 1, FAULT_EXCEPTION, 14);
+    (void)move_begin(one(2), BIRTH_MOVED);
+    pass(20); // until a newborn is linked
+    fake_uncommitted = false;
+    assert_int_equal(one(2)->incarnation, 2);
+    assert_false(fake_is_killed(dead));
+    assert_false(fake_is_killed(moved));
+}
+
 static void test_spares(void **)
 {
     all_ready();
@@ -239,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_dependents_told, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_a_birth_that_is_undone_leaves_the_page_alone, begin_moving, end),
+        cmocka_unit_test_setup_teardown(test_a_death_that_is_undone_kills_nobody, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spares, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_no_room_for_a_spare, begin_moving, end),
         cmocka_unit_test_setup_teardown(test_spare_dies, begin_moving, end),

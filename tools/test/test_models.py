@@ -48,7 +48,7 @@ MUTANTS = [(model, ltl, name, definitions) for model, ltl, definitions, names in
     ("ahead", False, TWO_PASSES, "LAPS_NOT_MARKED ANOTHER_LAP_MEANWHILE OVERWRITTEN_MEANWHILE MARK_AFTER_COPYING"),
     ("ahead", False, LONG_RECORD, "LONG_RECORDS_UNANNOUNCED"),
     ("ahead", False, ROLLBACK, "UNDONE_IS_FORGOTTEN"),
-    ("twin", True, {}, "NO_REBOOT INHERITED_BEFORE_COMMIT NO_LOOK"),
+    ("twin", True, {}, "NO_REBOOT INHERITED_BEFORE_COMMIT KILLED_BEFORE_COMMIT NO_LOOK"),
 ) for name in names.split()]
 
 
