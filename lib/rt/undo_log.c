@@ -327,15 +327,24 @@ static bool ends_record(const uint8_t *from, const uint8_t *to)
     return tag / UNDO_TAG_WORD * WORD + WORD <= room;
 }
 
+// Most records are of one word: their tag is the address and nothing else.
 static bool visit_back(const uint8_t *from, const uint8_t *to,
                        void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
 {
-    while (from > to && ends_record(from, to)) {
-        struct entry e = read_back(from);
-        visit(context, e.address, e.bytes);
-        from = e.old;
+    while (from > to) {
+        uint64_t tag = (size_t)(from - to) >= 2 * WORD ? load_word(from - WORD) : UINT64_MAX;
+        if (tag <= UNDO_ADDRESS) {
+            visit(context, tag, WORD);
+            from -= 2 * WORD;
+        } else if (ends_record(from, to)) {
+            struct entry e = read_back(from);
+            visit(context, e.address, e.bytes);
+            from = e.old;
+        } else {
+            return false;
+        }
     }
-    return from <= to;
+    return true;
 }
 
 // Beyond this, nothing of the lap before has been overwritten.
@@ -343,6 +352,17 @@ static const uint8_t *written(const volatile struct undo_log *log)
 {
     const uint8_t *group = log->cursor + UNDO_GROUP_MAX, *range = log->reach;
     return range > group ? range : group;
+}
+
+uint64_t undo_bytes_since(const struct undo_log *log, struct undo_mark mark)
+{
+    const volatile struct undo_log *l = log;
+    uint64_t at = (uint64_t)(l->cursor - l->start);
+    if ((l->lap | mark.lap) % 2 == 0 && l->lap == mark.lap) {
+        return at - mark.at;
+    }
+    bool lap_before = (l->lap | mark.lap) % 2 == 0 && l->lap == mark.lap + 2 && written(l) <= l->start + mark.at;
+    return lap_before ? at + (uint64_t)(l->lap_end - l->start) - mark.at : UINT64_MAX;
 }
 
 bool undo_since(const struct undo_log *log, struct undo_mark mark,

@@ -21,6 +21,10 @@ struct source {
     uint64_t *to;               // new address of each slot's object; 0: not visited
     uint32_t placed;            // so many are not 0
     uint32_t *queued;           // the pass that brought it up to date last
+    // Of a large one, as far as the pass parts_pass is concerned:
+    uint32_t parts_pass;
+    const struct type_plan *parts_plan; // nullptr: it is not looked at in parts
+    uint64_t *parts;                    // a bit for each part that was stored to; nullptr: none yet
     bool gone;                  // not in the predecessor's heap any more
     bool dropped;               // and its copies were dropped
     bool resized;               // a large one, since the pass before
@@ -234,9 +238,15 @@ bool objects_open(struct mover *m); // false: m->error, or of a living one: not 
 uint64_t object_place(struct mover *m, struct source *s, uint32_t slot); // 0: m->error
 uint32_t object_type(const struct source *s, uint32_t slot);
 uint32_t object_bytes(const struct source *s, uint32_t slot); // as the predecessor had it
-void objects_update(struct mover *m); // a second pass: what has been freed, reused or stored to
 void objects_drain(struct mover *m); // moves all that was visited, and what that leads to
 void objects_rest(struct mover *m);  // visits what nothing points to
+
+// changes.c
+void objects_update(struct mover *m); // a second pass: what has been freed, reused or stored to
+void note_unsure(struct mover *m, const uint64_t *object); // it is looked at again in the next pass
+// The next slot from that on whose record is not what it was when its object was placed; of one that was not placed, not
+// zero. s->slots: none.
+uint32_t source_next_changed(const struct source *s, uint32_t slot);
 
 // verify.c: each object that was copied ahead is what it would be if it were copied now.
 void verify_copies(struct mover *m);

@@ -9,7 +9,8 @@
 //
 //   move.c      the course of it            view.c     the predecessor's memory in this task
 //   address.c   old address -> new address  objects.c  the heap: to-space, work list
-//   plan.c      where a type's pointers are globals.c  data sections
+//   plan.c      where a type's pointers are changes.c  what has changed in it since a pass before
+//   globals.c   data sections
 //   handles.c   closing what nothing names; their names in a checkpoint
 //   save.c      writing a checkpoint         restore.c  reading one
 //   update.c    into another version: match.c finds sections, convert.c fields

@@ -139,6 +139,14 @@ static void commit_one(size_t at, size_t count)
     undo_commit();
 }
 
+// As compiled code does it.
+static void log_word(size_t at)
+{
+    uint64_t record[2] = {0, (uintptr_t)bytes + at};
+    memcpy(undo_log.cursor, record, sizeof(record));
+    undo_log.cursor += sizeof(record);
+}
+
 static void test_changes_since_a_mark_are_told(void **state)
 {
     (void)state;
@@ -151,6 +159,13 @@ static void test_changes_since_a_mark_are_told(void **state)
     overwrite(300, 8);     // and so is what is open
     assert_true(since(mark));
     assert_true(!changed[0] && changed[100] && changed[200] && changed[300]);
+    assert_int_equal(undo_bytes_since(&undo_log, undo_mark_here(&undo_log)), 0);
+    undo_commit();
+    mark = undo_mark_of(&undo_log);
+    log_word(400);
+    assert_int_equal(undo_bytes_since(&undo_log, mark), 16);
+    assert_true(since(mark));
+    assert_true(!changed[399] && changed[400] && changed[407] && !changed[408]);
 }
 
 static void test_changes_over_two_laps_are_told(void **state)
@@ -164,8 +179,10 @@ static void test_changes_over_two_laps_are_told(void **state)
     commit_one(4000, 100);
     assert_true(since(mark));
     assert_true(!changed[0] && changed[2000] && changed[3499] && changed[4000]);
+    assert_true(undo_bytes_since(&undo_log, mark) > 1600 && undo_bytes_since(&undo_log, mark) < 2000);
     overwrite(5000, 500);
     assert_false(since(mark)); // a group of records could have reached the mark
+    assert_true(undo_bytes_since(&undo_log, mark) == UINT64_MAX);
 }
 
 // What another processor may see in the middle of a store.
