@@ -48,7 +48,7 @@ static void move_all(void)
 
 static struct campaign
     killing = {"kill", kill_driver, 32, 5, 3,
-               {{"off", 0, 500000000}, {"1000ms", 1000000000, 2000000000}, {"100ms", 100000000, 1000000000}}},
+               {{"off", 0, 1000000000}, {"1000ms", 1000000000, 2000000000}, {"100ms", 100000000, 1000000000}}},
     moving = {"moving", move_all, 8, 7, 2, {{"off", 0, 100000000}, {"50ms", 50000000, 500000000}}};
 
 static bool open_it(void)

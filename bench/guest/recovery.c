@@ -9,7 +9,9 @@
 #include "bench/guest/subject.h"
 #include <stdio.h>
 
-enum { DEATHS = 200, COLD_DEATHS = 40, WAIT_MS = 5000 };
+enum { DEATHS = 200, COLD_DEATHS = 40, LADEN_DEATHS = 40, WAIT_MS = 5000 };
+// Requests between the last time that a spare is certain to have looked and the death: it has not been told to look again.
+enum { LOAD = 480 };
 
 // Deaths that are noticed at once. An endless loop is found by heartbeat: that time is a setting.
 static const uint32_t ways[] = {RS_NULL_POINTER, RS_JUMP, RS_ASSERTION, RS_END};
@@ -34,12 +36,21 @@ static void report(const char *who, const char *what, struct samples *samples)
     samples_report(name, samples);
 }
 
-static void deaths_of(struct subject *s, const char *who, int deaths, enum rs_spare spare)
+static bool work(struct subject *s, int requests)
+{
+    while (requests > 0 && s->work()) {
+        requests--;
+    }
+    return requests == 0;
+}
+
+// `requests` of work come between the moment that the spare is as far as that and the death.
+static void deaths_of(struct subject *s, const char *who, int deaths, enum rs_spare spare, int requests)
 {
     struct samples busy = {}, whole = {}, newborn = {}, ready = {};
     for (int i = 0; i < deaths; i++) {
         static struct rs_death death;
-        bool ok = (!s->prepare || s->prepare()) && subject_settled(s, spare);
+        bool ok = (!s->prepare || s->prepare()) && subject_settled(s, spare) && work(s, requests);
         uint64_t before = busy_ns();
         ok = ok && rs_kill(H_RS, s->number, ways[i % 4]) == OK && s->ask();
         uint64_t after = busy_ns();
@@ -61,10 +72,14 @@ static void deaths_of(struct subject *s, const char *who, int deaths, enum rs_sp
 
 void recovery_of(struct subject *s, const char *who)
 {
-    char cold[32];
-    deaths_of(s, who, DEATHS, RS_COPIED);
-    snprintf(cold, sizeof cold, "%s_cold", who);
-    deaths_of(s, cold, COLD_DEATHS, RS_LINKED);
+    char other[32];
+    deaths_of(s, who, DEATHS, RS_COPIED, 0);
+    if (s->work) {
+        snprintf(other, sizeof other, "%s_laden", who);
+        deaths_of(s, other, LADEN_DEATHS, RS_COPIED, LOAD);
+    }
+    snprintf(other, sizeof other, "%s_cold", who);
+    deaths_of(s, other, COLD_DEATHS, RS_LINKED, 0);
 }
 
 void bench_recovery(void)

@@ -49,7 +49,24 @@ static bool stat_root(void)
     return stat_path("/");
 }
 
-struct subject subject_fs = {.name = "fs", .ask = stat_root};
+// 4 KiB somewhere in a file of a MiB.
+static bool write_somewhere(void)
+{
+    enum { CHUNK = 4096, CHUNKS = 256, STEP = 77 };
+    static const char path[] = "/laden", chunk[CHUNK];
+    static uint64_t file, at;
+    uint64_t size, end;
+    uint32_t kind, count;
+    int err;
+    handle_t fs = rt_handle("fs");
+    if (file == 0 && fs_open(fs, path, strlen(path), FS_WRITE | FS_CREATE, 0644, &file, &size, &kind, &err) != OK) {
+        return false;
+    }
+    at = (at + STEP) % CHUNKS;
+    return fs_write(fs, file, at * CHUNK, chunk, CHUNK, &count, &end, &err) == OK && count == CHUNK;
+}
+
+struct subject subject_fs = {.name = "fs", .ask = stat_root, .work = write_somewhere};
 
 bool subject_fs_fill(void)
 {
@@ -73,7 +90,7 @@ static bool change_one(void)
     return hoard_churn(rt_handle("hoard"), ++seed, 1, &done) == OK;
 }
 
-struct subject subject_hoard = {.name = "hoard", .ask = change_one};
+struct subject subject_hoard = {.name = "hoard", .ask = change_one, .work = change_one};
 
 bool subject_hoard_fill(void)
 {

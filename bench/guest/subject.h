@@ -8,6 +8,7 @@ struct subject {
     const char *name;
     bool (*prepare)(void); // before each round, not measured; may be nullptr
     bool (*ask)(void);     // a request that needs the service, so that its end is the service's first answer
+    bool (*work)(void);    // a request that changes much of its state; may be nullptr
     uint32_t number;       // subject_find
     uint64_t after;        // number of the last event of rs that was looked at
 };
