@@ -21,6 +21,7 @@ static struct {
     struct virtio_dma dma;
     uint64_t pages[DMA_PAGES];
     volatile uint16_t *doorbell;
+    uint64_t asked_ns; // when, if `asked`
     uint64_t period_ns, reseeds, bytes;
     struct rt_timer timer;
 } rng;
@@ -52,6 +53,7 @@ static void ask(void)
 
     if (!rng.asked && virtq_add(&rng.queue, &part, 0, 1, &rng) == OK) {
         rng.asked = true;
+        rng.asked_ns = rt_now_ns();
         if (virtq_publish(&rng.queue)) {
             virtio_notify(rng.doorbell, 0);
         }
@@ -94,10 +96,16 @@ static void reset(void)
     }
 }
 
+// A timer may be due just after a rebirth, which has asked anew.
+static bool is_silent(void)
+{
+    return rng.queue.broken || (rng.asked && rt_now_ns() - rng.asked_ns >= answer_ns);
+}
+
 static void on_timer(void *)
 {
     (void)take(); // an interrupt that never came
-    if (rng.asked || rng.queue.broken) {
+    if (is_silent()) {
         log_warn("the device does not answer: resetting it");
         reset();
     }
