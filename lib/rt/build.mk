@@ -3,7 +3,7 @@
 RT_SOURCES := $(addprefix lib/rt/,start.c serve.c loop.c check.c commit.c shadow.c defer.c await.c map.c park.c notify.c timer.c inherit.c time.c random.c log.c text.c \
     heap.c heap_pages.c heap_slab.c heap_table.c)
 RT_UNDONE := lib/rt/$(if $(filter 1,$(TX)),undone.c,undone_not.c)
-RT_HEIR := lib/rt/heir.c lib/rt/checkpoint.c $(addprefix randomizer/mover/,move.c view.c address.c table.c objects.c changes.c verify.c plan.c globals.c handles.c type_map.c save.c restore.c checkpoint.c update.c convert.c match.c)
+RT_HEIR := lib/rt/heir.c lib/rt/checkpoint.c $(addprefix randomizer/mover/,move.c view.c address.c table.c objects.c changes.c verify.c plan.c globals.c handles.c type_map.c save.c restore.c checkpoint.c update.c update_contents.c convert.c match.c)
 
 $(eval $(call user_lib,rt_core,lib/rt/entry.c $(RT_SOURCES) $(RT_UNDONE) $(RT_HEIR),))
 $(eval $(call user_lib,rt_mem,lib/rt/mem.c lib/rt/undo_log.c,-fno-builtin))

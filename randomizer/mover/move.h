@@ -13,7 +13,8 @@
 //   globals.c   data sections
 //   handles.c   closing what nothing names; their names in a checkpoint
 //   save.c      writing a checkpoint         restore.c  reading one
-//   update.c    into another version: match.c finds sections, convert.c fields
+//   update.c    into another version: match.c finds sections, update_contents.c converts what is
+//               in them, convert.c fields
 #pragma once
 #include "kernel/abi/startup.h"
 #include <stddef.h>

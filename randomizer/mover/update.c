@@ -1,52 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A move into another version of the program. What is the same as in any move (the view, the heap's
 // sources, places on demand, the work list) stands where it always does; here is what differs:
-// everything is found by its name, and what has changed goes through convert.c.
+// everything is found by its name, and what has changed goes through update_contents.c and convert.c.
 //
 // Done once, in the pause: nothing is copied ahead.
 #include "lib/rt/movable.h"
-#include "randomizer/mover/convert.h"
 #include "randomizer/mover/lookup.h"
-#include "randomizer/mover/match.h"
-#include <stdio.h>
+#include "randomizer/mover/update.h"
 #include <string.h>
-
-// A section of the old version, by its index there.
-struct counterpart {
-    uint32_t section;                 // of the new version; 0: none
-    const struct type_global *old, *now; // records, if it is a global that both have
-    struct conversion *conversion;    // of that; nullptr: untyped
-    const struct move_converter *function;
-};
-
-struct heap_type {
-    const char *name;
-    struct conversion *conversion;      // nullptr: it has no map, and is scanned
-    const struct move_converter *function;
-    bool gone;
-};
-
-struct record_of {
-    const struct type_global *global;
-    uint32_t section;
-};
-
-struct updating {
-    struct version old, now;
-    struct record_of *records; // of the new version
-    uint32_t record_count;
-    struct counterpart *parts;
-    struct heap_type types[HEAP_TYPES];
-    uint32_t type_count;
-};
-
-// What a conversion function can ask.
-struct move_old {
-    struct mover *m;
-    const struct conversion *conversion;
-    const uint8_t *at; // the element
-    uint64_t bytes;
-};
 
 static struct type_map map_from(struct mover *m, const void *map, uint64_t bytes)
 {
@@ -90,221 +51,6 @@ static const struct move_converter *function_of(const struct mover *m, const str
         }
     }
     return nullptr;
-}
-
-// ---- Addresses ----
-
-// A string literal has no name, only its text. One that the new version does not have any more goes
-// on living on the heap.
-static uint64_t find_text(struct mover *m, const char *text, uint64_t left)
-{
-    enum : uint64_t { SHF_TEXT = 0x30 }; // merged, strings
-    const struct version *v = &m->updating->now;
-    const char *end = memchr(text, '\0', left);
-    if (!end) {
-        return 0;
-    }
-    size_t bytes = (size_t)(end - text) + 1;
-    for (uint32_t i = 1; i < v->section_count; i++) {
-        const struct elf_section *s = &v->sections[i];
-        const char *at = (const char *)v->file + s->offset;
-        for (uint64_t o = 0; (s->flags & SHF_TEXT) == SHF_TEXT && v->layout->address[i] != 0 &&
-                             o + bytes <= s->size; o++) {
-            if (memcmp(at + o, text, bytes) == 0) {
-                return v->layout->address[i] + o;
-            }
-        }
-    }
-    char *copy = rt_malloc(bytes);
-    if (!copy) {
-        move_fail(m, MOVE_NO_MEMORY, "a text");
-        return 0;
-    }
-    memcpy(copy, text, bytes);
-    m->report->objects++;
-    m->report->bytes += bytes;
-    return (uint64_t)copy;
-}
-
-static uint64_t section_new(struct mover *m, const struct section *s, uint64_t old,
-                            const char *type)
-{
-    struct updating *u = m->updating;
-    uint32_t i = (uint32_t)(s - m->sections);
-    uint64_t offset = old - s->from, left;
-    const struct counterpart *p = &u->parts[i];
-    const struct elf_section *was = &u->old.sections[i], *is = &u->now.sections[p->section];
-    if ((was->flags & 0x30) == 0x30) {
-        const char *text = version_bytes(&u->old, old, &left);
-        return text ? find_text(m, text, left) : 0;
-    }
-    if (p->section == 0 || u->now.layout->address[p->section] == 0) {
-        return 0;
-    }
-    uint64_t to = u->now.layout->address[p->section];
-    if (p->conversion) {
-        int64_t where = convert_offset(p->conversion, p->old->bytes, offset, type);
-        return where >= 0 ? to + (uint64_t)where : 0;
-    }
-    bool inside = was->size == is->size || offset == 0; // of code, only its beginning
-    return inside && (offset == 0 || !(was->flags & SHF_EXEC)) ? to + offset : 0;
-}
-
-static uint64_t heap_new(struct mover *m, struct source *s, uint64_t old, const char *type)
-{
-    uint32_t slot;
-    uint64_t offset, to = object_found(m, s, old, &slot, &offset);
-    if (to == 0) {
-        return 0;
-    }
-    const struct heap_type *t = &m->updating->types[object_type(s, slot)];
-    if (!t->conversion) {
-        return to + offset;
-    }
-    int64_t where = convert_offset(t->conversion, object_bytes(s, slot), offset, type);
-    return where >= 0 ? to + (uint64_t)where : 0;
-}
-
-// What an old address has become. 0: nothing; *lost then says whether it was something.
-static uint64_t address_updated(struct mover *m, uint64_t old, const char *type, bool *lost)
-{
-    *lost = false;
-    if (old - USER_MIN >= USER_MAX - USER_MIN) {
-        return 0;
-    }
-    struct source *source = source_at(m, old);
-    const struct section *section = source ? nullptr : section_at(m, old);
-    if (source) {
-        uint64_t now = heap_new(m, source, old, type);
-        uint32_t slot = 0;
-        uint64_t where;
-        bool there = source->slot_bytes == 0 || (slot_at(source->shape, old - source->start, &slot, &where) &&
-                                                 source->info[slot] & INFO_LIVING);
-        *lost = now == 0 && there;
-        return now;
-    }
-    if (section) {
-        uint64_t now = section_new(m, section, old, type);
-        *lost = now == 0;
-        return now;
-    }
-    for (uint32_t i = 0; i < m->mapping_count; i++) {
-        const struct region *r = &m->mappings[i];
-        if (old - r->from <= r->bytes) {
-            return r->to + (old - r->from);
-        }
-    }
-    return 0;
-}
-
-// ---- Objects ----
-
-struct object {
-    struct mover *m;
-    const struct conversion *conversion;
-    const struct move_converter *function; // nullptr: there is none
-    const uint8_t *old;
-    uint8_t *now;
-    uint64_t bytes, now_bytes;
-    const char *name;
-};
-
-static void refuse(const struct object *o, uint32_t entry, const char *why)
-{
-    char field[128];
-    convert_name(o->conversion, entry, field, sizeof(field));
-    move_fail(o->m, MOVE_VERSION, "%s (%s): %s", field, o->name, why);
-}
-
-// "struct item *" points to a "struct item".
-static const char *target(const struct type_map *map, uint32_t entry, char *text, size_t size)
-{
-    const char *type = map->strings + map->entries[entry].type;
-    size_t length = strlen(type);
-    if (length < 3 || length - 2 >= size || strcmp(type + length - 2, " *") != 0) {
-        return nullptr;
-    }
-    memcpy(text, type, length - 2);
-    text[length - 2] = '\0';
-    return text;
-}
-
-static bool slot(void *context, const struct type_slot *s)
-{
-    struct object *o = context;
-    char type[128];
-    bool lost;
-    uint64_t bytes = s->kind == TYPE_HANDLE ? 4 : 8, word = 0;
-    int64_t to = convert_slot(o->conversion, o->bytes, s->offset);
-    if (to < 0 || (uint64_t)to + bytes > o->now_bytes) {
-        return true; // the field is gone
-    }
-    memcpy(&word, o->old + s->offset, bytes);
-    if (s->kind == TYPE_HANDLE) {
-        handle_named(o->m, (uint32_t)word);
-    } else if (word != 0) {
-        const char *points_to = target(&o->conversion->from, s->entry, type, sizeof(type));
-        uint64_t now = address_updated(o->m, word, points_to, &lost);
-        if (lost) {
-            refuse(o, s->entry, "what it points to is not in the new version");
-            return false;
-        }
-        o->m->report->pointers += now != 0;
-        o->m->report->wild += now == 0 && s->kind != TYPE_SCAN;
-        word = now != 0 ? now : word;
-    }
-    memcpy(o->now + to, &word, bytes);
-    return true;
-}
-
-static void run_function(struct object *o, const struct move_converter *f)
-{
-    uint64_t each = o->conversion->from.entries->bytes, now = o->conversion->to.entries->bytes;
-    for (uint64_t n = 0; (n + 1) * each <= o->bytes && (n + 1) * now <= o->now_bytes; n++) {
-        struct move_old old = {o->m, o->conversion, o->old + n * each, each};
-        if (o->m->error == MOVE_OK && !f->convert(o->now + n * now, &old)) {
-            refuse(o, 0, "its conversion function refuses it");
-        }
-    }
-}
-
-static void convert(struct object *o)
-{
-    const struct conversion *c = o->conversion;
-    const struct move_converter *f = c->same ? nullptr : o->function;
-    uint32_t misfit = c->same ? 0 : c->misfit;
-    if (c->same) {
-        memcpy(o->now, o->old, o->bytes < o->now_bytes ? o->bytes : o->now_bytes);
-    } else {
-        uint32_t value = convert_data(c, o->old, o->bytes, o->now);
-        misfit = misfit ? misfit : value;
-    }
-    if (misfit != 0 && !f) {
-        refuse(o, misfit - 1, "it has changed, and no conversion is known");
-        return;
-    }
-    enum type_map_error error = type_map_walk(&c->from, o->old, o->bytes, slot, o);
-    if (error != TYPE_MAP_OK && error != TYPE_MAP_STOPPED) {
-        move_fail(o->m, MOVE_TAG, "%s: %s", o->name, type_map_error_text(error));
-    } else if (f && o->m->error == MOVE_OK) {
-        run_function(o, f);
-    }
-}
-
-static void scan(struct mover *m, const uint64_t *old, uint64_t *now, uint64_t bytes,
-                 const char *name)
-{
-    for (uint64_t i = 0; i < bytes / 8 && m->error == MOVE_OK; i++) {
-        bool lost;
-        uint64_t to = address_updated(m, old[i], nullptr, &lost);
-        if (lost) {
-            move_fail(m, MOVE_VERSION, "%s+%llu points to what is not in the new version", name,
-                      (unsigned long long)i * 8);
-        }
-        m->report->pointers += to != 0;
-        now[i] = to != 0 ? to : old[i];
-    }
-    memcpy((uint8_t *)now + bytes / 8 * 8, (const uint8_t *)old + bytes / 8 * 8, bytes % 8);
 }
 
 // ---- Finding globals ----
@@ -485,13 +231,13 @@ void update_visit(struct mover *m, const struct visit *v)
         return;
     }
     if (!t->conversion || v->bytes < t->conversion->from.entries->bytes) {
-        scan(m, v->from, v->to, v->bytes, t->name);
+        update_scan(m, v->from, v->to, v->bytes, t->name);
         return;
     }
-    struct object o = {m, t->conversion, t->function, (const uint8_t *)v->from, (uint8_t *)v->to, v->bytes, now,
+    struct update_object o = {m, t->conversion, t->function, (const uint8_t *)v->from, (uint8_t *)v->to, v->bytes, now,
                        "on the heap"};
     memset(v->to, 0, now);
-    convert(&o);
+    update_convert(&o);
 }
 
 // ---- Copying globals ----
@@ -516,13 +262,13 @@ static void update_global(struct mover *m, uint32_t i)
         return; // it is gone, or of no name that could be found
     }
     if (p->conversion) {
-        struct object o = {m, p->conversion, p->function, (const uint8_t *)old, (uint8_t *)now, p->old->bytes,
+        struct update_object o = {m, p->conversion, p->function, (const uint8_t *)old, (uint8_t *)now, p->old->bytes,
                            p->now->bytes, type_global_name(p->old)};
-        convert(&o);
+        update_convert(&o);
     } else if (bytes != u->now.sections[p->section].size) {
         move_fail(m, MOVE_VERSION, "%s has another size", version_section_name(&u->old, i));
     } else {
-        scan(m, old, now, bytes, version_section_name(&u->old, i));
+        update_scan(m, old, now, bytes, version_section_name(&u->old, i));
     }
 }
 
@@ -596,43 +342,4 @@ void *update_old(const struct mover *m, const void *own)
     return old && old->size == s->size
                ? (void *)(u->old.layout->address[old->section] + old->value)
                : nullptr;
-}
-
-// ---- For conversion functions ----
-
-static uint32_t field_of(const struct move_old *old, const char *name)
-{
-    return type_map_field(&old->conversion->from, 0, name);
-}
-
-const void *move_old_bytes(const struct move_old *old, const char *name, size_t *bytes)
-{
-    uint32_t at = field_of(old, name);
-    const struct type_map_entry *e = &old->conversion->from.entries[at];
-    if (at == 0 || e->count == TYPE_MAP_FLEXIBLE) {
-        return nullptr;
-    }
-    *bytes = (size_t)e->bytes * e->count;
-    return old->at + e->offset;
-}
-
-int64_t move_old_number(const struct move_old *old, const char *name)
-{
-    uint32_t at = field_of(old, name);
-    return at == 0 ? 0 : convert_number_at(&old->conversion->from, at, old->at);
-}
-
-void *move_old_pointer(const struct move_old *old, const char *name)
-{
-    uint32_t at = field_of(old, name);
-    const struct type_map_entry *e = &old->conversion->from.entries[at];
-    char type[128];
-    uint64_t word;
-    bool lost;
-    if (at == 0 || e->kind != TYPE_POINTER) {
-        return nullptr;
-    }
-    memcpy(&word, old->at + e->offset, sizeof(word));
-    return (void *)address_updated(old->m, word,
-                                   target(&old->conversion->from, at, type, sizeof(type)), &lost);
 }
