@@ -32,14 +32,15 @@ static bool longer_than(uint64_t limit_ns, uint64_t since_ns, uint64_t now_ns)
 }
 
 // Whoever works at a request, or waits for another service inside one, answers no pings meanwhile;
-// for how long that may go on is the request budget's affair.
+// for how long that may go on is the request budget's affair. One that is stopped works at nothing: no event
+// will make it go on.
 static bool look_for_beats(const struct policy_rules *rules, struct policy_watch *watch,
                            const struct policy_sight *sight)
 {
     bool answered = sight->beats != watch->beats;
+    bool works = sight->request_since != 0 && !sight->stopped;
     watch->beats = sight->beats;
-    if (answered || !watch->pinged || sight->request_since != 0 || sight->calling ||
-        sight->starved) {
+    if (answered || !watch->pinged || works || sight->calling || sight->starved) {
         watch->unanswered = 0;
         return true;
     }

@@ -114,6 +114,10 @@ static void test_hang(void **)
          {50, {.ready = true, .beats = 7}, POLICY_ALIVE},
          {100, {.ready = true, .beats = 7}, POLICY_ALIVE},
          {150, {.ready = true, .beats = 7}, POLICY_SILENT});
+    PLAY("silence inside a request: its thread does not run, and will not",
+         {50, {.ready = true, .request_since = 40 * MS, .stopped = true}, POLICY_ALIVE},
+         {100, {.ready = true, .request_since = 40 * MS, .stopped = true}, POLICY_ALIVE},
+         {150, {.ready = true, .request_since = 40 * MS, .stopped = true}, POLICY_SILENT});
     PLAY("endless loop inside a request",
          {50, {.ready = true, .request_since = 40 * MS}, POLICY_ALIVE},
          {430, {.ready = true, .request_since = 40 * MS}, POLICY_ALIVE},
