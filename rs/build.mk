@@ -24,7 +24,7 @@ $(O)/test/rs_input.passed: $(O)/test/rs_input.cpio
 RS_LIFE := $(addprefix rs/,resources.c args.c birth.c body.c spare.c move.c update.c checkpoint.c ladder.c letters.c boots.c kept.c death.c corpse.c watch.c inject.c record.c \
     text.c events.c layout.c commands.c policy.c) randomizer/linker/module.c randomizer/linker/symbolise.c randomizer/mover/checkpoint.c interfaces/trace.c \
     $(O)/gen/interfaces/rs.server.c $(O)/gen/interfaces/all.trace.c $(IDL_NAMES:%=$(O)/gen/interfaces/%.trace.c)
-rs_life_test = $(eval $(call host_test,rs_$(1),rs/test/$(1)_test.c rs/test/life_bed.c rs/test/fake.c $(RS_LIFE),-D_POSIX_C_SOURCE=200809L))
+rs_life_test = $(eval $(call host_test,rs_$(1),rs/test/$(1)_test.c rs/test/life_bed.c rs/test/fake.c rs/test/fake_kernel.c $(RS_LIFE),-D_POSIX_C_SOURCE=200809L))
 $(foreach n,life reborn move ladder,$(call rs_life_test,$(n)))
 
 # The same on the machine: images/test-deaths.

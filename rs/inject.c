@@ -42,12 +42,23 @@ static void kill_now(struct service *s, enum rs_how how)
     service_died(s, &f);
 }
 
-// At commit: before, nobody would know that its death was asked for.
-static void go_on(void *arg)
+// At commit: a thread that was stopped for an order of which nobody knows any more would stay so. Twice does no harm.
+static void carry_out(void *arg)
 {
-    const struct service *s = arg;
-    if (s->living != nullptr) {
-        (void)sys_thread_start(s->living->thread);
+    struct service *s = arg;
+    if (s->asked == 0 || !service_lives(s)) {
+        return; // somebody else was quicker
+    }
+    const struct body *b = s->living;
+    (void)sys_thread_stop(b->thread);
+    if (s->asked == RS_SILENCE) {
+        return;
+    }
+    uint64_t function = symbol_address(&b->module->elf, b->layout, s->layout_bytes, function_of(s->asked));
+    if (function == 0 || divert(s, function) != OK) {
+        kill_now(s, s->asked); // it is just being linked, or its stack is gone: nothing to die in
+    } else {
+        (void)sys_thread_start(b->thread);
     }
 }
 
@@ -61,17 +72,6 @@ enum status inject(struct service *s, enum rs_how how)
         return OK;
     }
     s->asked = how;
-    if (how == RS_SILENCE) {
-        return sys_thread_stop(s->living->thread);
-    }
-    const struct body *b = s->living;
-    uint64_t function = symbol_address(&b->module->elf, b->layout, s->layout_bytes,
-                                       function_of(how));
-    (void)sys_thread_stop(s->living->thread);
-    if (function == 0 || divert(s, function) != OK) {
-        kill_now(s, how); // it is just being linked, or its stack is gone: nothing to die in
-        return OK;
-    }
-    at_commit(go_on, s);
+    at_commit(carry_out, s);
     return OK;
 }

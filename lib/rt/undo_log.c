@@ -354,34 +354,38 @@ static const uint8_t *written(const volatile struct undo_log *log)
     return range > group ? range : group;
 }
 
+// How many laps ago the mark was made: 0, 1; -1: not all that was logged since is there.
+static int laps_since(const volatile struct undo_log *l, struct undo_mark mark)
+{
+    uint64_t lap = l->lap;
+    if ((lap | mark.lap) % 2 != 0) {
+        return -1;
+    }
+    return lap == mark.lap ? 0 : lap == mark.lap + 2 && written(l) <= l->start + mark.at ? 1 : -1;
+}
+
 uint64_t undo_bytes_since(const struct undo_log *log, struct undo_mark mark)
 {
     const volatile struct undo_log *l = log;
-    uint64_t at = (uint64_t)(l->cursor - l->start);
-    if ((l->lap | mark.lap) % 2 == 0 && l->lap == mark.lap) {
-        return at - mark.at;
-    }
-    bool lap_before = (l->lap | mark.lap) % 2 == 0 && l->lap == mark.lap + 2 && written(l) <= l->start + mark.at;
-    return lap_before ? at + (uint64_t)(l->lap_end - l->start) - mark.at : UINT64_MAX;
+    int laps = laps_since(l, mark);
+    uint64_t before = laps == 1 ? (uint64_t)(l->lap_end - l->start) : 0;
+    return laps < 0 ? UINT64_MAX : before + (uint64_t)(l->cursor - l->start) - mark.at;
 }
 
 bool undo_since(const struct undo_log *log, struct undo_mark mark,
                 void (*visit)(void *context, uintptr_t address, size_t bytes), void *context)
 {
     const volatile struct undo_log *l = log;
-    uint64_t lap = l->lap;
+    int laps = laps_since(l, mark);
     const uint8_t *from = l->start + mark.at, *cursor = l->cursor, *lap_end = l->lap_end;
     bool known = false;
-    if ((lap | mark.lap) % 2 != 0) {
-        return false;
-    }
-    if (lap == mark.lap) {
+    if (laps == 0) {
         known = visit_back(cursor, from, visit, context);
-    } else if (lap == mark.lap + 2 && written(l) <= from) {
+    } else if (laps == 1) {
         known = visit_back(cursor, l->start, visit, context) &&
                 visit_back(lap_end, from, visit, context) && written(l) <= from;
     }
-    return known && l->lap == lap;
+    return known && l->lap == mark.lap + (laps == 1 ? 2 : 0);
 }
 
 int undo_skip_add(uintptr_t low, uintptr_t high)

@@ -156,7 +156,7 @@ struct undo_mark {
 struct undo_mark undo_mark_of(const struct undo_log *log);
 // The same for what is stored from now on in the transaction under way, too.
 struct undo_mark undo_mark_here(const struct undo_log *log);
-// Bytes of all records since then; UINT64_MAX: not all are there any more.
+// Bytes of all records since then; UINT64_MAX: not all are there any more. Of one that is at work it is an estimate.
 uint64_t undo_bytes_since(const struct undo_log *log, struct undo_mark mark);
 // Calls visit for every record since the mark, of undone transactions, too, and while that is not known to
 // be overwritten perhaps for addresses that are in no record. false: not all records are there any more.

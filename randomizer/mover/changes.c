@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A second pass: what of the heap has been freed, reused or stored to since the first.
 //
-// The undo log tells what was stored to. Beyond a certain length of it, to look at everything again costs less.
+// The undo log tells what was stored to. Where it is long and the heap small, to look at everything again costs less.
 #include "randomizer/mover/lookup.h"
 
 // Most are what they were: many at a time.
@@ -63,8 +63,8 @@ static bool fits(const struct source *s, uint32_t info)
            (info & ~INFO_LIVING) >> INFO_TYPE_SHIFT < heap.type_count;
 }
 
-// What a living one has freed keeps its copy for now: a rollback may bring it back, and what points to it would not have
-// changed.
+// What a living one has freed keeps its copy until the last pass, when that one is dead: a rollback may bring it back, and
+// what points to it would not have changed.
 static void look_at_slots(struct mover *m, struct source *s)
 {
     for (uint32_t slot = source_next_changed(s, 0); slot < s->slots; slot = source_next_changed(s, slot + 1)) {
@@ -122,7 +122,7 @@ static void look_at_sources(struct mover *m)
     }
 }
 
-// Sources by the address of their slots' records, for is_info. Shell's sort: there are hundreds.
+// Sources by the address of their slots' records, for if_info. Shell's sort: there are hundreds.
 static void sort_by_info(struct mover *m)
 {
     m->by_info = move_alloc(m, (m->source_count + 1) * sizeof(struct source *));
@@ -297,26 +297,22 @@ static void again_at(struct mover *m, uintptr_t address)
     }
 }
 
-// What a pass costs, in instructions: some 100 for a record of some 24 bytes, or 650 for an object and 2 for a byte of it.
+// What a pass costs, in instructions: some 4 for a byte of the log, or 420 for an object and 1 for a byte of it.
 static bool is_whole_cheaper(const struct mover *m)
 {
-    enum { A_BYTE_OF_LOG = 4, AN_OBJECT = 650, A_BYTE = 2 };
+    enum { A_BYTE_OF_LOG = 4, AN_OBJECT = 420, A_BYTE = 1 };
     uint64_t log = undo_bytes_since(address_old(m, &undo_log), m->mark);
     return log > (m->report->objects * AN_OBJECT + m->report->bytes * A_BYTE) / A_BYTE_OF_LOG;
 }
 
 // false: changes are not known one by one.
-static bool look_at_changes(struct mover *m)
+static bool look_at_changes(struct mover *m, uint32_t unsure)
 {
-    m->whole = m->whole || is_whole_cheaper(m);
-    look_at_sources(m);
     sort_by_info(m);
-    uint32_t unsure = m->unsure_count;
-    m->unsure_count = 0;
     for (uint32_t i = 0; i < unsure; i++) {
         again_at(m, (uintptr_t)m->unsure[i]);
     }
-    bool known = !m->whole && undo_since(address_old(m, &undo_log), m->mark, on_change, m);
+    bool known = undo_since(address_old(m, &undo_log), m->mark, on_change, m);
     if (known) {
         copy_all_parts(m);
     }
@@ -325,8 +321,12 @@ static bool look_at_changes(struct mover *m)
 
 void objects_update(struct mover *m)
 {
+    uint32_t unsure = m->unsure_count;
+    m->unsure_count = 0;
     m->passes++;
-    if (look_at_changes(m)) {
+    m->whole = m->whole || is_whole_cheaper(m);
+    look_at_sources(m);
+    if (!m->whole && look_at_changes(m, unsure)) {
         return;
     }
     m->depth = 0;

@@ -20,6 +20,7 @@ void fake_checkpoint(uint32_t number, uint64_t content); // it writes what it wa
 extern uint64_t fake_program; // what every module is identified by
 extern uint32_t fake_mapped; // so many mappings have all memory objects
 bool fake_is_killed(handle_t task);
+bool fake_is_stopped(handle_t thread);
 handle_t fake_predecessor(uint32_t number); // the task that was given to the living one
 void fake_fault(uint32_t number, uint32_t incarnation, uint32_t kind, uint64_t vector);
 

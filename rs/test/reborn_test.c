@@ -189,7 +189,12 @@ static void test_a_death_that_is_undone_kills_nobody(void **)
     fake_fault(1, 1, FAULT_EXCEPTION, 14);
     (void)move_begin(one(2), BIRTH_MOVED);
     pass(20); // until a newborn is linked
+    handle_t thread = one(3)->living->thread;
+    assert_int_equal(inject(one(3), RS_SILENCE), OK);
     fake_uncommitted = false;
+    assert_false(fake_is_stopped(thread));
+    assert_int_equal(inject(one(3), RS_SILENCE), OK);
+    assert_true(fake_is_stopped(thread));
     assert_int_equal(one(2)->incarnation, 2);
     assert_false(fake_is_killed(dead));
     assert_false(fake_is_killed(moved));
