@@ -57,5 +57,6 @@ $(call fs_test,faults)
 $(call fs_test,damage)
 $(call fs_test,journal)
 $(call fs_test,consistency)
+$(call fs_test,map)
 # Of the library only what is used: the rest would need more of it still.
-$(O)/test/fs_random $(O)/test/fs_faults $(O)/test/fs_damage $(O)/test/fs_journal $(O)/test/fs_consistency: private CC := $(CC) -Wl,--gc-sections
+$(O)/test/fs_random $(O)/test/fs_faults $(O)/test/fs_damage $(O)/test/fs_journal $(O)/test/fs_consistency $(O)/test/fs_map: private CC := $(CC) -Wl,--gc-sections

@@ -273,6 +273,8 @@ int inode_pass(struct volume *v, ext2_ino_t number, struct inode **out)
     unused_add(v, i);
     if (i->dead && !i->dirty) {
         forget(v, i);
+    } else {
+        map_shrink(i);
     }
 }
 

@@ -14,8 +14,8 @@ struct run {
     bool unwritten; // allocated, reads as zeros
 };
 
-// Remembered for a file at a time: in general, and of one that has few (flat.h).
-enum { MAP_RUNS = 128, MAP_RUNS_FEW = 8 };
+// Remembered for a file at a time: in general, of one that has few (flat.h), and of one in whose many runs somebody jumps about.
+enum { MAP_RUNS = 128, MAP_RUNS_FEW = 8, MAP_RUNS_MOST = 512 };
 
 // A window onto a file's map of blocks: everything in [from, to) that is not in a run is a hole.
 struct map_window {

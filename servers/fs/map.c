@@ -21,11 +21,15 @@ static void forget_window(struct inode *i)
     i->map.from = i->map.to = i->map.count = i->map.hint = 0;
 }
 
+static bool goes_on(const struct run *r, const struct run *next)
+{
+    return r->first + r->count == next->first && r->place + r->count == next->place && r->unwritten == next->unwritten;
+}
+
 static bool push(struct map_window *w, struct run r)
 {
     struct run *last = w->count ? &w->runs[w->count - 1] : nullptr;
-    if (last && last->first + last->count == r.first && last->place + last->count == r.place &&
-        last->unwritten == r.unwritten) {
+    if (last && goes_on(last, &r)) {
         last->count += r.count;
         return true;
     }
@@ -159,22 +163,40 @@ static int load_blocks(struct volume *v, struct inode *i, uint32_t first)
     return w->to > first ? 0 : EFBIG;
 }
 
+// Who jumps about in a file of many runs would read them again each time: a window that was full gets larger.
+static uint32_t room_wanted(const struct map_window *w, bool flat)
+{
+    uint32_t room = flat ? MAP_RUNS_FEW : w->room < MAP_RUNS ? MAP_RUNS : w->room;
+    return !flat && w->count == room && room < MAP_RUNS_MOST ? 2 * room : room;
+}
+
+// Fewer at a time will do.
 static bool reserve(struct map_window *w, uint32_t room)
 {
-    if (w->room < room) {
+    struct run *runs = w->room < room ? new_array(struct run, room) : nullptr;
+    if (runs) {
         free(w->runs);
-        w->runs = new_array(struct run, room);
-        w->room = w->runs ? room : 0;
+        w->runs = runs;
+        w->room = room;
     }
     return w->room;
+}
+
+void map_shrink(struct inode *i)
+{
+    if (i->map.room > MAP_RUNS) {
+        free(i->map.runs);
+        i->map = (struct map_window){0};
+    }
 }
 
 static int load(struct volume *v, struct inode *i, uint32_t first)
 {
     struct run runs[FLAT_RUNS];
     int flat = flat_runs(i, runs);
+    uint32_t room = room_wanted(&i->map, flat >= 0);
     forget_window(i);
-    if (!reserve(&i->map, flat < 0 ? MAP_RUNS : MAP_RUNS_FEW)) {
+    if (!reserve(&i->map, room)) {
         return ENOMEM;
     }
     int error = flat >= 0                          ? load_flat(v, i, runs, (uint32_t)flat)
@@ -291,15 +313,43 @@ static uint64_t goal(struct volume *v, struct inode *i, uint32_t first, uint32_t
     return !first && count >= line ? (place + line - 1) & ~(line - 1) : place;
 }
 
-// Keeps the window right without reading it again, if the new blocks come at the end of what it
-// holds.
+static bool grow(struct map_window *w)
+{
+    struct run *runs = w->room < MAP_RUNS_MOST ? new_array(struct run, 2 * w->room) : nullptr;
+    if (runs) {
+        memcpy(runs, w->runs, w->count * sizeof(*runs));
+        free(w->runs);
+        w->runs = runs;
+        w->room *= 2;
+    }
+    return runs;
+}
+
+// Where a hole was, in front of run number `at`.
+static bool insert(struct map_window *w, uint32_t at, const struct run *r)
+{
+    if (at > 0 && goes_on(&w->runs[at - 1], r)) {
+        w->runs[at - 1].count += r->count;
+        return true;
+    }
+    if (w->count == w->room && !grow(w)) {
+        return false;
+    }
+    memmove(&w->runs[at + 1], &w->runs[at], (w->count - at) * sizeof(*w->runs));
+    w->runs[at] = *r;
+    w->count++;
+    return true;
+}
+
+// Keeps the window right without reading it again.
 static void remember(struct inode *i, const struct run *r)
 {
     struct map_window *w = &i->map;
-    uint64_t end =
-        w->count ? (uint64_t)w->runs[w->count - 1].first + w->runs[w->count - 1].count : w->from;
-    if (r->first < end || r->first < w->from || r->first + (uint64_t)r->count > w->to ||
-        !push(w, *r)) {
+    uint64_t end = r->first + (uint64_t)r->count;
+    uint32_t at = search(w, r->first);
+    bool inside = w->runs && r->first >= w->from && end <= w->to;
+    bool hole = at == w->count || end <= w->runs[at].first;
+    if (!inside || !hole || !insert(w, at, r)) {
         forget_window(i);
     }
 }

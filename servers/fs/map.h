@@ -20,5 +20,8 @@ int map_mark_written(struct volume *v, struct inode *inode, uint32_t first, uint
 // Frees all blocks from block `first` on.
 int map_free(struct volume *v, struct inode *inode, uint32_t first);
 
+// Nobody has it open any more: frees what is remembered beyond the usual.
+void map_shrink(struct inode *inode);
+
 // Files whose blocks the map cannot describe (ENOTSUP): inline data and encrypted ones.
 int map_supported(const struct inode *inode);

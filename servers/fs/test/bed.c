@@ -178,29 +178,29 @@ static int copy_in(void *arg, uint64_t offset, uint8_t *memory, size_t bytes)
 int bed_open(struct bed *b, const char *path, uint32_t flags, uint64_t *id)
 {
     struct open_file *file;
-    return REQUEST(op_open(&b->v, path, strlen(path), flags, 0644, 7, id, &file));
+    return REQUEST(op_open(&b->v, path, strlen(path), flags, 0644, BED_BADGE, id, &file));
 }
 
 int bed_close(struct bed *b, uint64_t id)
 {
-    return REQUEST(open_close(&b->v, id, 7));
+    return REQUEST(open_close(&b->v, id, BED_BADGE));
 }
 
 int bed_write(struct bed *b, uint64_t id, uint64_t at, const void *data, size_t bytes,
               size_t *count)
 {
     uint64_t end;
-    return REQUEST(op_write(&b->v, id, 7, at, bytes, copy_in, (void *)data, count, &end));
+    return REQUEST(op_write(&b->v, id, BED_BADGE, at, bytes, copy_in, (void *)data, count, &end));
 }
 
 int bed_read(struct bed *b, uint64_t id, uint64_t at, void *data, size_t bytes, size_t *count)
 {
-    return REQUEST(op_read(&b->v, id, 7, at, bytes, copy_out, data, count));
+    return REQUEST(op_read(&b->v, id, BED_BADGE, at, bytes, copy_out, data, count));
 }
 
 int bed_truncate(struct bed *b, uint64_t id, uint64_t size)
 {
-    return REQUEST(op_truncate(&b->v, id, 7, size));
+    return REQUEST(op_truncate(&b->v, id, BED_BADGE, size));
 }
 
 int bed_mkdir(struct bed *b, const char *path)

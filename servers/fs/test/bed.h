@@ -6,6 +6,8 @@
 #include "servers/fs/names.h"
 #include "servers/fs/test/file_device.h"
 
+enum { BED_BADGE = 7 }; // of the client
+
 struct bed {
     char image[96];
     struct file_device disk;
