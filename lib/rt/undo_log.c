@@ -14,48 +14,41 @@ __attribute__((section(".data.own"))) struct undo_log undo_log = {.cursor = earl
                             .limit = early + sizeof(early) - UNDO_SLACK,
                             .base = early,
                             .start = early,
-                            .end = early + sizeof(early)};
+                            .end = early + sizeof(early),
+                            .lap_max = UNDO_SLACK};
+
+// Of a log that holds nothing.
+static void open_halves(struct undo_log *log)
+{
+    log->apart_end = log->apart;
+    log->limit = (log->apart ? log->apart : log->end) - UNDO_SLACK;
+}
 
 void undo_init(void *memory, size_t bytes, uintptr_t stack_low, uintptr_t stack_high,
                bool (*on_overflow)(size_t bytes))
 {
     uint8_t *base = memory;
+    size_t half = bytes / 2 & ~(size_t)(WORD - 1);
+    bool halves = bytes >= UNDO_APART_LOG;
+    size_t lap = halves ? half - 4 * UNDO_SLACK : (bytes - UNDO_SLACK) / 2;
     undo_log = (struct undo_log){.cursor = base,
-                                 .limit = base + bytes - UNDO_SLACK,
                                  .base = base,
                                  .start = base,
                                  .end = base + bytes,
+                                 .apart = halves ? base + half : nullptr,
+                                 .lap_max = lap < UNDO_LAP_MAX ? lap : UNDO_LAP_MAX,
                                  .stack_low = stack_low,
                                  .stack_high = stack_high,
                                  .on_overflow = on_overflow};
+    open_halves(&undo_log);
 }
 
 void undo_extend(size_t bytes)
 {
     undo_log.end += bytes;
-    undo_log.limit += bytes;
-}
-
-// true: there is room now for what did not fit.
-static bool overflow(size_t bytes)
-{
-    struct undo_log *log = &undo_log;
-    if (log->on_overflow && log->on_overflow(bytes)) {
-        return true;
+    if (!undo_log.apart_end) { // else what lies apart has got more room
+        undo_log.limit += bytes;
     }
-    // What was logged is of no use without what would not fit: begin again at the bottom, so that
-    // a transaction that needs no undoing can end well.
-    log->cursor = log->base;
-    log->overflowed = 1;
-    log->overflows++;
-    log->lap += 4; // nobody can tell what has changed
-    return false;
-}
-
-uint8_t *undo_full(void)
-{
-    (void)overflow(UNDO_SLACK);
-    return undo_log.cursor;
 }
 
 typedef uint64_t word __attribute__((may_alias, aligned(1)));
@@ -68,6 +61,50 @@ static inline void store_word(uint8_t *at, uint64_t value)
 static inline uint64_t load_word(const uint8_t *at)
 {
     return *(const word *)at;
+}
+
+// The records have come to what lies apart: they step over it. Until the commit, all goes where they go.
+static bool go_on_behind(struct undo_log *log)
+{
+    uint8_t *at = log->apart_end;
+    if (!at || (size_t)(log->end - at) < 2 * WORD + UNDO_SLACK) {
+        return false;
+    }
+    store_word(at, (uint64_t)(at - log->cursor));
+    store_word(at + WORD, UNDO_TAG_PASSED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->cursor = at + 2 * WORD;
+    log->apart_end = nullptr;
+    log->limit = log->end - UNDO_SLACK;
+    return true;
+}
+
+// true: there is more room now than there was.
+static bool overflow(size_t bytes)
+{
+    struct undo_log *log = &undo_log;
+    if (go_on_behind(log)) {
+        return true;
+    }
+    if (log->on_overflow && log->on_overflow(bytes)) {
+        (void)go_on_behind(log);
+        return true;
+    }
+    // What was logged is of no use without what would not fit: begin again at the bottom, so that
+    // a transaction that needs no undoing can end well.
+    log->overflowed = 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->cursor = log->base;
+    open_halves(log);
+    log->overflows++;
+    log->lap += 4; // nobody can tell what has changed
+    return false;
+}
+
+uint8_t *undo_full(void)
+{
+    (void)overflow(UNDO_SLACK);
+    return undo_log.cursor;
 }
 
 // As memcpy does it for what is long, which most ranges are; the last bytes by a word that overlaps.
@@ -116,6 +153,24 @@ static int is_known(uintptr_t start, size_t bytes)
            (bytes >= UNDO_FRESH_FROM && is_fresh(start, bytes));
 }
 
+// false: there is no room for it.
+static bool log_apart(struct undo_log *log, const void *memory, size_t bytes)
+{
+    uint8_t *old = log->apart_end, *at = log->cursor;
+    if (!old || bytes > (size_t)(log->end - old) || at + 3 * WORD > log->limit) {
+        return false;
+    }
+    copy_range(old, memory, bytes);
+    store_word(at, (uint64_t)old);
+    store_word(at + WORD, bytes);
+    store_word(at + 2 * WORD, (uintptr_t)memory | UNDO_TAG_APART);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    log->apart_end = old + ((bytes + WORD - 1) & ~(size_t)(WORD - 1));
+    log->cursor = at + 3 * WORD;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return true;
+}
+
 void undo_range(const void *memory, size_t bytes)
 {
     struct undo_log *log = &undo_log;
@@ -125,6 +180,10 @@ void undo_range(const void *memory, size_t bytes)
         return;
     }
     size_t padded = (bytes + WORD - 1) & ~(size_t)(WORD - 1);
+    if (bytes >= UNDO_APART_FROM && log_apart(log, memory, bytes)) {
+        *logged_at(start) = (struct undo_held){start, bytes, log->transaction};
+        return;
+    }
     while (bytes > SIZE_MAX - 4 * WORD || log->cursor > log->limit ||
            padded + 2 * WORD > (size_t)(log->limit - log->cursor)) { // and as much room is left as was
         if (!overflow(bytes)) {
@@ -183,17 +242,17 @@ static void reset(struct undo_log *log)
     log->fresh_next = 0;
     log->overflowed = 0;
     log->base = log->cursor;
-    ptrdiff_t lap = log->cursor - log->start;
-    if (lap > (log->limit - log->start) / 2 || lap > UNDO_LAP_MAX) {
+    if ((uint64_t)(log->cursor - log->start) > log->lap_max) {
         begin_lap(log);
     }
+    open_halves(log);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->opened = log->transaction;
 }
 
 static void note_length(struct undo_log *log)
 {
-    uint64_t bytes = (uint64_t)(log->cursor - log->base);
+    uint64_t bytes = (uint64_t)(log->cursor - log->base) + (uint64_t)(log->apart_end ? log->apart_end - log->apart : 0);
     if (bytes > log->largest) {
         log->largest = bytes;
     }
@@ -211,30 +270,45 @@ void undo_commit(void)
 struct entry {
     uintptr_t address;
     size_t bytes;
-    uint8_t *old; // also where the record begins
+    const uint8_t *old;
+    const uint8_t *record; // where it begins
 };
+
+static bool is_apart(uint64_t tag)
+{
+    return (tag & ~UNDO_ADDRESS) == UNDO_TAG_APART;
+}
+
+static bool is_passed(uint64_t tag)
+{
+    return (tag & ~UNDO_ADDRESS) == UNDO_TAG_PASSED;
+}
 
 static bool is_without_old(uint64_t tag)
 {
-    return (tag & UNDO_TAG_FRESH) == UNDO_TAG_FRESH;
+    return (tag & ~UNDO_ADDRESS) == UNDO_TAG_FRESH || is_passed(tag);
 }
 
 // The record that ends at `at`.
 static struct entry read_back(const uint8_t *at)
 {
     uint64_t tag = load_word(at - WORD);
-    struct entry e = {.address = tag & UNDO_ADDRESS, .bytes = WORD, .old = (uint8_t *)at - 2 * WORD};
+    struct entry e = {.address = tag & UNDO_ADDRESS, .bytes = WORD, .record = at - 2 * WORD};
     if (tag & UNDO_TAG_RANGE) {
         e.bytes = load_word(at - 2 * WORD);
-        e.old -= (e.bytes + WORD - 1) & ~(size_t)(WORD - 1);
+        e.record -= (e.bytes + WORD - 1) & ~(size_t)(WORD - 1);
     } else if (tag >= UNDO_TAG_WORD) {
         e.bytes = tag / UNDO_TAG_WORD * WORD;
-        e.old = (uint8_t *)at - WORD - e.bytes;
+        e.record = at - WORD - e.bytes;
+    } else if (is_apart(tag)) {
+        e.bytes = load_word(at - 2 * WORD);
+        e.record = at - 3 * WORD;
     } else if (is_without_old(tag)) {
         e.bytes = load_word(at - 2 * WORD);
     } else if (tag & ~UNDO_ADDRESS) {
         e.bytes = (tag & UNDO_TAG_1) ? 1 : (tag & UNDO_TAG_2) ? 2 : 4;
     }
+    e.old = is_apart(tag) ? (const uint8_t *)load_word(e.record) : e.record;
     return e;
 }
 
@@ -279,7 +353,7 @@ enum undo_result undo_rollback_of(struct undo_log *log,
         if (!skipped(log, e.address) && (!is_there || is_there(context, e.address, e.bytes))) {
             put_back(&e, load_word(at - WORD));
         }
-        at = e.old;
+        at = e.record;
     }
     return UNDO_DONE;
 }
@@ -324,7 +398,7 @@ static bool ends_record(const uint8_t *from, const uint8_t *to)
     if (tag & UNDO_TAG_RANGE) {
         return load_word(from - 2 * WORD) <= (room - 2 * WORD) / WORD * WORD;
     }
-    return tag / UNDO_TAG_WORD * WORD + WORD <= room;
+    return tag / UNDO_TAG_WORD * WORD + WORD <= room && (!is_apart(tag) || room >= 3 * WORD);
 }
 
 // Most records are of one word: their tag is the address and nothing else.
@@ -338,8 +412,10 @@ static bool visit_back(const uint8_t *from, const uint8_t *to,
             from -= 2 * WORD;
         } else if (ends_record(from, to)) {
             struct entry e = read_back(from);
-            visit(context, e.address, e.bytes);
-            from = e.old;
+            if (!is_passed(load_word(from - WORD))) {
+                visit(context, e.address, e.bytes);
+            }
+            from = e.record;
         } else {
             return false;
         }
@@ -354,6 +430,12 @@ static const uint8_t *written(const volatile struct undo_log *log)
     return range > group ? range : group;
 }
 
+// What the lap before left may have been overwritten by what lies apart.
+static bool is_lap_before_there(const volatile struct undo_log *l)
+{
+    return !l->apart || l->lap_end <= l->apart;
+}
+
 // How many laps ago the mark was made: 0, 1; -1: not all that was logged since is there.
 static int laps_since(const volatile struct undo_log *l, struct undo_mark mark)
 {
@@ -361,7 +443,8 @@ static int laps_since(const volatile struct undo_log *l, struct undo_mark mark)
     if ((lap | mark.lap) % 2 != 0) {
         return -1;
     }
-    return lap == mark.lap ? 0 : lap == mark.lap + 2 && written(l) <= l->start + mark.at ? 1 : -1;
+    bool before = lap == mark.lap + 2 && written(l) <= l->start + mark.at && is_lap_before_there(l);
+    return lap == mark.lap ? 0 : before ? 1 : -1;
 }
 
 uint64_t undo_bytes_since(const struct undo_log *log, struct undo_mark mark)

@@ -14,6 +14,7 @@
 //     1, 2, 4      [old, zero-extended to 8]              [address | UNDO_TAG_1, _2, _4]
 //     n words      [old 8 n]                              [address | n * UNDO_TAG_WORD], n from 2 to 15
 //     n bytes      [old n, rounded up to 8] [n]           [address | UNDO_TAG_RANGE]
+//     n bytes      [where the old ones are] [n]           [address | UNDO_TAG_APART]
 //     no old ones  [n]                                    [address | UNDO_TAG_FRESH]
 //
 // What code compiled with the pass may rely on, and must keep to:
@@ -41,6 +42,9 @@ extern "C" {
 #define UNDO_TAG_4     (UINT64_C(1) << 58)
 #define UNDO_TAG_RANGE (UINT64_C(1) << 59)
 #define UNDO_TAG_FRESH (UNDO_TAG_1 | UNDO_TAG_2) // nothing to be undone, but changed
+#define UNDO_TAG_APART (UNDO_TAG_1 | UNDO_TAG_4)
+// A range of no address: what was kept apart, when records go on behind it.
+#define UNDO_TAG_PASSED (UNDO_TAG_RANGE | UNDO_TAG_1)
 #define UNDO_TAG_WORD  (UINT64_C(1) << 60)
 #define UNDO_WORDS_MAX 15
 #define UNDO_TAG_SHIFT 56 // all of them lie in the word's highest byte
@@ -88,19 +92,28 @@ struct undo_skip {
 #define UNDO_FRESH_FROM   256 // shorter ones are copied sooner than looked for
 #define UNDO_LOGGED_FROM  64 // likewise
 #define UNDO_LOGGED_BITS  8
+#define UNDO_APART_FROM   1024 // bytes that are kept apart from the records: shorter ones are not worth touching another page
+#define UNDO_APART_LOG    (64 << 10) // in logs from this size up
 
 // The pass knows the offsets of the first two fields.
 //
 // The memory is start..end. Committed records stay where they are, behind them begins the next
 // transaction (base): they tell whoever copies the service's state ahead of a move what has changed
-// since. Beyond the middle, or UNDO_LAP_MAX, a commit begins again at the start: another lap.
+// since. Beyond lap_max, a commit begins again at the start: another lap.
+//
+// The old bytes of long ranges go to the upper half, and each transaction begins at its bottom again: they are of no use
+// after the commit, and would fill a lap with what whoever copies ahead does not read. A transaction whose records reach the
+// upper half goes on behind what is there.
 struct undo_log {
     uint8_t *cursor; // where the next record begins
     uint8_t *limit;  // above it, UNDO_SLACK bytes do not fit any more
     uint8_t *base, *start, *end;
     uint8_t *lap_end; // where the lap before this one ended
     uint8_t *reach;   // to here a range's record has been written in this lap, or is just being
-    uint64_t lap;     // grows by 2; odd while another one begins
+    uint8_t *apart;     // the upper half; null: there is none
+    uint8_t *apart_end; // of what is there; null: records lie behind it
+    uint64_t lap_max;   // bytes
+    uint64_t lap;       // grows by 2; odd while another one begins
     uintptr_t stack_low, stack_high;   // records of it are not played back
     int overflowed;                    // since the last commit; the log is of no use
     // May leave by longjmp; true: there is room now, see undo_extend. May be null.
@@ -116,7 +129,7 @@ struct undo_log {
     // Ranges that the log holds, each at a place that follows from its start.
     struct undo_held logged[1 << UNDO_LOGGED_BITS];
     uint64_t commits, rollbacks, overflows; // since undo_init
-    uint64_t largest;                       // bytes of the longest log committed or played back
+    uint64_t largest;                       // bytes of the longest log committed or played back, all in all
 };
 
 extern struct undo_log undo_log;

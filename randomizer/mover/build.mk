@@ -5,6 +5,7 @@ $(eval $(call host_test,scan_test,randomizer/mover/test/scan_test.c randomizer/m
 $(eval $(call host_test,table_test,randomizer/mover/test/table_test.c randomizer/mover/table.c,))
 $(eval $(call host_test,slots_test,randomizer/mover/test/slots_test.c randomizer/mover/plan.c randomizer/mover/type_map.c,))
 $(eval $(call host_test,verify_test,randomizer/mover/test/verify_test.c randomizer/mover/verify.c randomizer/mover/plan.c randomizer/mover/type_map.c,))
+$(eval $(call host_test,changes_test,randomizer/mover/test/changes_test.c randomizer/mover/changes.c lib/rt/undo_log.c,))
 $(eval $(call host_test,view_test,randomizer/mover/test/view_test.c randomizer/mover/view.c,))
 $(eval $(call host_test,checkpoint_test,randomizer/mover/test/checkpoint_test.c randomizer/mover/checkpoint.c,))
 

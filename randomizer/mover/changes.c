@@ -222,23 +222,30 @@ static bool note_parts(struct mover *m, struct source *s, uint64_t first, uint64
     return true;
 }
 
-static void copy_part(struct mover *m, const struct source *s, uint64_t part)
+// The first part from `part` on that is noted, or is not; `parts`: there is none.
+static uint64_t next_part(const struct source *s, uint64_t part, uint64_t parts, bool noted)
 {
-    uint64_t from = part << PART_SHIFT, end = (part + 1) << PART_SHIFT;
-    end = end < s->large_bytes ? end : s->large_bytes;
-    if (from < end) {
-        plan_copy(m, s->parts_plan, (const uint64_t *)(s->start + from), (uint64_t *)(s->to[0] + from), end - from);
+    while (part < parts) {
+        uint64_t word = (noted ? s->parts[part / 64] : ~s->parts[part / 64]) >> part % 64;
+        if (word != 0) {
+            part += (uint64_t)__builtin_ctzll(word);
+            return part < parts ? part : parts;
+        }
+        part = (part | 63) + 1;
     }
+    return parts;
 }
 
+// Neighbours at once.
 static void copy_parts(struct mover *m, const struct source *s)
 {
-    uint64_t words = (s->large_bytes >> PART_SHIFT) / 64 + 1;
+    uint64_t parts = (s->large_bytes + (1 << PART_SHIFT) - 1) >> PART_SHIFT, end;
     m->raw = false;
-    for (uint64_t w = 0; w < words; w++) {
-        for (uint64_t bits = s->parts[w]; bits != 0; bits &= bits - 1) {
-            copy_part(m, s, w * 64 + (uint64_t)__builtin_ctzll(bits));
-        }
+    for (uint64_t part = next_part(s, 0, parts, true); part < parts; part = next_part(s, end, parts, true)) {
+        end = next_part(s, part, parts, false);
+        uint64_t from = part << PART_SHIFT, to = end << PART_SHIFT;
+        to = to < s->large_bytes ? to : s->large_bytes;
+        plan_copy(m, s->parts_plan, (const uint64_t *)(s->start + from), (uint64_t *)(s->to[0] + from), to - from);
     }
     if (m->raw && m->live) {
         note_unsure(m, (const uint64_t *)s->start);
@@ -268,21 +275,42 @@ static void change_in(struct mover *m, struct source *s, uintptr_t address, size
     }
     uint32_t slot;
     uint64_t where;
-    (void)slot_at(s->shape, first, &slot, &where); // or the next one
+    bool inside = slot_at(s->shape, first, &slot, &where); // else it is the next one
+    if (inside && slot < s->slots && where + bytes <= s->slot_bytes) {
+        again(m, s, slot);
+        return;
+    }
     for (; slot < s->slots && slot_offset(s->shape, slot) <= last; slot++) {
         again(m, s, slot);
     }
 }
 
 // Most are of globals, which are copied in any case.
-static void on_change(void *context, uintptr_t address, size_t bytes)
+[[gnu::noinline]] static void change_at(struct mover *m, uintptr_t address, size_t bytes)
 {
-    struct mover *m = context;
     struct source *s = source_at(m, address);
     if (s) {
         change_in(m, s, address, bytes);
     } else if (address - m->info_low < m->info_span) {
         if_info(m, address);
+    }
+}
+
+// A long log is of the same words, request after request.
+static bool was_seen(struct mover *m, uintptr_t address)
+{
+    uint64_t *at = &m->recent[address / sizeof(uint64_t) % MOVE_RECENT];
+    bool seen = *at == address;
+    *at = address;
+    return seen;
+}
+
+// Stands alone, so that what is seen again costs no more than a look.
+static void on_change(void *context, uintptr_t address, size_t bytes)
+{
+    struct mover *m = context;
+    if (!m->recent || bytes != sizeof(uint64_t) || !was_seen(m, address)) {
+        change_at(m, address, bytes);
     }
 }
 
@@ -298,17 +326,28 @@ static void again_at(struct mover *m, uintptr_t address)
 }
 
 // What a pass costs, in instructions: some 4 for a byte of the log, or 420 for an object and 1 for a byte of it.
-static bool is_whole_cheaper(const struct mover *m)
+static bool is_whole_cheaper(const struct mover *m, uint64_t log)
 {
     enum { A_BYTE_OF_LOG = 4, AN_OBJECT = 420, A_BYTE = 1 };
-    uint64_t log = undo_bytes_since(address_old(m, &undo_log), m->mark);
     return log > (m->report->objects * AN_OBJECT + m->report->bytes * A_BYTE) / A_BYTE_OF_LOG;
 }
 
+// Of a short log, nothing is gained.
+static void forget_seen(struct mover *m, uint64_t log)
+{
+    enum : uint64_t { BYTES = MOVE_RECENT * sizeof(uint64_t) };
+    m->recent = log > BYTES ? m->recent_room ? m->recent_room : move_alloc(m, BYTES) : nullptr;
+    if (m->recent) {
+        m->recent_room = m->recent;
+        __builtin_memset(m->recent, 0, BYTES);
+    }
+}
+
 // false: changes are not known one by one.
-static bool look_at_changes(struct mover *m, uint32_t unsure)
+static bool look_at_changes(struct mover *m, uint32_t unsure, uint64_t log)
 {
     sort_by_info(m);
+    forget_seen(m, log);
     for (uint32_t i = 0; i < unsure; i++) {
         again_at(m, (uintptr_t)m->unsure[i]);
     }
@@ -324,9 +363,10 @@ void objects_update(struct mover *m)
     uint32_t unsure = m->unsure_count;
     m->unsure_count = 0;
     m->passes++;
-    m->whole = m->whole || is_whole_cheaper(m);
+    uint64_t log = undo_bytes_since(address_old(m, &undo_log), m->mark);
+    m->whole = m->whole || is_whole_cheaper(m, log);
     look_at_sources(m);
-    if (!m->whole && look_at_changes(m, unsure)) {
+    if (!m->whole && look_at_changes(m, unsure, log)) {
         return;
     }
     m->depth = 0;

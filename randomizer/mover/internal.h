@@ -7,7 +7,7 @@
 #include "randomizer/mover/move.h"
 #include "randomizer/mover/type_map.h"
 
-enum { MOVE_REGIONS = 512, MOVE_UNSURE = 4096, MOVE_ARENAS = 64, SECTION_GRANULE_SHIFT = 10, MOVE_LARGE = 4 };
+enum { MOVE_REGIONS = 512, MOVE_UNSURE = 4096, MOVE_RECENT = 1024, MOVE_ARENAS = 64, SECTION_GRANULE_SHIFT = 10, MOVE_LARGE = 4 };
 
 // A slab or large object of the predecessor.
 struct source {
@@ -164,6 +164,8 @@ struct mover {
     struct source **sources; // by place in that table; nullptr: not known
     struct source *source_list;
     uint32_t source_count, source_max;
+    uint64_t *recent; // words that records named in this pass, each at a place that follows from its address; or null
+    uint64_t *recent_room;
     const struct source **by_info;
     uint32_t by_info_count;
     uint64_t info_low, info_span; // all of them lie in here

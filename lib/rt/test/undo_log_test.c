@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-static _Alignas(8) uint8_t memory[4096 + UNDO_SLACK];
+static _Alignas(8) uint8_t memory[4096 + UNDO_SLACK], large[UNDO_APART_LOG + 64];
 static uint8_t bytes[8192], before[8192];
 static size_t asked;
 
@@ -246,6 +246,163 @@ static void test_a_range_leaves_room_for_records(void **state)
     assert_int_equal(asked, 1);
 }
 
+// ---- Long ranges are kept apart ----
+
+enum { HALF = UNDO_APART_LOG / 2, GONE_ON = 2 * 8 };
+
+static void begin_large(void)
+{
+    begin();
+    memset(large, 0xaa, sizeof(large));
+    undo_init(large, UNDO_APART_LOG, 0, 0, note_overflow);
+}
+
+static size_t logged(void)
+{
+    return (size_t)(undo_log.cursor - undo_log.base);
+}
+
+static void test_long_ranges_are_short_records(void **state)
+{
+    (void)state;
+    begin_large();
+    struct undo_mark mark = undo_mark_of(&undo_log);
+    overwrite(0, 4096);
+    overwrite(4400, UNDO_APART_FROM + 1); // no whole words
+    overwrite(4096, 100);
+    overwrite(6000, UNDO_APART_FROM);
+    assert_int_equal(logged(), 3 * 24 + 104 + 16);
+    overwrite(0, 2000); // is held
+    assert_int_equal(logged(), 3 * 24 + 104 + 16);
+    assert_true(since(mark));
+    assert_true(changed[0] && changed[4195] && !changed[4196] && changed[5424] && !changed[5425] && changed[6000]);
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+    assert_int_equal(undo_log.largest, 3 * 24 + 104 + 16 + 4096 + 1032 + 1024);
+}
+
+// What is kept apart is of no use after the commit; the records stay.
+static void test_a_lap_is_of_records(void **state)
+{
+    (void)state;
+    begin_large();
+    struct undo_mark mark = undo_mark_of(&undo_log);
+    for (int n = 0; n < 100; n++) {
+        commit_one(0, 4096);
+    }
+    assert_int_equal(undo_log.lap, mark.lap);
+    assert_int_equal(undo_bytes_since(&undo_log, mark), 100 * 24);
+    assert_true(since(mark));
+    assert_true(changed[0] && changed[4095] && !changed[4096]);
+    assert_true(undo_log.apart_end == large + HALF);
+}
+
+static void fill_apart(void)
+{
+    for (int n = 0; n < HALF / 4096; n++) {
+        overwrite(n % 2 ? 4096 : 0, 4096);
+        memset(undo_log.logged, 0, sizeof(undo_log.logged)); // each of them again
+    }
+    assert_ptr_equal(undo_log.apart_end, large + 2 * HALF);
+}
+
+static void test_no_room_apart(void **state)
+{
+    (void)state;
+    begin_large();
+    fill_apart();
+    overwrite(10, 4000);
+    assert_int_equal(asked, 0);
+    assert_true(logged() > 4000);
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+}
+
+static void fill_records(size_t up_to)
+{
+    for (size_t at = 0; logged() < up_to; at = (at + 8) % (sizeof(bytes) - 8)) {
+        overwrite(at, 8);
+    }
+}
+
+static void test_records_go_on_behind_what_is_apart(void **state)
+{
+    (void)state;
+    begin_large();
+    struct undo_mark mark = undo_mark_of(&undo_log);
+    overwrite(100, 3000);
+    fill_records(HALF - UNDO_SLACK + 16);
+    assert_true(undo_log.cursor > undo_log.apart + 3000);
+    assert_int_equal(asked, 0);
+    overwrite(4100, 2000); // goes where records go
+    assert_true(undo_log.cursor > undo_log.apart + 5000 && undo_log.cursor <= undo_log.limit);
+    assert_true(since(mark));
+    assert_true(changed[100] && changed[0] && changed[6099]);
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+    // A lap that reached the upper half is not there any more as soon as something may lie in it.
+    assert_int_equal(undo_log.lap, mark.lap + 2);
+    assert_false(since(mark));
+    assert_ptr_equal(undo_log.limit, undo_log.apart - UNDO_SLACK);
+}
+
+static void test_emitted_code_goes_on_behind_what_is_apart(void **state)
+{
+    (void)state;
+    begin_large();
+    overwrite(100, 3000);
+    fill_records(HALF - UNDO_SLACK - 16);
+    uint8_t *cursor = undo_full();
+    assert_ptr_equal(cursor, undo_log.apart + 3000 + GONE_ON);
+    assert_int_equal(asked, 0);
+    assert_true(undo_rollback() == UNDO_DONE);
+    assert_memory_equal(bytes, before, sizeof(bytes));
+}
+
+static bool make_room(size_t wanted)
+{
+    asked = wanted;
+    undo_extend(64);
+    return asked < 10000;
+}
+
+static void test_both_halves_are_full(void **state)
+{
+    (void)state;
+    begin_large();
+    fill_apart();
+    fill_records(HALF - UNDO_SLACK - 16);
+    memcpy(before, bytes, sizeof(bytes));
+    overwrite(0, 2000);
+    assert_int_equal(asked, 2000);
+    assert_int_equal(undo_rollback(), UNDO_OVERFLOWED);
+    overwrite(0, 2000);
+    assert_int_equal(logged(), 24);
+}
+
+static void test_more_room_is_for_records(void **state)
+{
+    (void)state;
+    begin_large();
+    undo_init(large, UNDO_APART_LOG - UNDO_SLACK, 0, 0, note_overflow);
+    assert_null(undo_log.apart); // too small
+    static _Alignas(8) uint8_t more[UNDO_APART_LOG + 8192];
+    undo_init(more, UNDO_APART_LOG, 0, 0, make_room);
+    memset(bytes, 1, sizeof(bytes));
+    while ((size_t)(undo_log.end - undo_log.apart_end) >= 4096) {
+        overwrite(0, 4096);
+        memset(undo_log.logged, 0, sizeof(undo_log.logged));
+    }
+    fill_records(HALF - UNDO_SLACK - 16);
+    overwrite(4096, 100); // asks, again and again, until the records are behind
+    assert_int_equal(asked, 100);
+    assert_true(undo_log.cursor > undo_log.apart + HALF);
+    assert_int_equal(undo_rollback(), UNDO_DONE);
+    for (size_t n = 0; n < sizeof(bytes); n++) {
+        assert_int_equal(bytes[n], 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +418,13 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_a_record_is_not_followed),
         cmocka_unit_test(test_words_and_fresh_memory),
         cmocka_unit_test(test_a_range_leaves_room_for_records),
+        cmocka_unit_test(test_long_ranges_are_short_records),
+        cmocka_unit_test(test_a_lap_is_of_records),
+        cmocka_unit_test(test_no_room_apart),
+        cmocka_unit_test(test_records_go_on_behind_what_is_apart),
+        cmocka_unit_test(test_emitted_code_goes_on_behind_what_is_apart),
+        cmocka_unit_test(test_both_halves_are_full),
+        cmocka_unit_test(test_more_room_is_for_records),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
