@@ -7,8 +7,8 @@ import pytest
 from tools.samsara import ROOT
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["demo", "--kils", "3"], ["demo", "--kills", "-1"], ["demo", "--seed", "xyz"],
-                                   ["bench", "nothing"], ["run", "--cpus", "0"], ["clean", "--everything"],
+@pytest.mark.parametrize("words", [["nonsense"], ["demo", "--kils", "3"], ["demo", "--kill", "3"], ["demo", "--kills", "-1"],
+                                   ["demo", "--seed", "xyz"], ["bench", "nothing"], ["run", "--cpus", "0"], ["clean", "--everything"],
                                    ["debug", "--image"], ["demo", "--json", "/nonexistent/x.json"], ["image", "extra"],
                                    ["image", "--image", "nothing"],
                                    ["debug", "--image", "nothing"], ["demo", "--service", "blk,nobody"], ["storm", "--services", "no"],

@@ -13,10 +13,11 @@ from . import ROOT
 
 
 class Parser(argparse.ArgumentParser):
-    """A mistake costs one line and exit code 2. `check`, a function, says what is wrong with options as a whole."""
+    """A mistake costs one line and exit code 2; nothing is guessed from half a word. `check`, a function, says what is wrong
+    with options as a whole."""
 
     def __init__(self, check=lambda given: None, **others):
-        super().__init__(**others)
+        super().__init__(allow_abbrev=False, **others)
         self.check = check
 
     def parse_args(self, *arguments):

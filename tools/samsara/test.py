@@ -96,6 +96,9 @@ def main(given):
         else:
             results.append(system_tests(word, given.long))
     passed, failed = (sum(column) for column in zip(*results))
+    if not passed + failed:
+        print(f"./build.sh test: no test has {' or '.join(map(repr, given.only))} in its name; there are 'host', 'tools', "
+              "'thirdparty' and the names in test/system")
     print(f"{time.monotonic() - started:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.samsara import bench, disk  # noqa: E402
+from tools.samsara import test as test_command  # noqa: E402
 from tools.samsara.events import EventReader  # noqa: E402
 from tools.samsara.model import Model, appended, differences  # noqa: E402
 
@@ -71,3 +72,10 @@ def test_figures_are_read():
     assert bench.value_of(figures["null"]) == 2.5 and bench.value_of(figures["bulk"]) == 7.5
     assert bench.value_of(figures["cold"]) == 270.5  # the rest was the host's disk
     assert failures == ["x: no port (3)"]
+
+
+def test_a_name_that_no_test_has(monkeypatch, capsys):
+    given = test_command.options("test").parse_args(["nosuch"])
+    monkeypatch.setattr(test_command, "system_tests", lambda word, long: (0, 0))
+    assert test_command.main(given) == 1
+    assert "no test has 'nosuch' in its name" in capsys.readouterr().out
