@@ -4,6 +4,7 @@
 // The living one runs transactions and is killed at some moment; then the spare undoes what was open, copies
 // once more what the log names, and must have the same as its predecessor. Each store of either is one step.
 // Of a cell the model knows only whether it was stored to since it was copied; a store always changes it.
+// What lies apart from the records (undo_log.apart) is not modelled: a lap that reached it counts as overwritten.
 // lib/rt/undo_log.c is the log; randomizer/mover/move.c: pass is a pass.
 
 #ifndef STORES
