@@ -18,7 +18,7 @@ static int order(const char *name, enum status (*give)(handle_t rs, uint32_t num
 {
     uint32_t number = find_service(name);
     enum status status = number ? give(shell.over, number) : OK;
-    return number == 0 ? 1 : status == OK ? 0 : complain_status(name, status);
+    return number == 0 ? 1 : status == OK ? 0 : complain_refusal(name, number, status);
 }
 
 static int move(int, char **argv)

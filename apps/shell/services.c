@@ -53,6 +53,34 @@ uint32_t find_service(const char *word)
     return status == OK ? number : 0;
 }
 
+// What a service does while something cannot be done with it, and what helps.
+static const char *hindrance(uint32_t state)
+{
+    switch (state) {
+    case RS_WAITING:
+        return "waiting to be started; ps shows when it is ready";
+    case RS_BORN:
+        return "being born; ps shows when it is ready";
+    case RS_READY:
+        return "ready: it is not held, is being moved already, or commands itself";
+    case RS_DELAYED:
+        return "dead; it is reborn when its delay is over, or by restart";
+    case RS_GIVEN_UP:
+        return "dead and given up; restart revives it";
+    default:
+        return "held; release lets it go on";
+    }
+}
+
+int complain_refusal(const char *name, uint32_t number, enum status status)
+{
+    struct rs_service s;
+    if (status != ERR_STATE || rs_info(shell.over, number, &s, sizeof(s)) != OK) {
+        return complain_status(name, status);
+    }
+    return complain("%s: this cannot be done while it is %s", name, hindrance(s.state));
+}
+
 // ---- Is it there? ----
 
 bool files_are_there(void)
@@ -192,7 +220,7 @@ int cmd_kill(int argc, char **argv)
     }
     uint32_t number = find_service(argv[1]);
     enum status status = number ? rs_kill(shell.over, number, how) : OK;
-    return number == 0 ? 1 : status == OK ? 0 : complain_status(argv[1], status);
+    return number == 0 ? 1 : status == OK ? 0 : complain_refusal(argv[1], number, status);
 }
 
 // hang, hold, release, restart: the name of a service and nothing else.
@@ -203,7 +231,7 @@ static int command(int argc, char **argv, enum status (*order)(uint32_t number))
     }
     uint32_t number = find_service(argv[1]);
     enum status status = number ? order(number) : OK;
-    return number == 0 ? 1 : status == OK ? 0 : complain_status(argv[1], status);
+    return number == 0 ? 1 : status == OK ? 0 : complain_refusal(argv[1], number, status);
 }
 
 static enum status order_hang(uint32_t number)

@@ -8,6 +8,8 @@
 #define FIELD(array) (int)sizeof(array), (array)
 
 int complain_status(const char *what, enum status status); // returns 1
+// The same of a command to service `number`, as find_service found it: if its state forbids the command, which that is.
+int complain_refusal(const char *name, uint32_t number, enum status status);
 // The number of the service that a word names. 0 after complaining: the supervisor's own, which
 // nobody may command.
 uint32_t find_service(const char *word);

@@ -71,6 +71,8 @@ def test_files(boot, small_disk):
     ("echo x > /no/where", "echo: /no/where: no such file or directory"),
     ("truncate /big.bin many", "truncate: usage: truncate FILE SIZE[K|M|G]"),
     ("kill nobody", "kill: nobody: there is no such service; ps shows them"),
+    ("release time", "release: time: this cannot be done while it is ready: it is not held, is being moved already, "
+                     "or commands itself"),
     ("kill blk softly", "kill: usage: kill SERVICE [null|jump|loop|assert|exit|now]"),
 ])
 @pytest.mark.together
@@ -94,10 +96,12 @@ def test_services(shell):
     assert "assert" in words
     assert shell.run("restart time") == ""
     wait_for_incarnation(shell, "time", 2)
+    wait_for_incarnation(shell, "entropy", 1)  # started late, once nothing else has to be done
     assert shell.run("hang entropy") == ""
     wait_for_incarnation(shell, "entropy", 2)
     assert shell.run("hold pci") == ""
     assert "held" in shell.run("ps")
+    assert shell.run("rs move pci") == "rs: pci: this cannot be done while it is held; release lets it go on\n"
     assert shell.run("release pci") == ""
     deaths = shell.run("deaths")
     assert "blk" in deaths and "assert" in deaths and "entropy" in deaths
