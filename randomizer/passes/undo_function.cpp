@@ -15,6 +15,8 @@ namespace {
 
 // A chain of records that are compared for each store of the same base.
 constexpr size_t CoverScan = 32;
+// Instructions that one address may need to be worked out sooner.
+constexpr size_t AddressSteps = 8;
 
 // Bytes that a record holds from instruction Since on, until the transaction
 // ends.
@@ -184,8 +186,8 @@ private:
       ++N.Covered;
       return;
     }
-    if (!Open || NoGroups || !isKnownAt(W.Base, Open->Head) ||
-        Open->Bytes + recordBytes(W.Size) > UNDO_GROUP_MAX) {
+    if (!Open || NoGroups || Open->Bytes + recordBytes(W.Size) > UNDO_GROUP_MAX ||
+        !makeKnownAt(W.Base, Open->Head)) {
       Open = &Groups.emplace_back();
       Open->Head = W.At;
       Open->After = NoChains ? -1 : Last;
@@ -197,9 +199,30 @@ private:
     Covers[W.Base].push_back({Open->Head, Transaction, W.Offset, W.Size});
   }
 
-  bool isKnownAt(Value *V, Instruction *Where) {
+  // An address that is worked out behind the head of the open group, from what was known before it, is worked
+  // out sooner: one group is cheaper than two, and a word that both would hold is kept once.
+  bool makeKnownAt(Value *V, Instruction *Where) {
+    SmallVector<Instruction *, AddressSteps> Steps;
+    if (!isKnownAt(V, Where, Steps))
+      return false;
+    for (Instruction *I : Steps)
+      I->moveBefore(Where);
+    return true;
+  }
+
+  // Steps: what has to be moved for that, in this order.
+  bool isKnownAt(Value *V, Instruction *Where, SmallVectorImpl<Instruction *> &Steps) {
     auto *I = dyn_cast<Instruction>(V);
-    return !I || DT.dominates(I, Where);
+    if (!I || DT.dominates(I, Where) || is_contained(Steps, I))
+      return true;
+    if (NoEarly || Steps.size() == AddressSteps || I->getParent() != Where->getParent() || isa<PHINode>(I) ||
+        I->mayReadOrWriteMemory() || !isSafeToSpeculativelyExecute(I))
+      return false;
+    for (Value *Of : I->operands())
+      if (!isKnownAt(Of, Where, Steps))
+        return false;
+    Steps.push_back(I);
+    return true;
   }
 };
 

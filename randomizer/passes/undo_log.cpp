@@ -27,6 +27,8 @@ cl::opt<bool> NoLoops("undo-log-no-loops", cl::Hidden,
                       cl::desc("Log each turn of a loop by itself"));
 cl::opt<bool> NoChains("undo-log-no-chains", cl::Hidden,
                        cl::desc("Compare each group with the limit"));
+cl::opt<bool> NoEarly("undo-log-no-early", cl::Hidden,
+                      cl::desc("Do not work out addresses sooner"));
 cl::opt<bool> NoWhole("undo-log-no-whole", cl::Hidden,
                       cl::desc("Look at each function by itself"));
 

@@ -7,7 +7,7 @@ namespace samsara {
 
 // Each optimisation can be switched off, to measure what it brings.
 extern llvm::cl::opt<bool> NoStackElision, NoDedupe, NoGroups, NoMerge, NoBounds,
-    NoLoops, NoWhole, NoChains;
+    NoLoops, NoWhole, NoChains, NoEarly;
 
 struct Counters {
   uint64_t Writes = 0;      // found
