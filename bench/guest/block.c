@@ -42,7 +42,7 @@ static void reads(const char *name, uint32_t bytes, uint64_t step)
             sector = (sector + step) % span / 8 * 8;
         }
         rt_commit(); // the driver hears of them now
-        while (disk.under_way > 0) {
+        while (disk_under_way(&disk) > 0) {
             disk_wait_any(&disk);
         }
     }
@@ -75,7 +75,7 @@ static bool read_one(void)
         return false;
     }
     rt_commit();
-    while (disk.under_way > 0) {
+    while (disk_under_way(&disk) > 0) {
         disk_wait_any(&disk);
     }
     return requests[0].status == OK;

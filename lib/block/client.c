@@ -157,7 +157,7 @@ void disk_forget(struct disk *d)
 
 void disk_detach(struct disk *d)
 {
-    while (d->under_way > 0) {
+    while (disk_under_way(d) > 0) {
         disk_wait_any(d);
     }
     (void)block_detach(d->port,
@@ -208,7 +208,7 @@ static void on_watch(void *arg)
 {
     struct disk *d = arg;
 
-    if (d->under_way > 0 && disk_poll(d) == 0 && d->completions == d->watched && !driver_lives(d)) {
+    if (disk_under_way(d) > 0 && disk_poll(d) == 0 && d->completions == d->watched && !driver_lives(d)) {
         disk_fail_all(d, ERR_DEAD);
     }
     disk_watch(d);
@@ -216,7 +216,7 @@ static void on_watch(void *arg)
 
 void disk_watch(struct disk *d)
 {
-    if (d->under_way > 0 && !d->watch.armed) {
+    if (disk_under_way(d) > 0 && !d->watch.armed) {
         d->watched = d->completions;
         rt_timer(&d->watch, rt_now_ns() + ask_after_ns, on_watch, d);
     }
@@ -224,7 +224,7 @@ void disk_watch(struct disk *d)
 
 void disk_wait_any(struct disk *d)
 {
-    while (d->under_way > 0 && disk_poll(d) == 0) {
+    while (disk_under_way(d) > 0 && disk_poll(d) == 0) {
         if (rt_wait_until(d->bit, "disk", rt_now_ns() + ask_after_ns) == 0 && !driver_lives(d)) {
             disk_fail_all(d, ERR_DEAD);
         }

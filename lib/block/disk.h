@@ -39,9 +39,9 @@ struct disk_request {
     struct block_segment segment[BLOCK_SEGMENTS];
     disk_done *done; // or nullptr
     void *arg;        // for `done`
-    // Results.
+    // Results. Both in one word: one record of the undo log.
     enum status status; // when not under_way
-    bool under_way;
+    uint32_t under_way; // 1 or 0
 };
 
 // A data buffer that the driver may move data to and from.
@@ -57,7 +57,7 @@ struct disk {
     bool read_only;     // writes end with ERR_READ_ONLY
     bool flush_needed;  // only what was written before a successful BLOCK_FLUSH is durable
     uint32_t max_bytes; // most that one request may carry
-    uint32_t entries, under_way;
+    uint32_t entries;
     uint64_t bit;       // notification bit of the own port that tells of completions
     // Private.
     handle_t port, doorbell, ring_memory;
@@ -66,13 +66,21 @@ struct disk {
     handle_t buffer_memory[BLOCK_BUFFERS]; // the caller's, see disk_attach
     uint64_t free[BLOCK_WORDS];   // a bit for each entry that can be used
     uint64_t queued[BLOCK_WORDS]; // taken; the driver hears of them at commit
-    uint64_t last_number;
     struct block_ring *ring; // shared with the driver: never undone
-    struct disk_request *owner[BLOCK_ENTRIES_MAX];
-    uint64_t number[BLOCK_ENTRIES_MAX]; // of the owner's request
-    struct rt_timer watch;              // while anything is under way
-    uint64_t completions, watched;      // since the start; when the watch looked last
+    struct disk_entry {
+        struct disk_request *owner; // nullptr: none is under way here
+        uint64_t number;            // of the owner's request
+    } entry[BLOCK_ENTRIES_MAX];
+    uint64_t last_number, completions; // of all requests since the start: submitted, and ended
+    struct rt_timer watch;             // while anything is under way
+    uint64_t watched;                  // completions when it looked last
 };
+
+// Requests that have been submitted and have not ended.
+static inline uint32_t disk_under_way(const struct disk *d)
+{
+    return (uint32_t)(d->last_number - d->completions);
+}
 
 // In a life that was restored from a checkpoint: the session of another life, its ring and all that
 // was under way are forgotten; no `done` is called. It may be attached again.

@@ -20,7 +20,7 @@ void disk_request_init(struct disk_request *r, enum block_op op, uint64_t sector
     r->done = nullptr;
     r->arg = nullptr;
     r->status = OK;
-    r->under_way = false;
+    r->under_way = 0;
 }
 
 enum status disk_request_add(struct disk_request *r, uint32_t buffer, uint32_t offset,
@@ -102,15 +102,17 @@ static int take_entry(struct disk *d)
 
 static void complete(struct disk *d, int i, enum status status)
 {
-    struct disk_request *r = d->owner[i];
+    struct disk_request *r = d->entry[i].owner;
+    uint64_t bit = 1ull << (i % 64);
 
-    d->owner[i] = nullptr;
-    d->free[i / 64] |= 1ull << (i % 64);
-    d->queued[i / 64] &= ~(1ull << (i % 64));
-    d->under_way--;
+    d->entry[i].owner = nullptr;
+    d->free[i / 64] |= bit;
+    if (d->queued[i / 64] & bit) { // nobody has heard of it
+        d->queued[i / 64] &= ~bit;
+    }
     d->completions++;
     r->status = status;
-    r->under_way = false;
+    r->under_way = 0;
     if (r->done != nullptr) {
         r->done(d, r);
     }
@@ -122,15 +124,16 @@ static void complete(struct disk *d, int i, enum status status)
 static void publish_entry(struct disk *d, int i)
 {
     UNDO_DEVICE struct block_entry *e = UNDO_DEVICE_AT(&d->ring->entry[i]);
-    const struct disk_request *r = d->owner[i];
+    const struct disk_request *r = d->entry[i].owner;
+    uint64_t number = d->entry[i].number;
 
-    if (e->number == d->number[i] &&
+    if (e->number == number &&
         atomic_load_explicit(&e->state, memory_order_relaxed) != BLOCK_FREE) {
         return;
     }
     atomic_store_explicit(&e->state, BLOCK_FREE, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
-    e->number = d->number[i];
+    e->number = number;
     e->op = r->op;
     e->sector = r->sector;
     e->segments = r->segments;
@@ -186,11 +189,9 @@ enum status disk_submit(struct disk *d, struct disk_request *r)
     if (i < 0) {
         return ERR_AGAIN;
     }
-    d->owner[i] = r;
-    d->number[i] = ++d->last_number;
+    d->entry[i] = (struct disk_entry){r, ++d->last_number};
     d->queued[i / 64] |= 1ull << (i % 64);
-    d->under_way++;
-    r->under_way = true;
+    r->under_way = 1;
     disk_watch(d);
     if (!rt_at_commit(publish, d)) {
         complete(d, i, ERR_QUOTA);
@@ -203,15 +204,15 @@ static bool is_done(const struct disk *d, uint32_t i)
     struct block_entry *e = &d->ring->entry[i];
 
     return atomic_load_explicit(&e->state, memory_order_acquire) == BLOCK_DONE &&
-           e->number == d->number[i];
+           e->number == d->entry[i].number;
 }
 
 uint32_t disk_poll(struct disk *d)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < d->entries && d->under_way > 0; i++) {
-        if (d->owner[i] != nullptr && is_done(d, i)) {
+    for (uint32_t i = 0; i < d->entries && disk_under_way(d) > 0; i++) {
+        if (d->entry[i].owner != nullptr && is_done(d, i)) {
             uint32_t status = d->ring->entry[i].status;
             complete(d, (int)i, status < STATUS_COUNT ? (enum status)status : ERR_IO);
             count++;
@@ -223,7 +224,7 @@ uint32_t disk_poll(struct disk *d)
 void disk_fail_all(struct disk *d, enum status status)
 {
     for (uint32_t i = 0; i < d->entries; i++) {
-        if (d->owner[i] != nullptr) {
+        if (d->entry[i].owner != nullptr) {
             complete(d, (int)i, status);
         }
     }

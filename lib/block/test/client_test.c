@@ -142,7 +142,7 @@ static void test_submit(void **)
     assert_int_equal(disk_poll(&disk), 1);
     assert_false(r.under_way);
     assert_int_equal(r.status, OK);
-    assert_int_equal(disk.under_way, 0);
+    assert_int_equal(disk_under_way(&disk), 0);
     assert_int_equal(disk_poll(&disk), 0); // a reborn driver may tell of it again
 }
 
@@ -171,7 +171,7 @@ static void test_refused(void **)
     struct disk_request write = make(BLOCK_WRITE, 0, 0, 0, 512);
     assert_int_equal(disk_submit(&disk, &write), ERR_READ_ONLY);
     assert_int_equal(rings, 0);
-    assert_int_equal(disk.under_way, 0);
+    assert_int_equal(disk_under_way(&disk), 0);
 }
 
 static void test_segments(void **)
@@ -207,7 +207,7 @@ static void test_many(void **)
         r[i].done = done;
         assert_int_equal(disk_submit(&disk, &r[i]), i < ENTRIES ? OK : ERR_AGAIN);
     }
-    assert_int_equal(disk.under_way, ENTRIES);
+    assert_int_equal(disk_under_way(&disk), ENTRIES);
     chained = make(BLOCK_FLUSH, 0, 0, 0, 0);
     r[66].arg = &chained;
     finish(66, ERR_IO);
@@ -231,10 +231,10 @@ static void test_driver_gone(void **)
     assert_int_equal(disk_submit(&disk, &b), OK);
     assert_false(b.under_way);
     assert_int_equal(b.status, ERR_DEAD);
-    assert_int_equal(disk.under_way, 1);
+    assert_int_equal(disk_under_way(&disk), 1);
     disk_fail_all(&disk, ERR_DEAD);
     assert_int_equal(a.status, ERR_DEAD);
-    assert_int_equal(disk.under_way, 0);
+    assert_int_equal(disk_under_way(&disk), 0);
 }
 
 // ---- Deaths ----
@@ -277,7 +277,7 @@ static void test_told_twice(void **)
     begin(&r);
     assert_int_equal(disk_submit(&disk, &r), OK);
     ring->entry[0].state = BLOCK_FREE;
-    ring->entry[0].number = disk.number[0];
+    ring->entry[0].number = disk.entry[0].number;
     ring->entry[0].sector = 4711;
     commit(2);
     assert_int_equal(ring->entry[0].state, BLOCK_SUBMITTED);
@@ -303,7 +303,7 @@ static void test_completion_undone(void **)
     assert_int_equal(disk_poll(&disk), 0);
     roll_back();
     assert_int_equal(disk_poll(&disk), 1);
-    assert_int_equal(disk.under_way, 0);
+    assert_int_equal(disk_under_way(&disk), 0);
 }
 
 int main(void)

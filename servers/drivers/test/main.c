@@ -232,7 +232,7 @@ void load_step(void)
 
 static void finish_load(void)
 {
-    while (disk.under_way > 0) {
+    while (disk_under_way(&disk) > 0) {
         disk_wait_any(&disk);
     }
 }

@@ -54,8 +54,11 @@ struct blk_session {
     uint32_t entries;
     handle_t completion;      // HANDLE_NONE: not told yet
     struct blk_buffer buffer[BLOCK_BUFFERS];
-    uint64_t waiting[BLOCK_WORDS];   // entries to look at
-    uint64_t under_way[BLOCK_WORDS]; // entries that a slot has
+    // A bit for each entry. Side by side, because most that changes one changes the other: one record of the undo log.
+    struct blk_entries {
+        uint64_t waiting;   // to be looked at
+        uint64_t under_way; // a slot has it
+    } word[BLOCK_WORDS];
     bool closing;                    // nothing new is started
     bool tell;                       // completions were written since the client was last notified
 };
@@ -64,8 +67,7 @@ struct blk_session {
 struct blk_slot {
     uint8_t session, tries;
     uint16_t entry;
-    enum block_op op;
-    uint32_t bytes; // of data that the device writes: the read's length
+    uint32_t least; // bytes that the device has to say it wrote: a read's data and the status; else 0
     uint64_t since_ns;
 };
 
@@ -96,8 +98,9 @@ struct blk {
     // Requests.
     struct blk_slot slot[BLK_SLOTS];
     uint32_t free_slots; // a bit each
-    uint64_t last_answer_ns, timeout_ns;
+    uint64_t timeout_ns;
     bool repeating;      // first look at the rings after a crash: what is found there runs again
+    uint64_t last_answer_ns;
     struct { uint64_t completed, failed, resets, repeated; } count;
     // What the engine needs done; a host test puts its own here.
     void (*kick)(struct blk *);                          // tell the device to look at the queue

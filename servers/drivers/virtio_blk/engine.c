@@ -22,7 +22,7 @@ bool blk_is_busy(const struct blk_session *s)
 {
     uint64_t any = 0;
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
-        any |= s->under_way[w];
+        any |= s->word[w].under_way;
     }
     return any != 0;
 }
@@ -50,7 +50,7 @@ void blk_take_submitted(struct blk *b, uint32_t session)
     }
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
         if (atomic_load_explicit(&s->ring->submitted[w], memory_order_relaxed) != 0) {
-            s->waiting[w] |= atomic_exchange(&UNDO_DEVICE_AT(s->ring)->submitted[w], 0) &
+            s->word[w].waiting |= atomic_exchange(&UNDO_DEVICE_AT(s->ring)->submitted[w], 0) &
                              entry_mask(s->entries, w);
         }
     }
@@ -60,8 +60,7 @@ void blk_take_submitted(struct blk *b, uint32_t session)
 static void take_all(struct blk_session *s)
 {
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
-        s->waiting[w] = entry_mask(s->entries, w);
-        s->under_way[w] = 0;
+        s->word[w] = (struct blk_entries){.waiting = entry_mask(s->entries, w)};
     }
     s->tell = true;
 }
@@ -80,12 +79,12 @@ void blk_begin_again(struct blk *b)
 static int next_waiting(struct blk_session *s)
 {
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
-        uint64_t bits = s->waiting[w] & ~s->under_way[w];
+        uint64_t bits = s->word[w].waiting & ~s->word[w].under_way;
         if (bits != 0) {
             return (int)w * 64 + __builtin_ctzll(bits);
         }
-        if (s->waiting[w] != 0) { // a client that submits an entry twice gets it run once
-            s->waiting[w] = 0;
+        if (s->word[w].waiting != 0) { // a client that submits an entry twice gets it run once
+            s->word[w].waiting = 0;
         }
     }
     return -1;
@@ -108,7 +107,7 @@ static void end_slot(struct blk *b, uint32_t i, enum status status)
     struct blk_session *s = &b->session[slot->session];
 
     blk_finish_entry(s, slot->entry, status);
-    s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
+    s->word[slot->entry / 64].under_way &= ~(1ull << (slot->entry % 64));
     b->free_slots |= 1u << i;
 }
 
@@ -146,28 +145,29 @@ static struct blk_slot slot_for(uint32_t session, uint32_t entry, uint32_t tries
     return (struct blk_slot){.session = (uint8_t)session,
                              .tries = (uint8_t)tries,
                              .entry = (uint16_t)entry,
-                             .op = job->op,
-                             .bytes = job->op == BLOCK_READ ? job->bytes : 0,
+                             // A read that delivered less than was asked for has left old bytes in the buffer.
+                             .least = job->op == BLOCK_READ ? job->bytes + 1 : 0,
                              .since_ns = now_ns};
 }
 
 static void take_slot(struct blk *b, uint32_t i, struct blk_slot slot)
 {
     struct blk_session *s = &b->session[slot.session];
-    uint32_t entry = slot.entry;
+    struct blk_entries *word = &s->word[slot.entry / 64];
+    uint64_t bit = 1ull << (slot.entry % 64);
 
     b->slot[i] = slot;
     b->free_slots &= ~(1u << i);
-    s->under_way[entry / 64] |= 1ull << (entry % 64);
+    *word = (struct blk_entries){word->waiting & ~bit, word->under_way | bit};
 }
 
 static void drop_slot(struct blk *b, uint32_t i)
 {
     struct blk_slot *slot = &b->slot[i];
-    struct blk_session *s = &b->session[slot->session];
+    struct blk_entries *word = &b->session[slot->session].word[slot->entry / 64];
+    uint64_t bit = 1ull << (slot->entry % 64);
 
-    s->under_way[slot->entry / 64] &= ~(1ull << (slot->entry % 64));
-    s->waiting[slot->entry / 64] |= 1ull << (slot->entry % 64);
+    *word = (struct blk_entries){word->waiting | bit, word->under_way & ~bit};
     b->free_slots |= 1u << i;
 }
 
@@ -184,6 +184,11 @@ static enum status without_device(const struct blk *b, enum status checked,
     return job->op == BLOCK_FLUSH && !b->can_flush ? OK : STATUS_COUNT;
 }
 
+static void looked_at(struct blk_session *s, uint32_t entry)
+{
+    s->word[entry / 64].waiting &= ~(1ull << (entry % 64));
+}
+
 // Starts one entry of the session. false: nothing waits there, or the queue is full.
 static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
 {
@@ -195,8 +200,8 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     }
     struct blk_job job; // here, and not in *b: what lies on the stack is not logged
     enum status status = blk_read_entry(b, session, (uint32_t)entry, &job);
-    s->waiting[entry / 64] &= ~(1ull << (entry % 64));
     if (status == ERR_AGAIN) {
+        looked_at(s, (uint32_t)entry);
         return true; // nothing was there; perhaps the next
     }
     if (b->repeating) {
@@ -204,6 +209,7 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     }
     status = without_device(b, status, &job);
     if (status != STATUS_COUNT) {
+        looked_at(s, (uint32_t)entry);
         blk_finish_entry(s, (uint32_t)entry, status);
         count_ends(b, 1, status != OK);
         return true;
@@ -252,8 +258,7 @@ static enum status verdict(const struct blk *b, const struct blk_slot *slot, uin
 {
     switch (b->control->status[slot - b->slot]) {
     case VIRTIO_BLK_S_OK:
-        // A read that delivered less than was asked for has left old bytes in the buffer.
-        return written >= slot->bytes + 1 || slot->op != BLOCK_READ ? OK : ERR_IO;
+        return written >= slot->least ? OK : ERR_IO;
     case VIRTIO_BLK_S_UNSUPP:
         return ERR_UNSUPPORTED;
     default:
