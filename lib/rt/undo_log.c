@@ -245,7 +245,9 @@ static void reset(struct undo_log *log)
     if ((uint64_t)(log->cursor - log->start) > log->lap_max) {
         begin_lap(log);
     }
-    open_halves(log);
+    if (log->apart_end != log->apart) {
+        open_halves(log);
+    }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     log->opened = log->transaction;
 }

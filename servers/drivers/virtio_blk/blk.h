@@ -59,8 +59,7 @@ struct blk_session {
         uint64_t waiting;   // to be looked at
         uint64_t under_way; // a slot has it
     } word[BLOCK_WORDS];
-    bool closing;                    // nothing new is started
-    bool tell;                       // completions were written since the client was last notified
+    bool closing; // nothing new is started
 };
 
 // A request at the device, unless the slot is free.
@@ -94,12 +93,13 @@ struct blk {
     // Clients.
     uint64_t *page_address; // of buffers, physical; BLK_PAGES of them, each buffer has a stretch
     struct blk_session session[BLOCK_SESSIONS];
+    uint32_t open;         // those that there are, a bit each
     uint32_t next_session; // whose turn it is
     // Requests.
     struct blk_slot slot[BLK_SLOTS];
     uint32_t free_slots; // a bit each
     uint64_t timeout_ns;
-    bool repeating;      // first look at the rings after a crash: what is found there runs again
+    bool repeating; // first look at the rings after a crash: what is found there runs again
     uint64_t last_answer_ns;
     struct { uint64_t completed, failed, resets, repeated; } count;
     // What the engine needs done; a host test puts its own here.
@@ -107,6 +107,15 @@ struct blk {
     enum status (*restart)(struct blk *);                // reset the device and set it up again
     void (*tell)(struct blk *, struct blk_session *);    // notify the client
 };
+
+// What one turn of the event loop has ended, on the stack, where nothing is logged, until blk_run ends it.
+struct blk_turn {
+    uint64_t now_ns;
+    uint32_t ended, failed; // requests
+    uint32_t tell;          // sessions whose clients have to hear of it, a bit each
+    bool answered;          // by the device
+};
+static_assert(BLOCK_SESSIONS <= 32, "a bit for each session");
 
 // ring.c
 // Reads entry `index` of a session's ring once and checks all of it. OK: *job is filled but for
@@ -128,12 +137,12 @@ void blk_finish_entry(struct blk_session *s, uint32_t index, enum status status)
 void blk_engine_init(struct blk *b);
 // Takes the client's doorbell: looks at what it has submitted.
 void blk_take_submitted(struct blk *b, uint32_t session);
-// The device was reset after a crash: nothing is under way, every entry is looked at.
-void blk_begin_again(struct blk *b);
-// Starts what can be started, and tells clients of what has ended.
-void blk_run(struct blk *b, uint64_t now_ns);
+// The device was reset after a crash: nothing is under way, every entry is looked at, every client told.
+void blk_begin_again(struct blk *b, struct blk_turn *turn);
 // Takes what the device has completed. Returns how many.
-uint32_t blk_completions(struct blk *b, uint64_t now_ns);
+uint32_t blk_completions(struct blk *b, struct blk_turn *turn);
+// Ends the turn: starts what can be started, counts, and tells clients of what has ended.
+void blk_run(struct blk *b, struct blk_turn *turn);
 // Restarts the device if it has not answered for timeout_ns, or says it has failed. When to call
 // again;
 // 0 if nothing is under way.

@@ -56,21 +56,21 @@ void blk_take_submitted(struct blk *b, uint32_t session)
     }
 }
 
-// The dead one may have died between ending a request and telling of it: the client is told.
 static void take_all(struct blk_session *s)
 {
     for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
         s->word[w] = (struct blk_entries){.waiting = entry_mask(s->entries, w)};
     }
-    s->tell = true;
 }
 
-void blk_begin_again(struct blk *b)
+// The dead one may have died between ending a request and telling of it.
+void blk_begin_again(struct blk *b, struct blk_turn *turn)
 {
     blk_engine_init(b);
     for (uint32_t i = 0; i < BLOCK_SESSIONS; i++) {
         if (b->session[i].ring != nullptr) {
             take_all(&b->session[i]);
+            turn->tell |= 1u << i;
         }
     }
 }
@@ -90,23 +90,20 @@ static int next_waiting(struct blk_session *s)
     return -1;
 }
 
-// Counted together where they end together: each store to a counter is logged.
-static void count_ends(struct blk *b, uint32_t ends, uint32_t failed)
+static void finish_entry(struct blk *b, uint32_t session, uint32_t entry, enum status status, struct blk_turn *turn)
 {
-    if (ends > 0) {
-        b->count.completed += ends;
-    }
-    if (failed > 0) {
-        b->count.failed += failed;
-    }
+    blk_finish_entry(&b->session[session], entry, status);
+    turn->tell |= 1u << session;
+    turn->ended++;
+    turn->failed += status != OK;
 }
 
-static void end_slot(struct blk *b, uint32_t i, enum status status)
+static void end_slot(struct blk *b, uint32_t i, enum status status, struct blk_turn *turn)
 {
     struct blk_slot *slot = &b->slot[i];
     struct blk_session *s = &b->session[slot->session];
 
-    blk_finish_entry(s, slot->entry, status);
+    finish_entry(b, slot->session, slot->entry, status, turn);
     s->word[slot->entry / 64].under_way &= ~(1ull << (slot->entry % 64));
     b->free_slots |= 1u << i;
 }
@@ -190,7 +187,7 @@ static void looked_at(struct blk_session *s, uint32_t entry)
 }
 
 // Starts one entry of the session. false: nothing waits there, or the queue is full.
-static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
+static bool start_one(struct blk *b, uint32_t session, struct blk_turn *turn)
 {
     struct blk_session *s = &b->session[session];
     int entry = next_waiting(s);
@@ -210,12 +207,11 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     status = without_device(b, status, &job);
     if (status != STATUS_COUNT) {
         looked_at(s, (uint32_t)entry);
-        blk_finish_entry(s, (uint32_t)entry, status);
-        count_ends(b, 1, status != OK);
+        finish_entry(b, session, (uint32_t)entry, status, turn);
         return true;
     }
     uint32_t i = (uint32_t)__builtin_ctz(b->free_slots);
-    take_slot(b, i, slot_for(session, (uint32_t)entry, 1, &job, now_ns));
+    take_slot(b, i, slot_for(session, (uint32_t)entry, 1, &job, turn->now_ns));
     if (queue_job(b, i, &job) != OK) {
         drop_slot(b, i);
         return false;
@@ -223,34 +219,53 @@ static bool start_one(struct blk *b, uint32_t session, uint64_t now_ns)
     return true;
 }
 
-static void start_waiting(struct blk *b, uint64_t now_ns)
+// The first of them from `from` on, and round.
+static uint32_t whose_turn(uint32_t sessions, uint32_t from)
 {
-    uint32_t idle = 0; // sessions in a row that had nothing to start
+    uint32_t behind = sessions >> from << from;
+
+    return (uint32_t)__builtin_ctz(behind != 0 ? behind : sessions);
+}
+
+// One entry of each session in turn.
+static void start_waiting(struct blk *b, struct blk_turn *turn)
+{
+    uint32_t left = b->open; // sessions that may have something to start
     uint32_t next = b->next_session;
 
-    while (b->free_slots != 0 && idle < BLOCK_SESSIONS) {
-        uint32_t session = next;
+    while (b->free_slots != 0 && left != 0) {
+        uint32_t session = whose_turn(left, next);
+        if (b->session[session].closing || !start_one(b, session, turn)) {
+            left &= ~(1u << session);
+        }
         next = (session + 1) % BLOCK_SESSIONS;
-        struct blk_session *s = &b->session[session];
-        bool started = s->ring != nullptr && !s->closing && start_one(b, session, now_ns);
-        idle = started ? 0 : idle + 1;
     }
     if (next != b->next_session) {
         b->next_session = next;
     }
 }
 
-void blk_run(struct blk *b, uint64_t now_ns)
+// Stored together: one record of the undo log.
+static void count_ends(struct blk *b, const struct blk_turn *turn)
 {
-    start_waiting(b, now_ns);
+    if (turn->ended > 0) {
+        b->last_answer_ns = turn->answered ? turn->now_ns : b->last_answer_ns;
+        b->count.completed += turn->ended;
+    }
+    if (turn->failed > 0) {
+        b->count.failed += turn->failed;
+    }
+}
+
+void blk_run(struct blk *b, struct blk_turn *turn)
+{
+    start_waiting(b, turn);
     if (b->working && virtq_publish(&b->queue)) {
         b->kick(b);
     }
-    for (uint32_t i = 0; i < BLOCK_SESSIONS; i++) {
-        if (b->session[i].ring != nullptr && b->session[i].tell) {
-            b->session[i].tell = false;
-            b->tell(b, &b->session[i]);
-        }
+    count_ends(b, turn);
+    for (uint32_t sessions = turn->tell; sessions != 0; sessions &= sessions - 1) {
+        b->tell(b, &b->session[__builtin_ctz(sessions)]);
     }
 }
 
@@ -266,27 +281,22 @@ static enum status verdict(const struct blk *b, const struct blk_slot *slot, uin
     }
 }
 
-uint32_t blk_completions(struct blk *b, uint64_t now_ns)
+uint32_t blk_completions(struct blk *b, struct blk_turn *turn)
 {
-    uint32_t count = 0, failed = 0, written;
+    uint32_t taken = 0, written;
     void *cookie;
 
     while (b->working && virtq_take(&b->queue, &cookie, &written) == OK) {
         struct blk_slot *slot = cookie;
-        enum status status = verdict(b, slot, written);
-        end_slot(b, (uint32_t)(slot - b->slot), status);
-        failed += status != OK;
-        count++;
+        end_slot(b, (uint32_t)(slot - b->slot), verdict(b, slot, written), turn);
+        taken++;
     }
-    count_ends(b, count, failed);
-    if (count > 0) {
-        b->last_answer_ns = now_ns;
-    }
-    return count;
+    turn->answered |= taken > 0;
+    return taken;
 }
 
 // Gives what was under way to the device again, from the rings: a slot holds no copy of a request.
-static void repeat_slots(struct blk *b, uint64_t now_ns)
+static void repeat_slots(struct blk *b, struct blk_turn *turn)
 {
     for (uint32_t i = 0; i < BLK_SLOTS; i++) {
         struct blk_slot *slot = &b->slot[i];
@@ -296,30 +306,30 @@ static void repeat_slots(struct blk *b, uint64_t now_ns)
         struct blk_job job;
         enum status status = blk_read_entry(b, slot->session, slot->entry, &job);
         if (slot->tries == BLK_TRIES || !b->working) {
-            end_slot(b, i, ERR_IO);
-            count_ends(b, 1, 1);
+            end_slot(b, i, ERR_IO, turn);
             continue;
         }
         status =
             status == ERR_AGAIN ? ERR_ARG : status; // taken back by a client that may not do so
         if (status == OK) {
-            *slot = slot_for(slot->session, slot->entry, slot->tries + 1u, &job, now_ns);
+            *slot = slot_for(slot->session, slot->entry, slot->tries + 1u, &job, turn->now_ns);
             status = queue_job(b, i, &job);
         }
         if (status != OK) {
-            end_slot(b, i, status == ERR_AGAIN ? ERR_IO : status);
-            count_ends(b, 1, 1);
+            end_slot(b, i, status == ERR_AGAIN ? ERR_IO : status, turn);
         }
     }
 }
 
 static void restart_device(struct blk *b, uint64_t now_ns)
 {
+    struct blk_turn turn = {.now_ns = now_ns};
+
     b->count.resets++;
     b->working = b->restart(b) == OK;
     b->last_answer_ns = now_ns;
-    repeat_slots(b, now_ns);
-    blk_run(b, now_ns);
+    repeat_slots(b, &turn);
+    blk_run(b, &turn);
 }
 
 uint64_t blk_check_time(struct blk *b, uint64_t now_ns, bool failed)

@@ -56,32 +56,38 @@ static enum status restart(struct blk *b)
 
 static void on_timer(void *)
 {
-    uint64_t now = rt_now_ns();
+    struct blk_turn turn = {.now_ns = rt_now_ns()};
 
-    if (blk_completions(&blk, now) > 0) { // an interrupt that never came
-        blk_run(&blk, now);
+    if (blk_completions(&blk, &turn) > 0) { // an interrupt that never came
+        blk_run(&blk, &turn);
     }
-    uint64_t next = blk_check_time(&blk, now, blk.working && virtio_has_failed(&pci.device));
+    uint64_t next = blk_check_time(&blk, turn.now_ns, blk.working && virtio_has_failed(&pci.device));
     if (next != 0) {
         rt_timer(&timer, next, on_timer, nullptr);
     }
 }
 
-void blk_pump(void)
+static void pump(struct blk_turn *turn)
 {
-    uint64_t now = rt_now_ns();
-    uint32_t done = blk_completions(&blk, now);
+    uint64_t now = turn->now_ns;
+    uint32_t done = blk_completions(&blk, turn);
 
     if (blk.queue.broken || (!blk.working && now >= blk.last_answer_ns + patience_ns)) {
         (void)blk_check_time(&blk, now, true);
     }
-    blk_run(&blk, now);
+    blk_run(&blk, turn);
     if (done > 0) {
         rt_progress();
     }
     if (!timer.armed && blk_under_way(&blk) > 0) {
         rt_timer(&timer, now + blk.timeout_ns / 4, on_timer, nullptr);
     }
+}
+
+void blk_pump(void)
+{
+    struct blk_turn turn = {.now_ns = rt_now_ns()};
+    pump(&turn);
 }
 
 void blk_pump_wait(void)
@@ -113,10 +119,11 @@ static void on_reborn(const struct rt_rebirth *rebirth)
 {
     if (rebirth->after_crash) {
         blk.working = reset(&blk) == OK;
-        blk.last_answer_ns = rt_now_ns();
-        blk_begin_again(&blk);
+        struct blk_turn turn = {.now_ns = rt_now_ns()};
+        blk.last_answer_ns = turn.now_ns;
+        blk_begin_again(&blk, &turn);
         blk.repeating = true;
-        blk_pump();
+        pump(&turn);
         blk.repeating = false;
     }
 }

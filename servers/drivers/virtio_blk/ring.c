@@ -114,7 +114,4 @@ void blk_finish_entry(struct blk_session *s, uint32_t index, enum status status)
 
     *(volatile UNDO_DEVICE uint32_t *)&e->status = status;
     atomic_store_explicit(&e->state, BLOCK_DONE, memory_order_release);
-    if (!s->tell) {
-        s->tell = true;
-    }
 }

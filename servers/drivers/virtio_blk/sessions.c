@@ -91,6 +91,7 @@ static void close_session(struct blk_session *s)
     if (s->completion != HANDLE_NONE) {
         rt_close_at_commit(s->completion);
     }
+    blk->open &= ~(1u << (s - blk->session));
     *s = (struct blk_session){0};
 }
 
@@ -156,6 +157,7 @@ static enum status do_attach(struct request *rq, uint32_t entries, handle_t ring
         return status;
     }
     sys_handle_close(ring); // the mapping holds it
+    blk->open |= 1u << session;
     *out_session = (uint32_t)session;
     *sectors = blk->sectors;
     *out_features = features();

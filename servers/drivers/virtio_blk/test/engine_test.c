@@ -10,6 +10,7 @@
 
 enum { BUFFER_PAGES = 256, ENTRIES = 200 };
 static struct blk blk;
+static struct blk_turn turn;
 static uint64_t page_address[16 + BUFFER_PAGES];
 static _Alignas(4096) uint8_t pages[BUFFER_PAGES][4096];
 static uint8_t *page_of[BUFFER_PAGES]; // the buffer's pages, scattered
@@ -26,6 +27,7 @@ static void open_session(uint32_t session)
     memset(ring_memory[session], 0, sizeof ring_memory[session]);
     blk.session[session].ring = ring((int)session);
     blk.session[session].entries = ENTRIES;
+    blk.open |= 1u << session;
     blk.session[session].buffer[1] = (struct blk_buffer){BUFFER_PAGES * 4096, 16, BUFFER_PAGES, 9};
 }
 
@@ -49,6 +51,7 @@ static void start(bool indirect)
 {
     srand(7);
     memset(&blk, 0, sizeof blk);
+    turn = (struct blk_turn){0};
     memset(pages, 0, sizeof pages);
     shuffle_pages();
     blk.page_address = page_address;
@@ -83,18 +86,31 @@ static void submit(int session, uint32_t i)
     ring(session)->submitted[i / 64] |= 1ull << (i % 64);
 }
 
+static uint32_t completions(uint64_t now)
+{
+    turn.now_ns = now;
+    return blk_completions(&blk, &turn);
+}
+
+static void run(uint64_t now)
+{
+    turn.now_ns = now;
+    blk_run(&blk, &turn);
+    turn = (struct blk_turn){0};
+}
+
 static void ring_doorbell(uint64_t now)
 {
     blk_take_submitted(&blk, 0);
-    blk_run(&blk, now);
+    run(now);
 }
 
 static void round_trip(void)
 {
     ring_doorbell(1);
     disk_work(&blk);
-    blk_completions(&blk, 2);
-    blk_run(&blk, 2);
+    completions(2);
+    run(2);
 }
 
 static void expect(uint32_t i, enum status status)
@@ -165,8 +181,8 @@ static void flood(bool indirect)
     assert_int_equal(blk_under_way(&blk), BLK_SLOTS);
     for (int i = 0; i < 20; i++) {
         disk_work(&blk);
-        blk_completions(&blk, 2);
-        blk_run(&blk, 2);
+        completions(2);
+        run(2);
     }
     for (uint32_t i = 0; i < ENTRIES; i++) {
         expect(i, OK);
@@ -299,7 +315,7 @@ static void test_fickle_client(void **)
     ring(0)->entry[0].state = BLOCK_FREE;
     ring(0)->entry[0].segments = 0xffffffff;
     disk_work(&blk);
-    assert_int_equal(blk_completions(&blk, 2), 1);
+    assert_int_equal(completions(2), 1);
     expect(0, OK);
     assert_int_equal(blk_under_way(&blk), 0);
 }
@@ -346,7 +362,7 @@ static void test_deaf_device_recovers(void **)
     blk_check_time(&blk, 1200, false);
     assert_int_equal(disk.resets, 1);
     disk_work(&blk);
-    blk_completions(&blk, 1300);
+    completions(1300);
     expect(0, OK);
     assert_int_equal(blk.count.resets, 1);
     assert_int_equal(blk_check_time(&blk, 1300, false), 0); // nothing to wait for
@@ -412,12 +428,12 @@ static void test_broken_queue(void **)
     ring_doorbell(100);
     blk.queue.used->ring[0].id = 0xdead;
     blk.queue.used->idx = 1;
-    assert_int_equal(blk_completions(&blk, 100), 0);
+    assert_int_equal(completions(100), 0);
     assert_true(blk.queue.broken);
     blk_check_time(&blk, 101, false);
     assert_int_equal(disk.resets, 1);
     disk_work(&blk);
-    assert_int_equal(blk_completions(&blk, 102), 2);
+    assert_int_equal(completions(102), 2);
     expect(0, OK);
     expect(1, OK);
 }
@@ -433,20 +449,21 @@ static void test_crash(void **)
     ring_doorbell(1);
     struct blk before = blk;
     disk_work(&blk);
-    blk_completions(&blk, 2);
+    completions(2);
     uint32_t done = disk.reads;
     assert_int_equal(done, BLK_SLOTS);
 
     blk = before;
     disk_reset(&blk);
-    blk_begin_again(&blk);
+    turn = (struct blk_turn){0};
+    blk_begin_again(&blk, &turn);
     assert_int_equal(blk_under_way(&blk), 0);
-    assert_true(blk.session[0].tell); // it may have died between ending a request and telling
+    assert_int_equal(turn.tell, 1); // it may have died between ending a request and telling
     blk.repeating = true;
     for (int i = 0; i < 10; i++) {
-        blk_run(&blk, 3);
+        run(3);
         disk_work(&blk);
-        blk_completions(&blk, 3);
+        completions(3);
     }
     for (uint32_t i = 0; i < 100; i++) {
         expect(i, OK);
