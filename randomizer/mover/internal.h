@@ -73,15 +73,17 @@ struct plan_slot {
     uint32_t offset;
     uint8_t kind;      // enum type_map_kind
     uint8_t tag_bytes; // 0: always; 1, 2, 4 or 8: while the tag is `when`
-    uint16_t choices;  // PLAN_TAG: so many slots behind this one hold the values that are allowed
+    uint16_t choices;  // PLAN_TAG: so many slots behind this one hold the values that are allowed; PLAN_RUN: belong to it
     uint32_t tag, when;
 };
-enum { PLAN_TAG = 100, PLAN_VALUE = 101 }; // kinds of slots beside those of the type map
+// Kinds of slots beside those of the type map. PLAN_RUN: the slots behind it, `when` times, each time `tag` bytes further;
+// its tag_bytes are not 0, so that whoever asks for them finds it, too.
+enum { PLAN_TAG = 100, PLAN_VALUE = 101, PLAN_RUN = 102 };
 struct type_plan {
     enum plan_kind kind;
     uint32_t element, count; // bytes of one, slots of one
     bool single;             // there is but one: what follows it belongs to it, and holds no pointers
-    bool bare;               // its slots are pointers, wherever they are: no tags, no handles
+    bool bare;               // its slots are pointers, wherever they are: no tags, no handles, no runs
     struct plan_slot *slots;
     struct type_map map;
 };

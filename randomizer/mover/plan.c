@@ -96,9 +96,27 @@ static void draft_again(struct drafting *d, uint32_t first, uint32_t count, uint
     for (uint32_t i = first; i < first + count; i++) {
         struct plan_slot s = draft[i];
         s.offset += s.kind != PLAN_VALUE ? (uint32_t)shift : 0; // of that one, it is the union's length
-        s.tag += tags && s.tag_bytes != 0 ? (uint32_t)shift : 0;
+        s.tag += tags && s.tag_bytes != 0 && s.kind != PLAN_RUN ? (uint32_t)shift : 0;
         draft[d->count++] = s;
     }
+}
+
+// An array is a run, if its elements are as simple: tables of hundreds of entries are gone through at each birth, and most of
+// their pointers are null.
+static bool draft_repeated(struct drafting *d, uint32_t first, uint32_t each, const struct type_map_entry *e)
+{
+    enum { MANY = 4, EACH_MAX = 64 };
+    bool simple = e->count >= MANY && each <= EACH_MAX && d->count < SLOTS_MAX;
+    for (uint32_t i = first; i < d->count && simple; i++) {
+        simple = draft[i].tag_bytes == 0;
+    }
+    if (simple) {
+        __builtin_memmove(&draft[first + 1], &draft[first], each * sizeof(draft[0]));
+        draft[first] = (struct plan_slot){.kind = PLAN_RUN, .tag_bytes = 1, .choices = (uint16_t)each,
+                                          .tag = (uint32_t)e->bytes, .when = e->count};
+        d->count++;
+    }
+    return simple;
 }
 
 static void draft_run(struct drafting *d, uint32_t at, uint64_t whole, struct condition c)
@@ -116,10 +134,11 @@ static void draft_run(struct drafting *d, uint32_t at, uint64_t whole, struct co
         draft_one(d, at, start + (uint64_t)i * e->bytes, whole, c);
     }
     uint32_t each = d->count - first;
-    if (alike && e->count > 1 && (uint64_t)each * e->count > SLOTS_MAX - first) {
-        d->failed = true;
+    if (!alike || e->count <= 1 || each == 0 || d->failed || draft_repeated(d, first, each, e)) {
+        return;
     }
-    for (uint32_t i = 1; i < e->count && alike && each > 0 && !d->failed; i++) {
+    d->failed = (uint64_t)each * e->count > SLOTS_MAX - first;
+    for (uint32_t i = 1; i < e->count && !d->failed; i++) {
         draft_again(d, first, each, (uint64_t)i * e->bytes, c.tag_bytes == 0);
     }
 }
@@ -333,11 +352,36 @@ static void check_tag(struct mover *m, const struct type_plan *plan, const struc
     }
 }
 
+// Of a pointer that is not null. Stands alone, so that the loop that looks for one fits into registers.
+[[gnu::noinline]]
+static void copy_pointer(struct mover *m, uint32_t kind, const uint8_t *from, uint8_t *to)
+{
+    copy_slot(m, kind, from, to);
+}
+
+static void copy_run(struct mover *m, const struct plan_slot *run, const uint8_t *from, uint8_t *to)
+{
+    const struct plan_slot *end = run + 1 + run->choices;
+    uint64_t bytes = run->tag;
+    for (uint32_t left = run->when; left > 0; left--, from += bytes, to += bytes) {
+        for (const struct plan_slot *s = run + 1; s < end; s++) {
+            if (s->kind == TYPE_HANDLE || load(from + s->offset) != 0) {
+                copy_pointer(m, s->kind, from + s->offset, to + s->offset);
+            }
+        }
+    }
+}
+
 static inline void copy_element(struct mover *m, const struct type_plan *plan, const uint8_t *from,
                                 uint8_t *to)
 {
     for (const struct plan_slot *s = plan->slots, *end = s + plan->count; s < end; s++) {
         if (__builtin_expect(s->tag_bytes != 0, 0)) {
+            if (s->kind == PLAN_RUN) {
+                copy_run(m, s, from, to);
+                s += s->choices;
+                continue;
+            }
             if (s->kind == PLAN_TAG) {
                 check_tag(m, plan, s, from);
                 s += s->choices;
@@ -349,13 +393,6 @@ static inline void copy_element(struct mover *m, const struct type_plan *plan, c
         }
         copy_slot(m, s->kind, from + s->offset, to + s->offset);
     }
-}
-
-// Of a pointer that is not null. Stands alone, so that the loop that looks for one fits into registers.
-[[gnu::noinline]]
-static void copy_pointer(struct mover *m, uint32_t kind, const uint8_t *from, uint8_t *to)
-{
-    copy_slot(m, kind, from, to);
 }
 
 // Tables are long, and most of their pointers are null.

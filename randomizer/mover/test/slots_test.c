@@ -96,19 +96,20 @@ static void copy(struct scene *s, struct type_plan *plan, enum plan_kind kind, c
     plan_copy(&s->m, plan, from, to, OBJECT);
 }
 
-static void test_slots_are_what_a_walk_finds(void **)
+// What slots find in objects of the type is what a walk finds. Returns the plan.
+static struct type_plan compare(const struct type_map_entry *entries, uint32_t count, int rounds)
 {
     static struct scene a, b;
-    alignas(8) uint8_t map[MAP_BYTES] = {0};
+    alignas(8) static uint8_t map[MAP_BYTES]; // the plan goes on reading it
     alignas(8) uint64_t from[OBJECT / 8], by_slots[OBJECT / 8], by_walk[OBJECT / 8];
     struct type_plan plan = {0};
-    memcpy(map + sizeof(struct type_map_header), sample, sizeof(sample));
-    make_map(map, sizeof(sample) / sizeof(sample[0]));
+    memset(map, 0, sizeof(map));
+    memcpy(map + sizeof(struct type_map_header), entries, count * sizeof(*entries));
+    make_map(map, count);
     set(&a);
     assert_true(plan_of_map(&a.m, &plan, map));
     assert_int_equal(plan.kind, PLAN_SLOTS);
-    assert_false(plan.bare);
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < rounds; round++) {
         fill((uint8_t *)from);
         copy(&a, &plan, PLAN_SLOTS, from, by_slots);
         copy(&b, &plan, PLAN_WALK, from, by_walk);
@@ -116,32 +117,64 @@ static void test_slots_are_what_a_walk_finds(void **)
         assert_memory_equal(a.m.named, b.m.named, sizeof(a.m.named));
         assert_int_equal(a.report.pointers, b.report.pointers);
     }
+    return plan;
 }
 
-// Nothing but pointers.
-static void test_bare_tables(void **)
+static void test_slots_are_what_a_walk_finds(void **)
 {
-    static struct scene a, b;
+    struct type_plan plan = compare(sample, sizeof(sample) / sizeof(sample[0]), 20000);
+    assert_false(plan.bare);
+}
+
+// Nothing but pointers, too few of a kind for a run.
+static void test_bare(void **)
+{
+    const struct type_map_entry bare[] = {
+        {.bytes = OBJECT, .count = 1, .below = 2, .kind = TYPE_STRUCT, .flags = LIVE},
+        {.offset = 8, .bytes = 8, .count = 3, .kind = TYPE_POINTER, .flags = LIVE},
+        {.offset = OBJECT - 12, .bytes = 8, .count = 1, .kind = TYPE_FUNCTION, .flags = LIVE},
+    };
+    struct type_plan plan = compare(bare, sizeof(bare) / sizeof(bare[0]), 2000);
+    assert_true(plan.bare);
+    assert_int_equal(plan.count, 4);
+}
+
+static void test_a_table_is_a_run(void **)
+{
     const struct type_map_entry table[] = {
         {.bytes = OBJECT, .count = 1, .below = 1, .kind = TYPE_STRUCT, .flags = LIVE},
         {.bytes = 8, .count = OBJECT / 8, .kind = TYPE_POINTER, .flags = LIVE},
     };
-    alignas(8) uint8_t map[MAP_BYTES] = {0};
-    alignas(8) uint64_t from[OBJECT / 8], by_slots[OBJECT / 8], by_walk[OBJECT / 8];
-    struct type_plan plan = {0};
-    memcpy(map + sizeof(struct type_map_header), table, sizeof(table));
-    make_map(map, 2);
-    set(&a);
-    assert_true(plan_of_map(&a.m, &plan, map));
-    assert_true(plan.bare);
-    assert_int_equal(plan.count, OBJECT / 8);
-    for (int round = 0; round < 2000; round++) {
-        fill((uint8_t *)from);
-        copy(&a, &plan, PLAN_SLOTS, from, by_slots);
-        copy(&b, &plan, PLAN_WALK, from, by_walk);
-        assert_memory_equal(by_slots, by_walk, OBJECT);
-        assert_int_equal(a.report.pointers, b.report.pointers);
-    }
+    struct type_plan plan = compare(table, sizeof(table) / sizeof(table[0]), 2000);
+    assert_false(plan.bare);
+    assert_int_equal(plan.count, 2);
+}
+
+// struct { struct { void *p; u64 n; handle h; u32; fn } row[6]; struct { void *p[5]; u64 n[3]; } outer[2]; }, and an array of
+// outer that is long enough for a run itself: in there are runs, so it is none.
+static void test_runs_and_arrays_of_runs(void **)
+{
+    enum { ROW = 32, ROWS = 6, OUTER = 64, OUTERS = 2 };
+    static_assert(ROWS * ROW + OUTERS * OUTER == OBJECT);
+    const struct type_map_entry rows[] = {
+        {.bytes = OBJECT, .count = 1, .below = 6, .kind = TYPE_STRUCT, .flags = LIVE},
+        {.bytes = ROW, .count = ROWS, .below = 3, .kind = TYPE_STRUCT, .flags = LIVE},
+        {.bytes = 8, .count = 1, .kind = TYPE_POINTER, .flags = LIVE},
+        {.offset = 16, .bytes = 4, .count = 1, .kind = TYPE_HANDLE, .flags = LIVE},
+        {.offset = 24, .bytes = 8, .count = 1, .kind = TYPE_FUNCTION, .flags = LIVE},
+        {.offset = ROWS * ROW, .bytes = OUTER, .count = OUTERS, .below = 1, .kind = TYPE_STRUCT, .flags = LIVE},
+        {.bytes = 8, .count = 5, .kind = TYPE_POINTER, .flags = LIVE},
+    };
+    struct type_plan plan = compare(rows, sizeof(rows) / sizeof(rows[0]), 5000);
+    assert_int_equal(plan.count, 1 + 3 + OUTERS * (1 + 1));
+
+    const struct type_map_entry outers[] = {
+        {.bytes = OBJECT, .count = 1, .below = 2, .kind = TYPE_STRUCT, .flags = LIVE},
+        {.bytes = OUTER, .count = OBJECT / OUTER, .below = 1, .kind = TYPE_STRUCT, .flags = LIVE},
+        {.offset = 8, .bytes = 8, .count = 5, .kind = TYPE_POINTER, .flags = LIVE},
+    };
+    plan = compare(outers, sizeof(outers) / sizeof(outers[0]), 5000);
+    assert_int_equal(plan.count, OBJECT / OUTER * (1 + 1));
 }
 
 static int give_back(void **)
@@ -156,7 +189,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_slots_are_what_a_walk_finds, give_back),
-        cmocka_unit_test_teardown(test_bare_tables, give_back),
+        cmocka_unit_test_teardown(test_bare, give_back),
+        cmocka_unit_test_teardown(test_a_table_is_a_run, give_back),
+        cmocka_unit_test_teardown(test_runs_and_arrays_of_runs, give_back),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
