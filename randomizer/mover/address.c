@@ -28,10 +28,12 @@ static uint8_t kind_of(const char *name)
     return SECTION_DATA | (section_is_own(name) ? SECTION_OWN : 0);
 }
 
-static bool is_large(const struct section *s)
+enum : uint64_t { LARGE = 16 << 10 };
+
+void address_note(struct mover *m, uint64_t bytes)
 {
-    enum : uint64_t { LARGE = 16 << 10 };
-    return s->bytes >= LARGE;
+    bool beside = bytes >= LARGE && m->large_noted++ < MOVE_LARGE;
+    m->granules += beside ? 0 : (uint32_t)(bytes >> SECTION_GRANULE_SHIFT) + 2;
 }
 
 static void open_module(struct mover *m, const void *module)
@@ -65,6 +67,7 @@ static void open_section(struct mover *m, uint32_t i, uint32_t *records_name)
     uint64_t from = m->old_layout->address[i], to = m->layout->address[i];
     m->sections[i] =
         (struct section){from, to, from, to, (uint32_t)e->size, e->flags & SHF_EXEC, 0};
+    address_note(m, e->size);
     if ((e->flags & (SHF_WRITE | SHF_ALLOC)) == (SHF_WRITE | SHF_ALLOC)) {
         open_writable(m, i, records_name);
     }
@@ -106,18 +109,6 @@ const char *address_describe(const struct mover *m, uint64_t old, uint64_t *offs
     return "heap";
 }
 
-// How many granules they lie in, at most.
-static uint32_t granules(const struct mover *m)
-{
-    uint32_t sum = 1, large = 0;
-    for (uint32_t i = 0; i < m->section_count; i++) {
-        const struct section *s = &m->sections[i];
-        bool beside = is_large(s) && large++ < MOVE_LARGE;
-        sum += s->from == 0 || beside ? 0 : (s->bytes >> SECTION_GRANULE_SHIFT) + 2;
-    }
-    return sum;
-}
-
 // At each birth, for a thousand sections.
 static void enter(struct mover *m)
 {
@@ -129,7 +120,7 @@ static void enter(struct mover *m)
         if (s->from == 0) {
             continue;
         }
-        if (is_large(s) && m->large_count < MOVE_LARGE) {
+        if (s->bytes >= LARGE && m->large_count < MOVE_LARGE) {
             m->large[m->large_count++] = s;
             continue;
         }
@@ -144,7 +135,7 @@ static void enter(struct mover *m)
 
 void address_index(struct mover *m)
 {
-    uint32_t most = granules(m);
+    uint32_t most = m->granules + 1; // 0 ends a chain
     m->head_mask = 63;
     while (m->head_mask < most) {
         m->head_mask = m->head_mask * 2 + 1;

@@ -152,6 +152,7 @@ struct mover {
     struct bucket *buckets;
     const struct section *large[MOVE_LARGE]; // these are not in the hash
     uint32_t large_count;
+    uint32_t granules, large_noted; // that the hash has to have room for; large sections seen on the way
     struct region mappings[2 * RT_MAPS]; // with some that have gone since a pass ahead
     uint32_t mapping_count;
 
@@ -225,7 +226,8 @@ bool view_has(struct mover *m, uint64_t address, uint64_t bytes);
 bool view_close_one(struct mover *m); // false: none is left
 
 // address.c: where everything is, from the module and the layout records of both.
-void address_index(struct mover *m); // of m->sections, when that is filled
+void address_note(struct mover *m, uint64_t bytes); // a section of so many bytes is in m->sections
+void address_index(struct mover *m);                // of m->sections, when that is filled and all are noted
 void address_open(struct mover *m, const void *module, const struct layout_record *layout,
                   const struct layout_record *old_layout);
 // Where the predecessor has the object that is here at `own` (of the same module).

@@ -300,6 +300,7 @@ static void find_counterparts(struct mover *m)
         u->parts[i].section = match[i];
         m->sections[i].from = u->old.layout->address[i];
         m->sections[i].bytes = (uint32_t)u->old.sections[i].size;
+        address_note(m, u->old.sections[i].size);
     }
     address_index(m);
 }
