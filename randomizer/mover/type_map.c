@@ -349,6 +349,30 @@ uint32_t type_map_field(const struct type_map *map, uint32_t parent, const char 
     return 0;
 }
 
+static bool covers(const struct type_map_entry *entries, uint32_t i, uint64_t at)
+{
+    const struct type_map_entry *e = &entries[i];
+    bool flexible = e->count == TYPE_MAP_FLEXIBLE;
+    if (at < e->offset || e->bytes == 0 || (!flexible && at - e->offset >= (uint64_t)e->bytes * e->count)) {
+        return false;
+    }
+    bool covered = e->below == 0; // of what stands alone, all bytes are its own
+    for (uint32_t part = i + 1; part < i + 1 + e->below && !covered; part += 1 + entries[part].below) {
+        covered = covers(entries, part, (at - e->offset) % e->bytes);
+    }
+    return covered;
+}
+
+bool type_map_covers(const struct type_map *map, uint64_t offset)
+{
+    for (uint32_t part = 1; part < map->entry_count; part += 1 + map->entries[part].below) {
+        if (covers(map->entries, part, offset)) {
+            return true;
+        }
+    }
+    return map->entry_count == 1; // no struct
+}
+
 // ---- Globals ----
 
 const struct type_global *type_global_next(const void *section, size_t bytes, size_t *at,

@@ -54,6 +54,10 @@ typedef bool type_map_visit(void *context, const struct type_slot *slot); // fal
 [[nodiscard]] enum type_map_error type_map_walk(const struct type_map *map, const void *object,
                                                 size_t bytes, type_map_visit *visit, void *context);
 
+// Whether a field has the byte `offset` of an object of one element or, if the map ends with a flexible part, of any length.
+// What none has is padding: nobody stores to it, and copies of whole structs leave there what was on some stack.
+bool type_map_covers(const struct type_map *map, uint64_t offset);
+
 // The field `name` directly below entry `parent`; 0: there is none. For fields matched by name.
 uint32_t type_map_field(const struct type_map *map, uint32_t parent, const char *name);
 
