@@ -30,7 +30,7 @@ def follow_plain(session):
         if time.monotonic() - shown >= 2:
             shown = time.monotonic()
             now = session.progress
-            print(f"{shown - session.started:6.1f} s  deaths {len(session.asked_deaths())}/{session.kills_wanted}  "
+            print(f"{shown - session.started:6.1f} s  deaths {session.asked}/{session.kills_wanted}  "
                   f"{now.get('phase', 'starting')}  {now.get('bytes', 0) >> 20} MiB, {now.get('ops', 0)} operations, "
                   f"errors {len(session.errors)}", file=sys.stderr, flush=True)
 

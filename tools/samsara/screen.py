@@ -116,7 +116,7 @@ class Screen:
         state = "paused" if session.paused else "finishing" if session.finishing else "killing"
         return (f"{BOLD}Samsara{RESET} {session.given.cpus} CPU, {session.machine.accel} "
                 f"{time.monotonic() - session.started:6.1f} s  {YELLOW}{state}{RESET}  layouts {len(session.layouts)}  "
-                f"deaths {BOLD}{len(session.asked_deaths())}{RESET} of {session.kills_wanted}: {session.target}")
+                f"deaths {BOLD}{session.asked}{RESET} of {session.kills_wanted}: {session.target}")
 
     def table(self, width):
         yield f"{BOLD}{'service':10} {'state':9} {'incarn.':>7} {'beat':>7} {'deaths':>6} {'recovery':>9}  last cause of death{RESET}"

@@ -42,6 +42,7 @@ class Session:
         self.originals, self.finals = {}, {}
         self.errors, self.recent = [], deque(maxlen=200)
         self.deaths, self.recoveries, self.layouts = [], [], set()
+        self.asked = 0  # of the deaths
         self.strips, self.incidents = {}, {}  # of each service, the last layout and the course of the last death
         self.progress, self.rate, self.rate_from = {}, 0.0, None
         self.done = None
@@ -90,6 +91,7 @@ class Session:
 
     def on_death(self, event):
         self.deaths.append(event)
+        self.asked += self.was_asked(event)
         if event["service"] in self.targets:
             self.dying_until = 0.0
             if self.next_kill:  # a hang was found late: its heir gets its share of life, too
@@ -166,14 +168,14 @@ class Session:
             next(self.ways)
         return next(self.ways)
 
-    def asked_deaths(self):
-        return [death for death in self.deaths if death["service"] in self.targets]
+    def was_asked(self, death):
+        return death["service"] in self.targets
 
     def kill_on_schedule(self):
         now = time.monotonic()
         if self.next_kill is None or self.paused or self.done:
             return
-        if len(self.asked_deaths()) >= self.kills_wanted:
+        if self.asked >= self.kills_wanted:
             if not self.finishing and self.progress.get("round", 0) >= ROUNDS_AT_LEAST:
                 self.command("finish")
                 self.finishing = True
@@ -226,7 +228,7 @@ class Session:
         return {
             "ok": not problems, "problems": problems, "cpus": self.given.cpus, "accel": self.machine.accel, "log": self.machine.debug_log,
             "seconds": round(time.monotonic() - self.started, 1), "deaths": len(self.deaths),
-            "deaths_of_target": len(self.asked_deaths()), "target": self.target,
+            "deaths_of_target": self.asked, "target": self.target,
             "deaths_by_cause": {cause: sum(death["cause"] == cause for death in self.deaths)
                                 for cause in sorted({death["cause"] for death in self.deaths})},
             "deaths_by_service": {name: births.count(name) for name in sorted(set(births))},

@@ -150,8 +150,8 @@ class Storm(Session):
 
     # -- acting
 
-    def asked_deaths(self):
-        return [death for death in self.deaths if death.get("asked")]
+    def was_asked(self, death):
+        return bool(death.get("asked"))
 
     def finish(self):
         if not self.finishing:
@@ -162,7 +162,7 @@ class Storm(Session):
         now = time.monotonic()
         if self.next_kill is None or self.done or self.finishing or not self.victims:
             return
-        if len(self.asked_deaths()) >= self.kills_wanted:
+        if self.asked >= self.kills_wanted:
             return self.finish() if self.progress.get("round", 0) >= 2 else None
         if self.not_serving(now) >= TOGETHER or self.overloaded(now):
             return  # slower than the schedule; the result tells how much
@@ -202,7 +202,7 @@ class Storm(Session):
 
     def storm_seconds(self):
         """Guest time from the first ordered death to the last."""
-        times = [death["t"] for death in self.asked_deaths()]
+        times = [death["t"] for death in self.deaths if self.was_asked(death)]
         return (max(times) - min(times)) / 1e9 if times else 0.0
 
     def report(self, problems):
@@ -264,8 +264,8 @@ def growths(looks, copies=False):
 
 def progress_line(session):
     now = session.progress
-    return (f"{time.monotonic() - session.started:6.1f} s  deaths {len(session.asked_deaths())}/{session.kills_wanted}, "
-            f"moves {len(session.moves)}, unasked deaths {len(session.deaths) - len(session.asked_deaths())}  "
+    return (f"{time.monotonic() - session.started:6.1f} s  deaths {session.asked}/{session.kills_wanted}, "
+            f"moves {len(session.moves)}, unasked deaths {len(session.deaths) - session.asked}  "
             f"{now.get('phase', 'starting')} round {now.get('round', 0)}, {now.get('bytes', 0) >> 20} MiB, "
             f"{now.get('ops', 0)} operations, errors {len(session.errors)}")
 
