@@ -20,12 +20,10 @@ TOGETHER = 3         # services away at one time: what lives must be able to wor
 # No orders while the workload, the least urgent of all, gets nothing done: the machine has more of them than it can carry out,
 # and would test nothing but its queues. (Under emulation each new layout is new code to translate, which takes tens of ms.)
 SERVED_WITHIN = 0.3  # seconds
-# What may grow between them. fs and the machine: the volume's caches fill as the workload makes files, up to their limit. A
-# handle: the Reply object that a service keeps once two of its requests have waited at the same time, which may be late.
-SLACK = {"memory": 64 << 10, "handles": 1, "heap_objects": 64}
+# What may grow between them. fs and the machine: the volume's caches fill as the workload makes files, up to their limit.
+SLACK = {"memory": 64 << 10, "handles": 0, "heap_objects": 64}
 CACHES = ("fs",)
 COPIES = 4 << 20  # with --check, of a service's own state
-PAGE = 4096
 KERNEL_SLACK = {"tasks": 1, "threads": 1, "ports": 0, "replies": 2, "memories": 24}
 
 
@@ -242,13 +240,6 @@ def lowest(looks, name, what):
     return least
 
 
-def pages_of_caches(first, last):
-    """How many pages the caches have got between the two; so many Memory objects more that may be."""
-    before, after = ({name: lowest(part, name, "memory") for name in CACHES} for part in (first, last))
-    return sum(max(0, after[name][spare] - before[name][spare]) // PAGE
-               for name in CACHES for spare in list(before[name].keys() & after[name].keys())[:1])
-
-
 def growths(looks, copies=False):
     """What each service and the kernel held at the start (when everything was warm) and at the end. What leaks is missing
     whatever the spare is like, so it shows in each comparison of like with like. copies: each service keeps a copy of its
@@ -257,15 +248,13 @@ def growths(looks, copies=False):
     if n < FEW or len(looks) < start + 2 * n:
         return []
     lines = []
-    first_looks, last_looks = looks[start:start + n], looks[-n:]
-    kernel = KERNEL_SLACK | {"memories": KERNEL_SLACK["memories"] + pages_of_caches(first_looks, last_looks)}
     names = {name for _, look in looks for name in look} - {CLIENT}
     for name in sorted(names):
-        slack = kernel if name == "" else SLACK
+        slack = KERNEL_SLACK if name == "" else SLACK
         if copies:
             slack = slack | ({"memories": 3 * slack["memories"]} if name == "" else {"memory": COPIES})
         for what, allowed in slack.items():
-            first, last = (lowest(part, name, what) for part in (first_looks, last_looks))
+            first, last = (lowest(part, name, what) for part in (looks[start:start + n], looks[-n:]))
             pairs = sorted((first[spare], last[spare]) for spare in first.keys() & last.keys())
             if pairs:
                 grew = all(after > before + allowed for before, after in pairs) and not (name in CACHES and what != "handles")

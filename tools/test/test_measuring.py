@@ -85,14 +85,6 @@ def test_storm_sees_what_grows():
     assert storm.growths(looks([(1 << 20) + i * 1000000 for i in range(15)])) == []  # too few to tell
 
 
-def test_what_caches_get_are_memory_objects_of_the_kernel():
-    def grew(fs_pages, memories):
-        looks = [(i, {"fs": {"memory": (1 << 20) + i * fs_pages * 4096}, "": {"memories": 100 + i * memories}}) for i in range(40)]
-        return [line["grew"] for line in storm.growths(looks) if line["what"] == "memories"]
-    assert grew(0, 0) == grew(2, 2) == [False]
-    assert grew(0, 2) == grew(2, 4) == [True]
-
-
 def test_like_is_compared_with_like():
     """A spare that is there, and a copy that it has made, are no leak; what is missing with each of them is."""
     def growth(spares, leak):
